@@ -1,0 +1,16 @@
+"""Cross-lingual transfer for fairseq: X-Mixup and MultiMix.
+
+Importing the package, or naming it as ``--user-dir``, registers its tasks, models
+and criterions.
+"""
+
+from fairseq_xling.compat import allow_fairseq_checkpoints
+from fairseq_xling.errors import UserError, install_excepthook
+from fairseq_xling.version import __version__
+
+allow_fairseq_checkpoints()
+install_excepthook()
+
+from fairseq_xling import criterions, models, tasks  # noqa: E402
+
+__all__ = ["UserError", "__version__", "criterions", "models", "tasks"]

@@ -1,0 +1,50 @@
+"""What fairseq needs to run under current torch, without giving up safe loading."""
+
+import argparse
+import functools
+import pickle
+import re
+
+import torch
+from fairseq import checkpoint_utils
+
+from fairseq_xling.errors import UserError
+
+
+def allow_fairseq_checkpoints() -> None:
+    """Let fairseq's checkpoints load under ``weights_only=True``.
+
+    torch loads tensors and plain containers only; fairseq's older checkpoints also
+    hold their options as an ``argparse.Namespace``, which runs no code when loaded.
+    A checkpoint with any other global is refused with one line that names it.
+    """
+    torch.serialization.add_safe_globals([argparse.Namespace])
+    load = checkpoint_utils.load_checkpoint_to_cpu
+    if getattr(load, "names_refused_globals", False):
+        return
+
+    @functools.wraps(load)
+    def load_checkpoint_to_cpu(path, *args, **kwargs):
+        try:
+            return load(path, *args, **kwargs)
+        except pickle.UnpicklingError as error:
+            raise UserError(_explain(str(path), error)) from None
+        except (RuntimeError, EOFError, KeyError) as error:
+            first_line = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
+            ) from None
+
+    load_checkpoint_to_cpu.names_refused_globals = True
+    checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
+
+
+def _explain(path: str, error: pickle.UnpicklingError) -> str:
+    match = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
+    if match is None:
+        return f"{path}: not a fairseq checkpoint, or cut short"
+    return (
+        f"{path}: refused, because loading it would run {match.group(1)}; only tensors, "
+        "plain containers and argparse.Namespace are loaded. If you trust its origin, "
+        "save the weights anew without that object"
+    )

@@ -1,0 +1,1 @@
+"""Datasets over the binarized layout, and what writes it."""

@@ -1,0 +1,104 @@
+"""``manifest.json``: what a folder of binarized data holds."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Dict, List, Union
+
+from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.errors import UserError
+
+MANIFEST_NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass
+class SplitEntry:
+    """One split in one language: its number of rows and the streams it has."""
+
+    rows: int
+    streams: List[str]
+
+
+@dataclass
+class Manifest:
+    """The contents of a folder of binarized data.
+
+    Attributes:
+        task: the benchmark, such as ``"xnli"``.
+        source_lang: the language of the ``source`` and ``backtranslation`` streams.
+        languages: all languages, the source language first.
+        labels: class names in the order of their ids.
+        splits: for every split, its :class:`SplitEntry` in each language.
+        dictionary_size: number of embedding rows that a model for these data needs.
+        dictionary_sha256, sentencepiece_sha256: of the copied files.
+        version: the fairseq_xling that wrote the folder.
+        format: version of the layout itself.
+    """
+
+    task: str
+    source_lang: str
+    languages: List[str]
+    labels: List[str]
+    splits: Dict[str, Dict[str, SplitEntry]]
+    dictionary_size: int
+    dictionary_sha256: str
+    sentencepiece_sha256: str
+    version: str
+    format: int = field(default=FORMAT)
+
+    @classmethod
+    def load(cls, folder: Union[str, Path]) -> "Manifest":
+        """Read the manifest of ``folder``.
+
+        Raises:
+            UserError: there is none, or it is not one that this version can read.
+        """
+        path = Path(folder) / MANIFEST_NAME
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"{path}: not found; give a folder written by one of the "
+                "preprocess/*.py scripts"
+            ) from None
+        except (ValueError, OSError) as error:
+            raise UserError(
+                f"{path}: cannot be read ({error}); write it anew"
+            ) from None
+        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+            raise UserError(
+                f"{path}: layout {raw.get('format') if isinstance(raw, dict) else '?'}, "
+                f"but this version reads layout {FORMAT}; run preprocessing again"
+            )
+        try:
+            splits = {
+                split: {lang: SplitEntry(**entry) for lang, entry in by_lang.items()}
+                for split, by_lang in raw.pop("splits").items()
+            }
+            return cls(splits=splits, **raw)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path}: incomplete ({error}); run preprocessing again"
+            ) from None
+
+    def save(self, folder: Union[str, Path]) -> None:
+        """Write the manifest into ``folder``."""
+        with atomic_file(Path(folder) / MANIFEST_NAME) as file:
+            json.dump(asdict(self), file, indent=2, ensure_ascii=False, sort_keys=True)
+            file.write("\n")
+
+
+def stream_prefix(folder: Union[str, Path], split: str, lang: str, stream: str) -> str:
+    """Return the path of a stream without ``.bin`` and ``.idx``."""
+    return str(Path(folder) / f"{split}.{lang}.{stream}")
+
+
+def sha256_of(path: Union[str, Path]) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""The streams of one split in one language, as fairseq's memory-mapped readers."""
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+
+from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Streams:
+    """Row-aligned streams of one split in one language.
+
+    Attributes:
+        lang: the language.
+        input: the text, one sequence a row.
+        source: its counterpart in the source language; empty rows have none.
+        backtranslation: the source text translated there and back.
+        label: one token a row, an index of the label dictionary.
+    """
+
+    lang: str
+    input: MMapIndexedDataset
+    source: Optional[MMapIndexedDataset] = None
+    backtranslation: Optional[MMapIndexedDataset] = None
+    label: Optional[MMapIndexedDataset] = None
+
+    def __len__(self) -> int:
+        return len(self.input)
+
+    def lengths(self, max_length: int) -> np.ndarray:
+        """Longest of each row's sequences, in tokens, at most ``max_length``."""
+        lengths = np.array(self.input.sizes)
+        for stream in (self.source, self.backtranslation):
+            if stream is not None:
+                lengths = np.maximum(lengths, stream.sizes)
+        return np.minimum(lengths, max_length)
+
+
+def open_streams(
+    folder: str, manifest: Manifest, split: str, lang: str, wanted: set
+) -> Streams:
+    """Open the streams of a split in a language, those of ``wanted`` that exist.
+
+    Raises:
+        UserError: a file that the manifest names is missing or has another number of
+            rows.
+    """
+    entry = manifest.splits[split][lang]
+    opened = {}
+    for stream in sorted({"input", "label"} | wanted):
+        if stream not in entry.streams:
+            continue
+        prefix = stream_prefix(folder, split, lang, stream)
+        if not MMapIndexedDataset.exists(prefix):
+            raise UserError(
+                f"{prefix}.bin, {prefix}.idx: not found, though manifest.json names "
+                "them; run preprocessing again"
+            )
+        dataset = MMapIndexedDataset(prefix)
+        if len(dataset) != entry.rows:
+            raise UserError(
+                f"{prefix}.idx: {len(dataset)} rows, though manifest.json says "
+                f"{entry.rows}; run preprocessing again"
+            )
+        opened[stream] = dataset
+    return Streams(lang, **opened)
+
+
+def check_lengths(
+    streams: Streams, folder: str, split: str, max_positions: int, truncate: bool
+) -> None:
+    """Refuse sequences over the limit, or count them when they are to be shortened.
+
+    Raises:
+        UserError: a sequence has more than ``max_positions`` tokens and ``truncate``
+            is off; the message names its row.
+    """
+    for name in ("input", "source", "backtranslation"):
+        stream = getattr(streams, name)
+        if stream is None:
+            continue
+        over = np.flatnonzero(np.asarray(stream.sizes) > max_positions)
+        if len(over) == 0:
+            continue
+        where = os.path.basename(stream_prefix(folder, split, streams.lang, name))
+        if not truncate:
+            row = int(over[0])
+            raise UserError(
+                f"{folder}/{where}: row {row + 1} has {int(stream.sizes[row])} tokens, "
+                f"over --max-positions {max_positions} (as have {len(over) - 1} more "
+                "rows); shorten them with --truncate-sequence"
+            )
+        logger.info(
+            f"{where}: {len(over)} of {len(stream)} rows are shortened to "
+            f"{max_positions} tokens"
+        )

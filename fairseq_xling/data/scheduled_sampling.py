@@ -1,0 +1,59 @@
+"""Scheduled sampling: the real source text, or its back-translation."""
+
+import math
+from typing import Sequence
+
+import numpy as np
+from scipy.special import expit, lambertw
+
+
+def real_source_probability(decay: float, update: int) -> float:
+    """Probability of the real source: ``k / (k + exp(i / k))``.
+
+    Written as a logistic function, which does not overflow late in training.
+
+    Args:
+        decay: the decay constant ``k``, above 0.
+        update: the update number ``i``.
+
+    Source: X-Mixup section 4.1, eq. 6, with the inverse sigmoid decay of Bengio et
+    al. 2015.
+    """
+    return float(expit(math.log(decay) - update / decay))
+
+
+def decay_for_midpoint(update: float) -> float:
+    """Return the decay constant whose probability is one half at ``update``.
+
+    The probability is one half where ``k * log(k) = i``; Lambert's W solves it.
+
+    Args:
+        update: update number, at least 0.
+    """
+    return float(np.exp(lambertw(update).real))
+
+
+def uniform_draws(
+    seed: int, update: int, rows: Sequence[int], unit: str = "instance"
+) -> np.ndarray:
+    """Draw a uniform number for every row of a batch.
+
+    A draw depends on the seed, the update and the row alone: not on the number of
+    loader workers or processes, on batching, or on what was drawn before a restart.
+
+    Args:
+        seed: the run's seed.
+        update: the update number.
+        rows: row numbers in the data set.
+        unit: ``"instance"`` for one draw a row, ``"batch"`` for one an update.
+
+    Returns:
+        float64 ``(len(rows),)`` in ``[0, 1)``.
+
+    Source: X-Mixup section 4.1, eq. 6.
+    """
+    if unit == "batch":
+        return np.full(len(rows), np.random.default_rng((seed, update)).random())
+    return np.array(
+        [np.random.default_rng((seed, update, row)).random() for row in rows]
+    )

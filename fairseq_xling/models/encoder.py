@@ -1,0 +1,255 @@
+"""The two-stream encoder: fairseq's RoBERTa encoder with mixup in chosen layers."""
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from fairseq.data import Dictionary
+from fairseq.distributed import fsdp_wrap
+from fairseq.models.roberta.model import RobertaEncoder
+from fairseq.models.transformer import TransformerConfig, TransformerEncoder
+from fairseq.modules.checkpoint_activations import checkpoint_wrapper
+from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
+from fairseq.modules.transformer_sentence_encoder import init_bert_params
+from torch import Tensor
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.mixup import (
+    MixupRatio,
+    alignment_entropy,
+    cross_attention_context,
+    cross_attention_scores,
+    hidden_scores,
+    mix,
+)
+
+
+def parse_mixup_layers(text: Optional[str], num_layers: int) -> List[int]:
+    """Read ``--mixup-layer``: 1-based layers, separated by commas; 0 is none.
+
+    Raises:
+        UserError: not numbers, repeated, 0 beside others, or beyond the encoder.
+    """
+    try:
+        layers = [int(part) for part in str(text or "0").split(",")]
+    except ValueError:
+        raise UserError(
+            f"--mixup-layer {text}: give layer numbers such as 1 or 1,4 (0 for none)"
+        ) from None
+    if layers == [0]:
+        return []
+    if min(layers) < 1 or len(set(layers)) < len(layers):
+        raise UserError(
+            f"--mixup-layer {text}: give different layers from 1 on, or 0 alone for none"
+        )
+    if max(layers) > num_layers:
+        raise UserError(
+            f"--mixup-layer {text}: the encoder has {num_layers} layers, so the last "
+            f"one to mix in is {num_layers}"
+        )
+    return sorted(layers)
+
+
+def count_tokens(tokens: Tensor, dictionary: Dictionary) -> Tensor:
+    """Which tokens are neither padding nor ``<s>`` nor ``</s>``, bool, same shape."""
+    specials = (dictionary.pad(), dictionary.bos(), dictionary.eos())
+    return torch.stack([tokens.ne(special) for special in specials]).all(dim=0)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Where the rows of a joint batch stand: targets, rows without pair, sources.
+
+    Rows ``0 .. num_pairs`` are targets whose sources are the last ``num_pairs`` rows
+    in the same order; the rows between have no counterpart.
+
+    Attributes:
+        num_pairs: number of pairs.
+        counted: tokens that are neither padding nor special, bool ``(rows, len)``.
+    """
+
+    num_pairs: int
+    counted: Tensor
+
+
+class MixupEncoderLayer(TransformerEncoderLayerBase):
+    """A transformer layer whose target rows mix with their sources.
+
+    Without pairs it is fairseq's layer. With pairs, the attention sublayer is followed
+    by cross-attention with the same parameters and by the mixing, which takes the
+    residual's place and uses the attention sublayer's layer norm.
+
+    Source: X-Mixup section 4.1, eq. 2 to 5.
+    """
+
+    def __init__(self, cfg, mixup_args) -> None:
+        super().__init__(cfg)
+        self.ratio_scores = mixup_args.ratio_scores
+        self.max_ratio = mixup_args.mixup_max_ratio
+        self.mixup_ratio: Optional[MixupRatio] = None
+        if mixup_args.mixup_ratio == "adaptive":
+            self.mixup_ratio = MixupRatio(
+                self.max_ratio, mixup_args.mixup_ratio_lr_scale
+            )
+
+    def forward(
+        self,
+        x: Tensor,
+        encoder_padding_mask: Optional[Tensor],
+        attn_mask: Optional[Tensor] = None,
+        pairing: Optional[Pairing] = None,
+    ):
+        """Run the layer.
+
+        Args:
+            x: ``(len, rows, dim)``.
+            encoder_padding_mask: bool ``(rows, len)``, true at padding, or None.
+            attn_mask: as in fairseq's layer; not used with pairs.
+            pairing: the pairs among the rows, or None.
+
+        Returns:
+            ``(len, rows, dim)``; with pairs, a tuple of that and the mixup ratios
+            ``(pairs,)``.
+        """
+        if pairing is None:
+            return super().forward(x, encoder_padding_mask, attn_mask)
+        attended, _ = self.self_attn(
+            query=x,
+            key=x,
+            value=x,
+            key_padding_mask=encoder_padding_mask,
+            need_weights=False,
+        )
+        x = self.self_attn_layer_norm(x + self.dropout_module(attended))
+        x, ratio = self._mix_targets(x, encoder_padding_mask, pairing)
+        hidden = self.activation_dropout_module(self.activation_fn(self.fc1(x)))
+        return self.final_layer_norm(x + self.dropout_module(self.fc2(hidden))), ratio
+
+    def _mix_targets(
+        self, x: Tensor, padding_mask: Optional[Tensor], pairing: Pairing
+    ) -> Tuple[Tensor, Tensor]:
+        n = pairing.num_pairs
+        target, source = x[:, :n], x[:, -n:]
+        source_padding = None if padding_mask is None else padding_mask[-n:]
+        counted = (pairing.counted[:n], pairing.counted[-n:])
+        attention = self.self_attn
+        if self.mixup_ratio is not None and self.ratio_scores == "heads":
+            # The scores are needed for the ratio, so attention is computed from them.
+            scores = cross_attention_scores(
+                attention.q_proj(target),
+                attention.k_proj(source),
+                attention.num_heads,
+                attention.scaling,
+            )
+            ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
+            dropout = attention.dropout_module.p if self.training else 0.0
+            context = cross_attention_context(
+                scores, attention.v_proj(source), source_padding, dropout
+            )
+            context = attention.out_proj(context)
+        else:
+            context, _ = attention(
+                query=target,
+                key=source,
+                value=source,
+                key_padding_mask=source_padding,
+                need_weights=False,
+            )
+            if self.mixup_ratio is not None:
+                scores = hidden_scores(target, source)
+                ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
+            else:
+                ratio = torch.full((n,), self.max_ratio, device=x.device)
+        mixed = self.self_attn_layer_norm(
+            mix(target, self.dropout_module(context), ratio)
+        )
+        return torch.cat([mixed, x[:, n:]], dim=1), ratio
+
+
+class MixupTransformerEncoder(TransformerEncoder):
+    """fairseq's transformer encoder with :class:`MixupEncoderLayer` where asked."""
+
+    def __init__(self, args, dictionary, embed_tokens) -> None:
+        self.mixup_layers = parse_mixup_layers(args.mixup_layer, args.encoder_layers)
+        if self.mixup_layers and args.encoder_normalize_before:
+            raise UserError(
+                "--encoder-normalize-before: mixup is defined for layers that "
+                "normalise after the residual; use --mixup-layer 0 with this model"
+            )
+        self.layers_built = 0
+        super().__init__(args, dictionary, embed_tokens)
+
+    def build_encoder_layer(self, args):
+        self.layers_built += 1
+        if self.layers_built not in self.mixup_layers:
+            return super().build_encoder_layer(args)
+        cfg = TransformerConfig.from_namespace(args)
+        layer = MixupEncoderLayer(cfg, args)
+        if cfg.checkpoint_activations:
+            layer = checkpoint_wrapper(layer, offload_to_cpu=cfg.offload_activations)
+        min_params = 0 if cfg.checkpoint_activations else cfg.min_params_to_wrap
+        return fsdp_wrap(layer, min_num_params=min_params)
+
+    def forward_pairs(
+        self, tokens: Tensor, num_pairs: int
+    ) -> Tuple[Tensor, List[Tensor]]:
+        """Encode targets, rows without pair and sources as one batch.
+
+        Args:
+            tokens: ``(rows, len)``, laid out as :class:`Pairing` says.
+            num_pairs: number of pairs among the rows.
+
+        Returns:
+            last layer's states ``(rows, len, dim)`` and, for each mixing layer, the
+            mixup ratios ``(pairs,)``.
+        """
+        padding_mask = tokens.eq(self.padding_idx)
+        has_pads = bool(padding_mask.any())
+        x, _ = self.forward_embedding(tokens)
+        if has_pads:
+            x = x * (~padding_mask).unsqueeze(-1).type_as(x)
+        x = x.transpose(0, 1)
+        pairing = Pairing(num_pairs, count_tokens(tokens, self.dictionary))
+        ratios = []
+        for layer in self.layers:
+            mask = padding_mask if has_pads else None
+            if hasattr(layer, "mixup_ratio"):
+                x, ratio = layer(x, encoder_padding_mask=mask, pairing=pairing)
+                ratios.append(ratio)
+            else:
+                x = layer(x, encoder_padding_mask=mask)
+        if self.layer_norm is not None:
+            x = self.layer_norm(x)
+        return x.transpose(0, 1), ratios
+
+
+class XMixupEncoder(RobertaEncoder):
+    """RoBERTa encoder over one stream, or over target and source streams."""
+
+    def build_encoder(self, args, dictionary, embed_tokens):
+        encoder = MixupTransformerEncoder(args, dictionary, embed_tokens)
+        encoder.apply(init_bert_params)
+        return encoder
+
+    def extract_pair_features(
+        self, src_tokens: Tensor, source_tokens: Tensor
+    ) -> Tuple[Tensor, List[Tensor]]:
+        """Encode rows and the sources of the first of them as one batch.
+
+        Args:
+            src_tokens: ``(batch, len)``; the rows with a source come first.
+            source_tokens: the sources, ``(pairs, src_len)``.
+
+        Returns:
+            states ``(batch + pairs, width, dim)``, those of the sources last, with
+            ``width`` the larger of the two lengths, and the mixup ratios ``(pairs,)``
+            of each mixing layer.
+        """
+        pad = self.dictionary.pad()
+        width = max(src_tokens.size(1), source_tokens.size(1))
+        streams = (src_tokens, source_tokens)
+        tokens = torch.cat(
+            [F.pad(x, (0, width - x.size(1)), value=pad) for x in streams]
+        )
+        return self.sentence_encoder.forward_pairs(tokens, len(source_tokens))

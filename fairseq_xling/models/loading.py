@@ -1,0 +1,84 @@
+"""Pre-trained models from a folder or by name, outside of fairseq-train."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, Type
+
+from fairseq import checkpoint_utils, file_utils
+from fairseq.data import Dictionary
+from fairseq.data.encoders.sentencepiece_bpe import SentencepieceConfig
+from fairseq.models.roberta import RobertaModel
+from fairseq.models.roberta.hub_interface import RobertaHubInterface
+from omegaconf import OmegaConf
+
+from fairseq_xling.errors import UserError
+
+SENTENCEPIECE_NAME = "sentencepiece.bpe.model"
+
+
+def load_dictionary(path: str) -> Dictionary:
+    """Load ``dict.txt`` and add the mask symbol, as XLM-R does.
+
+    Raises:
+        UserError: the file is missing or is no fairseq dictionary.
+    """
+    if not os.path.exists(path):
+        raise UserError(f"{path}: not found; it comes with the model")
+    try:
+        dictionary = Dictionary.load(path)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: not a fairseq dictionary ({reason})") from None
+    dictionary.add_symbol("<mask>")
+    return dictionary
+
+
+def model_options(state: Dict[str, Any]) -> Namespace:
+    """Return the model options that a fairseq checkpoint was trained with."""
+    if state.get("args") is not None:
+        return Namespace(**vars(state["args"]))
+    model = state["cfg"]["model"]
+    options = OmegaConf.to_container(model) if OmegaConf.is_config(model) else model
+    return Namespace(**(vars(options) if isinstance(options, Namespace) else options))
+
+
+def load_hub_interface(
+    model_class: Type[RobertaModel],
+    model_name_or_path: str,
+    checkpoint_file: str,
+    overrides: Dict[str, Any],
+) -> RobertaHubInterface:
+    """Build ``model_class`` with a checkpoint's shapes, weights and heads.
+
+    Args:
+        model_class: a RoBERTa model.
+        model_name_or_path: a folder, or a name among ``model_class.hub_models()``.
+        checkpoint_file: the checkpoint's name in the folder.
+        overrides: model options that take precedence over the checkpoint's.
+
+    Raises:
+        UserError: the folder lacks a file, or the checkpoint is not safe to load.
+    """
+    archive = model_class.hub_models().get(model_name_or_path, model_name_or_path)
+    folder = Path(file_utils.load_archive_file(archive) or archive)
+    for name in (checkpoint_file, "dict.txt", SENTENCEPIECE_NAME):
+        if not (folder / name).exists():
+            raise UserError(f"{folder / name}: not found; it comes with the model")
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(folder / checkpoint_file))
+    args = model_options(state)
+    vars(args).update(overrides, load_checkpoint_heads=True)
+    task = SimpleNamespace(
+        source_dictionary=load_dictionary(str(folder / "dict.txt")),
+        max_positions=lambda: None,
+    )
+    model = model_class.build_model(args, task)
+    model.load_state_dict(state["model"], strict=True)
+    cfg = SimpleNamespace(
+        bpe=SentencepieceConfig(
+            _name="sentencepiece",
+            sentencepiece_model=str(folder / SENTENCEPIECE_NAME),
+        )
+    )
+    return RobertaHubInterface(cfg, task, model).eval()
