@@ -9,53 +9,57 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(
-    r'"(.+)"', (HERE / "fairseq_xling" / "version.py").read_text(encoding="utf-8")
-)
-assert VERSION is not None
 
+# Any torch from here on is kept where it is installed already, such as a CUDA build.
+TORCH = "torch>=2.6"
+# Upstream's main branch with its mutable dataclass defaults mended. Its own list of
+# requirements would add a torchaudio that does not fit torch, so what it imports is
+# listed below.
+FAIRSEQ = "fairseq-fixed==0.12.3.1"
+# numpy is what fairseq is built against; it uses numpy.compat, which numpy 2 dropped.
+BUILD_REQUIREMENTS = ["cython==3.0.12", "numpy==1.26.4", "setuptools<81", "wheel"]
 REQUIREMENTS = [
-    # Releases of one year differ between Python versions; each has this one.
-    'torch==2.13.0; python_version >= "3.10"',
-    'torch==2.8.0; python_version < "3.10"',
-    "fairseq-fixed==0.12.3.1",
-    # What fairseq imports; its own list would add a torchaudio that breaks torch.
+    "bitarray==3.0.0",
+    "cffi==1.17.1",
     "hydra-core==1.3.2",
-    "omegaconf==2.3.0",
-    "cffi>=1.17",
-    "regex>=2024.11.6",
-    "sacrebleu==2.5.1",
-    "bitarray>=3.0",
-    "packaging>=24.0",
-    # fairseq uses numpy.compat, which numpy 2 dropped.
-    "numpy==1.26.4",
-    "scipy==1.13.1",
-    "scikit-learn==1.6.1",
     "matplotlib==3.9.4",
+    "numpy==1.26.4",
+    "omegaconf==2.3.0",
+    "packaging==24.2",
+    "regex==2024.11.6",
+    "sacrebleu==2.5.1",
+    "scikit-learn==1.6.1",
+    "scipy==1.13.1",
     "sentencepiece==0.2.0",
-    "tqdm>=4.67",
+    "tqdm==4.67.1",
 ]
 TEST_REQUIREMENTS = [
-    "pytest==8.4.2",
     "hypothesis==6.141.1",
-    "psutil>=6.0",
+    "psutil==6.1.1",
+    "pytest==8.4.2",
     "transformers==4.57.1",
-    "protobuf>=5.29",
 ]
-LINT_REQUIREMENTS = ["ruff==0.14.1", "mypy==1.18.2"]
+LINT_REQUIREMENTS = ["mypy==1.18.2", "ruff==0.14.1"]
 
-setup(
-    name="fairseq_xling",
-    version=VERSION.group(1),
-    description="Cross-lingual transfer for fairseq: X-Mixup and MultiMix",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    license="MIT",
-    python_requires=">=3.9,<3.13",
-    packages=find_packages(include=["fairseq_xling", "fairseq_xling.*"]),
-    install_requires=REQUIREMENTS,
-    extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
-    entry_points={
-        "console_scripts": ["xling-evaluate = fairseq_xling.cli.evaluate:cli_main"]
-    },
-)
+
+def read(*parts: str) -> str:
+    """Return the text of a file of this folder."""
+    return HERE.joinpath(*parts).read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    setup(
+        name="fairseq_xling",
+        version=re.findall(r'"([\d.]+)"', read("fairseq_xling", "version.py"))[0],
+        description="Cross-lingual transfer for fairseq: X-Mixup and MultiMix",
+        long_description=read("README.md"),
+        long_description_content_type="text/markdown",
+        license="MIT",
+        python_requires=">=3.9,<3.13",
+        packages=find_packages(include=["fairseq_xling", "fairseq_xling.*"]),
+        install_requires=[TORCH, FAIRSEQ, *REQUIREMENTS],
+        extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
+        entry_points={
+            "console_scripts": ["xling-evaluate = fairseq_xling.cli.evaluate:cli_main"]
+        },
+    )

@@ -240,6 +240,8 @@ class XMixupCriterion(FairseqCriterion):
 
 def _spread(meters) -> float:
     """Standard deviation of the mixup ratio over pairs."""
+    if not meters["lambda"].count:  # no pair since the meters were last reset
+        return 0.0
     variance = meters["_lambda_squared"].avg - meters["lambda"].avg ** 2
     return round(float(max(variance, 0.0)) ** 0.5, 4)
 
@@ -254,6 +256,6 @@ class _AccuracyOf:
         accuracies = [
             100.0 * meters[f"_correct_{lang}"].sum / meters[f"_rows_{lang}"].sum
             for lang in self.languages
-            if f"_rows_{lang}" in meters
+            if f"_rows_{lang}" in meters and meters[f"_rows_{lang}"].sum
         ]
         return round(float(sum(accuracies)) / max(len(accuracies), 1), 2)

@@ -1,0 +1,45 @@
+"""The manifest: what was written is read, and damage is one clear line."""
+
+import json
+
+import pytest
+from pair_data import write_pair_data
+
+from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.errors import UserError
+
+
+def test_manifest_survives_a_round_trip(tmp_path):
+    folder = write_pair_data(tmp_path / "a")
+    manifest = Manifest.load(folder)
+    manifest.save(tmp_path / "b")
+    assert Manifest.load(tmp_path / "b") == manifest
+    assert manifest.splits["train"]["de"].rows == 24
+
+
+def test_folder_without_manifest_is_refused(tmp_path):
+    with pytest.raises(UserError, match="manifest.json: not found.*preprocess"):
+        Manifest.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 1}'])
+def test_damaged_manifest_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match="manifest.json") as error:
+        Manifest.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_manifest_with_unknown_field_is_refused(tmp_path):
+    folder = write_pair_data(tmp_path / "a")
+    raw = json.loads((folder / "manifest.json").read_text())
+    raw["surprise"] = 1
+    (folder / "manifest.json").write_text(json.dumps(raw))
+    with pytest.raises(UserError, match="surprise"):
+        Manifest.load(folder)
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(tmp_path / "x") == want

@@ -1,0 +1,127 @@
+"""The ways of starting: from the checkout, from a wheel, already imported, validating."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training import ROOT, command, environment, run, train_command
+
+SHORT = ["--max-update=2", "--seed=3"]
+
+
+@pytest.fixture(scope="module")
+def trained(pair_data, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    run(train_command(pair_data, folder, *SHORT))
+    return folder / "checkpoint_last.pt"
+
+
+@pytest.fixture(scope="module")
+def site_packages(tmp_path_factory) -> Path:
+    """The package installed from a wheel, into a folder of its own."""
+    wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        (source / name).write_bytes((ROOT / name).read_bytes())
+    (source / "fairseq_xling").symlink_to(ROOT / "fairseq_xling")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--quiet"]
+    run([*pip, "wheel", *options, "--wheel-dir", str(wheels), str(source)])
+    (wheel,) = wheels.glob("fairseq_xling-*.whl")
+    run([*pip, "install", *options, "--target", str(target), str(wheel)])
+    return target
+
+
+def test_runs_from_the_checkout_by_its_relative_name(pair_data, tmp_path):
+    arguments = train_command(pair_data, tmp_path, *SHORT)
+    arguments = [
+        "--user-dir=fairseq_xling" if x.startswith("--user-dir") else x
+        for x in arguments
+    ]
+    assert "done training" in run(arguments, cwd=ROOT).stdout
+
+
+def test_runs_from_an_installed_wheel(pair_data, tmp_path, site_packages):
+    arguments = train_command(pair_data, tmp_path, *SHORT)
+    user_dir = f"--user-dir={site_packages / 'fairseq_xling'}"
+    arguments = [user_dir if x.startswith("--user-dir") else x for x in arguments]
+    path = {"PYTHONPATH": str(site_packages)}
+    assert "done training" in run(arguments, cwd=tmp_path, **path).stdout
+    script = "import fairseq_xling; print(fairseq_xling.__file__)"
+    where = run([sys.executable, "-c", script], cwd=tmp_path, **path).stdout
+    assert str(site_packages) in where
+
+
+def test_runs_when_already_imported(pair_data, tmp_path):
+    arguments = train_command(pair_data, tmp_path, *SHORT)[1:]
+    script = (
+        "import sys, fairseq_xling\n"
+        "from fairseq_cli.train import cli_main\n"
+        "sys.argv = ['fairseq-train', *sys.argv[1:]]\n"
+        "cli_main()\n"
+    )
+    for chosen in (
+        arguments,
+        [x for x in arguments if not x.startswith("--user-dir")],
+    ):
+        log = run([sys.executable, "-c", script, *chosen]).stdout
+        assert "done training" in log
+
+
+def test_import_alone_registers_everything():
+    script = (
+        "import fairseq_xling\n"
+        "from fairseq.tasks import TASK_REGISTRY\n"
+        "from fairseq.models import ARCH_MODEL_REGISTRY\n"
+        "from fairseq.criterions import CRITERION_REGISTRY\n"
+        "assert {'xmixup_xnli', 'xmixup_pawsx'} <= set(TASK_REGISTRY)\n"
+        "assert {'xmixup_xlmr_mini', 'xmixup_xlmr_base', 'xmixup_xlmr_large'} <= "
+        "set(ARCH_MODEL_REGISTRY)\n"
+        "assert 'xmixup' in CRITERION_REGISTRY\n"
+    )
+    run([sys.executable, "-c", script])
+
+
+def validate(data: Path, checkpoint: Path, *options: str) -> str:
+    return run(
+        [
+            command("fairseq-validate"),
+            str(data),
+            f"--user-dir={ROOT / 'fairseq_xling'}",
+            "--task=xmixup_xnli",
+            f"--path={checkpoint}",
+            "--batch-size=8",
+            "--cpu",
+            *options,
+        ]
+    ).stdout
+
+
+def test_fairseq_validate_mixes_and_reads_every_row(pair_data, trained):
+    log = validate(pair_data, trained, "--valid-subset=test")
+    for term in ("accuracy_en", "accuracy_de", "accuracy_sw", "lambda"):
+        assert f"| {term} " in log
+    # 12 rows in three languages; fairseq's own batching would drop four of them.
+    assert re.search(r"bsz 36\b", log)
+
+
+def test_checkpoint_of_a_baseline_is_validated_without_the_source(pair_data, tmp_path):
+    run(train_command(pair_data, tmp_path, *SHORT, "--training-set=concatenated"))
+    log = validate(pair_data, tmp_path / "checkpoint_last.pt")
+    assert "lambda" not in log and "task_source" not in log
+
+
+def test_user_error_is_one_line_and_exit_status_one(tmp_path):
+    done = subprocess.run(
+        train_command(tmp_path, tmp_path / "out", *SHORT),
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "manifest.json: not found" in last
+    assert not (tmp_path / "out" / "checkpoint_last.pt").exists()

@@ -1,0 +1,128 @@
+"""fairseq-train on small data: resuming, loader workers, several processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+import torch
+from training import environment, run, train_command
+
+UPDATES = 24
+SAMPLING = ["--scheduled-sampling-decay=4", f"--max-update={UPDATES}", "--seed=7"]
+
+
+def parameters(path: Path) -> Dict[str, torch.Tensor]:
+    return torch.load(path, map_location="cpu")["model"]
+
+
+def losses(log: str) -> List[float]:
+    values = []
+    for line in log.splitlines():
+        if "| train_inner |" in line:
+            values.append(float(json.loads(line.split("| train_inner |")[1])["loss"]))
+    return values
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pair_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    run(train_command(pair_data, folder, *SAMPLING))
+    return parameters(folder / "checkpoint_last.pt")
+
+
+@pytest.mark.parametrize("kill_after", [5, 17])
+def test_killed_and_resumed_run_ends_with_the_same_parameters(
+    pair_data, tmp_path, uninterrupted, kill_after
+):
+    options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=1"]
+    arguments = train_command(pair_data, tmp_path, *options)
+    log = tmp_path / "log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            arguments,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment(PYTHONUNBUFFERED="1"),
+            start_new_session=True,
+        )
+        deadline = time.time() + 120
+        while f'"num_updates": "{kill_after}"' not in log.read_text():
+            assert process.poll() is None and time.time() < deadline, log.read_text()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    resumed = run(arguments).stdout
+    assert "Loaded checkpoint" in resumed
+    # An epoch has 15 updates, so the kill fell into its middle.
+    assert kill_after % 15 != 0 and len(losses(resumed)) < UPDATES
+    result = parameters(tmp_path / "checkpoint_last.pt")
+    assert result.keys() == uninterrupted.keys()
+    for name, value in uninterrupted.items():
+        assert torch.equal(result[name], value), name
+
+
+def test_loader_workers_do_not_change_the_run(pair_data, tmp_path, uninterrupted):
+    arguments = train_command(pair_data, tmp_path, *SAMPLING, "--num-workers=2")
+    run(arguments)
+    result = parameters(tmp_path / "checkpoint_last.pt")
+    for name, value in uninterrupted.items():
+        assert torch.equal(result[name], value), name
+
+
+def test_scheduled_sampling_matters(pair_data, tmp_path, uninterrupted):
+    always_real = [x for x in SAMPLING if "decay" not in x]
+    run(
+        train_command(pair_data, tmp_path, *always_real, "--scheduled-sampling-decay=0")
+    )
+    result = parameters(tmp_path / "checkpoint_last.pt")
+    name = "encoder.sentence_encoder.layers.0.fc1.weight"
+    assert not torch.equal(result[name], uninterrupted[name])
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("unit", ["instance", "batch"])
+def test_two_processes_equal_one_with_two_micro_batches(pair_data, tmp_path, unit):
+    # Dropout draws differ between the two ways, so it is off.
+    options = [
+        "--dropout=0",
+        "--attention-dropout=0",
+        "--max-update=12",
+        "--scheduled-sampling-decay=4",
+        f"--scheduled-sampling-unit={unit}",
+        "--disable-validation",
+    ]
+    single = train_command(pair_data, tmp_path / "one", *options, "--update-freq=2")
+    want = losses(run(single).stdout)
+    port = free_port()
+    logs = [tmp_path / f"log{rank}" for rank in (0, 1)]
+    processes = []
+    for rank, log in enumerate(logs):
+        distributed = [
+            "--distributed-world-size=2",
+            f"--distributed-rank={rank}",
+            f"--distributed-init-method=tcp://127.0.0.1:{port}",
+            "--distributed-no-spawn",
+            "--distributed-backend=gloo",
+            "--ddp-backend=legacy_ddp",
+        ]
+        arguments = train_command(pair_data, tmp_path / "two", *options, *distributed)
+        with open(log, "w") as file:
+            processes.append(
+                subprocess.Popen(arguments, stdout=file, stderr=file, env=environment())
+            )
+    codes = [process.wait(timeout=180) for process in processes]
+    assert codes == [0, 0], logs[0].read_text()[-3000:]
+    got = losses(logs[0].read_text())
+    assert len(want) == len(got) == 12
+    assert got == pytest.approx(want, rel=1e-4)
