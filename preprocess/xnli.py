@@ -1,0 +1,15 @@
+"""Binarize XNLI: python preprocess/xnli.py RAW_DIR --spm MODEL --dict DICT --destdir DIR"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_xling.cli.preprocess_pairs import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(
+        "xnli",
+        labels=["contradiction", "entailment", "neutral"],
+        spellings={"contradictory": "contradiction"},
+    )
