@@ -1,4 +1,4 @@
-"""Binarize PAWS-X: python preprocess/pawsx.py RAW_DIR --spm MODEL --dict DICT --destdir DIR"""
+"""Binarize PAWS-X: preprocess/pawsx.py RAW --spm MODEL --dict DICT --destdir DIR"""
 
 import sys
 from pathlib import Path

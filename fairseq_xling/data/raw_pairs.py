@@ -88,8 +88,8 @@ class Table:
                     line = raw.decode("utf-8")
                 except UnicodeDecodeError as error:
                     raise UserError(
-                        f"{self.path}, line {number}: not UTF-8 (byte {error.start + 1} "
-                        "of the line); convert the file to UTF-8"
+                        f"{self.path}, line {number}: not UTF-8 (byte "
+                        f"{error.start + 1} of the line); convert the file"
                     ) from None
                 if number == 1:
                     line = line.lstrip("\ufeff")

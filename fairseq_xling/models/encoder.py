@@ -41,7 +41,7 @@ def parse_mixup_layers(text: Optional[str], num_layers: int) -> List[int]:
         return []
     if min(layers) < 1 or len(set(layers)) < len(layers):
         raise UserError(
-            f"--mixup-layer {text}: give different layers from 1 on, or 0 alone for none"
+            f"--mixup-layer {text}: give different layers from 1, or 0 alone for none"
         )
     if max(layers) > num_layers:
         raise UserError(

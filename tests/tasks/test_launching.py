@@ -1,4 +1,4 @@
-"""The ways of starting: from the checkout, from a wheel, already imported, validating."""
+"""The ways of starting: from the checkout, from a wheel, already imported."""
 
 import re
 import subprocess

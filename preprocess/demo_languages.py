@@ -1,0 +1,129 @@
+"""Write the demo's raw folders: made-up languages at graded distances from a source.
+
+    python preprocess/demo_languages.py OUT_DIR [--seed 1]
+
+``OUT_DIR/xnli`` holds sentence pairs in XTREME's raw layout and ``OUT_DIR/monolingual``
+running text in every language. Everything follows from the seed and the options.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import numpy as np
+from demo.grammar import LABELS, Clause, draw_document, draw_pair
+from demo.languages import SOURCE, TARGETS, Speaker, Translator
+
+Pair = Tuple[Clause, Clause, str]
+
+
+def write(path: Path, rows: List[List[str]]) -> None:
+    """Write rows of columns, tab-separated."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
+
+
+def draw_pairs(generator: np.random.Generator, rows: int) -> List[Pair]:
+    """Draw pairs with their labels, the classes equally often, in random order."""
+    labels = [LABELS[i % len(LABELS)] for i in range(rows)]
+    generator.shuffle(labels)
+    return [(*draw_pair(generator, label), label) for label in labels]
+
+
+def said(pairs: List[Pair], speaker: Speaker) -> List[List[str]]:
+    """The pairs in a language, without errors."""
+    return [
+        [" ".join(speaker.say(clause)) for clause in pair[:2]] + [pair[2]]
+        for pair in pairs
+    ]
+
+
+def translated(
+    pairs: List[Pair], speaker: Speaker, translators: List[Translator]
+) -> List[List[str]]:
+    """The pairs in a language, through one noisy translation or several."""
+    rows = []
+    for *clauses, label in pairs:
+        row = []
+        for clause in clauses:
+            for translator in translators[:-1]:
+                clause = translator.misread(clause)
+            row.append(" ".join(translators[-1].translate(clause, speaker)))
+        rows.append([*row, label])
+    return rows
+
+
+def write_pairs(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
+    """Write ``xnli/`` in XTREME's raw layout."""
+    folder = args.out / "xnli"
+    rows = {"train": args.train_rows, "dev": args.dev_rows, "test": args.test_rows}
+    sets = {
+        split: draw_pairs(np.random.default_rng((args.seed, 1, i)), count)
+        for i, (split, count) in enumerate(rows.items())
+    }
+    english = speakers[SOURCE]
+    for split, pairs in sets.items():
+        for lang, speaker in speakers.items():
+            # In other languages, labelled training rows serve as an upper bound.
+            write(folder / f"{split}-{lang}.tsv", said(pairs, speaker))
+    for i, target in enumerate(TARGETS):
+        lang, speaker = target.code, speakers[target.code]
+        translators = [
+            Translator(args.noise, np.random.default_rng((args.seed, 2, i, j)))
+            for j in range(2)
+        ]
+        source = said(sets["train"], english)
+        foreign = translated(sets["train"], speaker, translators[:1])
+        write(
+            folder / "translate-train" / f"{SOURCE}-{lang}-translated.tsv",
+            [s[:2] + t for s, t in zip(source, foreign)],
+        )
+        write(
+            folder
+            / f"translate-train-{SOURCE}"
+            / f"{SOURCE}-{lang}-{SOURCE}-translated.tsv",
+            translated(sets["train"], english, translators),
+        )
+        for split in ("dev", "test"):
+            write(
+                folder
+                / f"translate-{split}"
+                / f"{split}-{lang}-{SOURCE}-translated.tsv",
+                translated(sets[split], english, translators[:1]),
+            )
+
+
+def write_text(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
+    """Write ``monolingual/``: one document a line, different ones in each language."""
+    for i, (lang, speaker) in enumerate(speakers.items()):
+        generator = np.random.default_rng((args.seed, 3, i))
+        for split, lines in (("train", args.lines), ("valid", args.lines // 50)):
+            rows = []
+            for _ in range(lines):
+                clauses = draw_document(generator)
+                rows.append([" . ".join(" ".join(speaker.say(c)) for c in clauses)])
+            write(args.out / "monolingual" / f"{split}.{lang}.txt", rows)
+
+
+def main() -> None:
+    """Read the options and write the folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT_DIR")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--train-rows", type=int, default=4000)
+    parser.add_argument("--dev-rows", type=int, default=500)
+    parser.add_argument("--test-rows", type=int, default=1000)
+    parser.add_argument("--lines", type=int, default=8000, help="documents a language")
+    parser.add_argument(
+        "--noise", type=float, default=0.1, help="error rate of the translator"
+    )
+    args = parser.parse_args()
+    speakers = {SOURCE: Speaker(None, args.seed)}
+    speakers.update({t.code: Speaker(t, args.seed) for t in TARGETS})
+    write_pairs(args, speakers)
+    write_text(args, speakers)
+
+
+if __name__ == "__main__":
+    main()

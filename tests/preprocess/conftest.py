@@ -1,0 +1,64 @@
+"""A small SentencePiece model and a raw folder, made by the tests."""
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sentencepiece
+from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
+
+
+@pytest.fixture(scope="session")
+def spm(tmp_path_factory) -> SimpleNamespace:
+    """Paths of a SentencePiece model and of its fairseq dictionary."""
+    folder = tmp_path_factory.mktemp("spm")
+    generator = random.Random(0)
+    lines = [sentence(generator, lang) for lang in WORDS for _ in range(200)]
+    (folder / "text").write_text("\n".join(lines), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"),
+        model_prefix=str(folder / "spm"),
+        vocab_size=150,
+        character_coverage=1.0,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
+    pieces = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
+    (folder / "dict.txt").write_text(
+        "".join(f"{piece} 1\n" for piece in pieces), encoding="utf-8"
+    )
+    return SimpleNamespace(
+        model=str(folder / "spm.model"),
+        dictionary=str(folder / "dict.txt"),
+        processor=processor,
+    )
+
+
+@pytest.fixture
+def raw(tmp_path) -> Path:
+    """A raw XNLI folder in XTREME's layout, with German, Russian and Chinese."""
+    generator = random.Random(1)
+    folder = tmp_path / "raw"
+    sets = {
+        split: [generator.choice(LABELS) for _ in range(rows)]
+        for split, rows in (("train", 30), ("dev", 8), ("test", 9))
+    }
+    english = {split: draw_rows(generator, "en", x) for split, x in sets.items()}
+    for split, rows in english.items():
+        write_rows(folder / f"{split}-en.tsv", rows)
+    for lang in ("de", "ru", "zh"):
+        foreign = draw_rows(generator, lang, sets["train"])
+        rows = [e[:2] + f for e, f in zip(english["train"], foreign)]
+        write_rows(folder / f"translate-train/en-{lang}-translated.tsv", rows)
+        back = draw_rows(generator, "en", sets["train"])
+        write_rows(folder / f"translate-train-en/en-{lang}-en-translated.tsv", back)
+        for split in ("dev", "test"):
+            rows = draw_rows(generator, lang, sets[split])
+            write_rows(folder / f"{split}-{lang}.tsv", rows)
+            write_rows(
+                folder / f"translate-{split}/{split}-{lang}-en-translated.tsv",
+                draw_rows(generator, "en", sets[split]),
+            )
+    return folder

@@ -1,0 +1,360 @@
+"""Raw folders to binarized data: the same ids as the usual chain, and bad input."""
+
+import hashlib
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+from raw_data import LABELS, draw_rows, write_rows
+from training import ROOT, environment
+
+from fairseq_xling.cli.preprocess_pairs import main
+from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
+
+
+def preprocess(raw, spm, destdir, *options):
+    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
+    arguments += ["--destdir", str(destdir), *options]
+    main("xnli", LABELS, {"contradictory": "contradiction"}, arguments)
+    return Manifest.load(destdir)
+
+
+def stream(folder, split, lang, name):
+    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
+    return [data[i].tolist() for i in range(len(data))]
+
+
+def usual_chain(spm, pairs):
+    """SentencePiece's pieces as text, then fairseq's dictionary, pair by pair."""
+    dictionary = Dictionary.load(spm.dictionary)
+    out = []
+    for first, second in pairs:
+        parts = [
+            " ".join(spm.processor.encode(x, out_type=str)) for x in (first, second)
+        ]
+        line = f"<s> {parts[0]} </s> </s> {parts[1]} </s>"
+        ids = dictionary.encode_line(line, append_eos=False, add_if_not_exist=False)
+        out.append(ids.tolist())
+    return out
+
+
+def read(path):
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def digest(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
+
+
+def test_every_stream_has_the_ids_of_the_usual_chain(raw, spm, tmp_path):
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    assert manifest.languages == ["en", "de", "ru", "zh"]
+    assert manifest.labels == LABELS
+    for lang in ("de", "ru", "zh"):
+        rows = read(raw / f"translate-train/en-{lang}-translated.tsv")
+        back = read(raw / f"translate-train-en/en-{lang}-en-translated.tsv")
+        test = read(raw / f"test-{lang}.tsv")
+        source = read(raw / f"translate-test/test-{lang}-en-translated.tsv")
+        for split, name, pairs in (
+            ("train", "input", [row[2:4] for row in rows]),
+            ("train", "source", [row[:2] for row in rows]),
+            ("train", "backtranslation", [row[:2] for row in back]),
+            ("test", "input", [row[:2] for row in test]),
+            ("test", "source", [row[:2] for row in source]),
+        ):
+            got = stream(tmp_path / "bin", split, lang, name)
+            assert got == usual_chain(spm, pairs), (split, lang, name)
+    labels = [4 + LABELS.index(row[2]) for row in read(raw / "train-en.tsv")]
+    assert stream(tmp_path / "bin", "train", "en", "label") == [[x] for x in labels]
+    assert set(manifest.splits) == {"train", "valid", "test"}
+    assert "source" not in manifest.splits["train"]["en"].streams
+
+
+def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
+    preprocess(raw, spm, tmp_path / "one", "--workers=1")
+    monkeypatch.setattr("fairseq_xling.cli.preprocess_pairs.CHUNK_ROWS", 7)
+    preprocess(raw, spm, tmp_path / "four", "--workers=4")
+    assert digest(tmp_path / "one") == digest(tmp_path / "four")
+
+
+def test_script_runs_from_anywhere(raw, spm, tmp_path):
+    subprocess.run(
+        [sys.executable, str(ROOT / "preprocess" / "xnli.py"), str(raw)]
+        + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    assert Manifest.load(tmp_path / "out").task == "xnli"
+
+
+def with_ids(rows):
+    return [["id", "premise", "hypothesis", "label"]] + [
+        [f"r{i}", *row] for i, row in enumerate(rows)
+    ]
+
+
+def test_rows_with_ids_are_paired_by_id_not_by_place(raw, spm, tmp_path):
+    english = read(raw / "train-en.tsv")
+    generator = random.Random(5)
+    german = draw_rows(generator, "de", [row[2] for row in english])
+    rows = with_ids(german)
+    body = rows[1:]
+    generator.shuffle(body)
+    body[3][0] = "nobody"
+    write_rows(raw / "train-en.tsv", with_ids(english))
+    write_rows(raw / "translate-train/en-de-translated.tsv", [rows[0], *body])
+    (raw / "translate-train-en/en-de-en-translated.tsv").unlink()
+    preprocess(raw, spm, tmp_path / "bin", "--target-langs=de")
+    source = stream(tmp_path / "bin", "train", "de", "source")
+    by_id = {f"r{i}": row for i, row in enumerate(english)}
+    for i, row in enumerate(body):
+        if i == 3:
+            assert source[i] == []
+        else:
+            assert source[i] == usual_chain(spm, [by_id[row[0]][:2]])[0]
+
+
+def test_columns_may_stand_in_any_order_under_a_header(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "plain")
+    rows = read(raw / "dev-de.tsv")
+    named = [["label", "other", "sentence2", "sentence1"]]
+    write_rows(raw / "dev-de.tsv", named + [[r[2], "x", r[1], r[0]] for r in rows])
+    preprocess(raw, spm, tmp_path / "named")
+    assert digest(tmp_path / "plain") == digest(tmp_path / "named")
+
+
+def test_windows_line_ends_and_byte_order_mark_do_not_matter(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "plain")
+    rows = read(raw / "dev-de.tsv")
+    rows[0][0] = "\ufeff" + rows[0][0]
+    write_rows(raw / "dev-de.tsv", rows, end="\r\n")
+    preprocess(raw, spm, tmp_path / "windows")
+    assert digest(tmp_path / "plain") == digest(tmp_path / "windows")
+
+
+def test_folders_of_the_xmixup_authors_are_read(raw, spm, tmp_path):
+    other = tmp_path / "other"
+    english = read(raw / "train-en.tsv")
+    header = [["premise", "hypo", "label"]]
+
+    def mnli(rows):
+        return header + [
+            [a, b, x.replace("contradiction", "contradictory")] for a, b, x in rows
+        ]
+
+    place = "XNLI-MT-1.0/multinli/multinli.train.{}.tsv"
+    write_rows(other / place.format("en"), mnli(english))
+    for lang in ("de", "ru", "zh"):
+        rows = read(raw / f"translate-train/en-{lang}-translated.tsv")
+        write_rows(other / place.format(lang), mnli([row[2:] for row in rows]))
+        back = read(raw / f"translate-train-en/en-{lang}-en-translated.tsv")
+        write_rows(
+            other / f"translate-train-en/multinli.train.{lang}-en.tsv", mnli(back)
+        )
+        source = read(raw / f"translate-test/test-{lang}-en-translated.tsv")
+        write_rows(other / f"translate-test/test-{lang}-en-translated.tsv", source)
+    names = ["language", "gold_label", "sentence1", "sentence2"]
+    for split, kinds in (("dev", ("", "translate-dev/")), ("test", ("",))):
+        for kind in kinds:
+            rows = [names]
+            for lang in ("de", "ru", "en", "zh"):
+                path = raw / f"{split}-{lang}.tsv"
+                if kind and lang != "en":
+                    path = raw / f"{kind}{split}-{lang}-en-translated.tsv"
+                rows += [[lang, r[2], r[0], r[1]] for r in read(path)]
+            write_rows(other / f"{kind or 'XNLI-1.0/'}xnli.{split}.tsv", rows)
+    preprocess(raw, spm, tmp_path / "xtreme")
+    preprocess(other, spm, tmp_path / "authors")
+    assert digest(tmp_path / "xtreme") == digest(tmp_path / "authors")
+
+
+def test_labelled_target_rows_become_the_supervised_split(raw, spm, tmp_path):
+    rows = draw_rows(random.Random(3), "de", LABELS * 2)
+    write_rows(raw / "train-de.tsv", rows)
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    assert manifest.splits["supervised"]["de"].rows == 6
+    got = stream(tmp_path / "bin", "supervised", "de", "input")
+    assert got == usual_chain(spm, [row[:2] for row in rows])
+
+
+def test_what_is_missing_is_named_with_its_consequence(raw, spm, tmp_path, capfd):
+    (raw / "translate-train-en/en-de-en-translated.tsv").unlink()
+    (raw / "translate-test/test-ru-en-translated.tsv").unlink()
+    (raw / "translate-train/en-zh-translated.tsv").unlink()
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    log = capfd.readouterr().err
+    assert "de: no back-translation: scheduled sampling is off" in log
+    assert "ru: no translate-test: no mixup inference there" in log
+    assert "zh: no translate-train: evaluated only, not trained on" in log
+    assert "backtranslation" not in manifest.splits["train"]["de"].streams
+    assert "source" not in manifest.splits["test"]["ru"].streams
+    assert "zh" not in manifest.splits["train"] and "zh" in manifest.splits["test"]
+
+
+def test_folders_of_the_xmixup_authors_for_pawsx_are_read(spm, tmp_path):
+    raw, generator = tmp_path / "raw", random.Random(2)
+    labels = ["0", "1", "1", "0"]
+    header = [["id", "sentence1", "sentence2", "label"]]
+
+    def rows(lang, order=(0, 1, 2, 3)):
+        drawn = draw_rows(generator, lang, labels)
+        return header + [[str(i), *drawn[i]] for i in order]
+
+    english = rows("en")
+    write_rows(raw / "en/train.tsv", english)
+    write_rows(raw / "de/train.tsv", rows("de", (2, 0, 3, 1)))
+    back = rows("en")
+    write_rows(raw / "translate-train-en/translated_train.de-en.tsv", back)
+    for lang in ("en", "de"):
+        write_rows(raw / lang / "dev_2k.tsv", rows(lang))
+        write_rows(raw / lang / "test_2k.tsv", rows(lang))
+    write_rows(raw / "translate-dev/dev_2k.de.tsv", rows("en"))
+    write_rows(raw / "translate-test/test.de.tsv", draw_rows(generator, "en", labels))
+    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
+    main("pawsx", ["0", "1"], None, [*arguments, "--destdir", str(tmp_path / "bin")])
+    manifest = Manifest.load(tmp_path / "bin")
+    assert set(manifest.splits["train"]["de"].streams) == {
+        "input",
+        "label",
+        "source",
+        "backtranslation",
+    }
+    assert "source" in manifest.splits["valid"]["de"].streams
+    assert "source" in manifest.splits["test"]["de"].streams
+    for name, texts in (("source", english), ("backtranslation", back)):
+        want = [texts[1 + i][1:3] for i in (2, 0, 3, 1)]
+        got = stream(tmp_path / "bin", "train", "de", name)
+        assert got == usual_chain(spm, want)
+
+
+def replace_cell(path, row, column, value):
+    rows = read(path)
+    rows[row][column] = value
+    write_rows(path, rows)
+
+
+def drop_last_row(path):
+    write_rows(path, read(path)[:-1])
+
+
+def drop_column(path):
+    rows = read(path)
+    rows[4] = rows[4][:2]
+    write_rows(path, rows)
+
+
+def spoil_utf8(path):
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\xff\n", 2))
+
+
+TRANSLATED = "translate-train/en-de-translated.tsv"
+
+
+@pytest.mark.parametrize(
+    "spoil, file, message",
+    [
+        (drop_column, "dev-de.tsv", r"dev-de.tsv, line 5: 2 columns, but 3 are needed"),
+        (
+            lambda p: replace_cell(p, 2, 2, "maybe"),
+            "train-en.tsv",
+            r"train-en.tsv, line 3: unknown label 'maybe'; the labels are contradict",
+        ),
+        (
+            lambda p: replace_cell(p, 6, 1, "  "),
+            "test-ru.tsv",
+            r"test-ru.tsv, line 7: empty sentence in column 2",
+        ),
+        (spoil_utf8, "test-ru.tsv", r"test-ru.tsv, line 1: not UTF-8 \(byte \d+"),
+        (
+            drop_last_row,
+            "translate-test/test-ru-en-translated.tsv",
+            r"test-ru-en-translated.tsv: 8 rows, but .*test-ru.tsv has 9",
+        ),
+        (
+            drop_last_row,
+            "test-ru.tsv",
+            r"test-ru-en-translated.tsv: 9 rows, but .*test-ru.tsv has 8",
+        ),
+        (
+            lambda p: write_rows(p, [r[:2] + ["neutral"] for r in read(p)]),
+            "translate-train-en/en-de-en-translated.tsv",
+            r"en-de-translated.tsv, line \d+: label .*out of step",
+        ),
+        (lambda p: p.write_bytes(b""), "dev-de.tsv", r"dev-de.tsv: is empty"),
+        (lambda p: p.unlink(), "train-en.tsv", r"train-en.tsv: not found"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    raw, spm, tmp_path, spoil, file, message
+):
+    spoil(raw / file)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=message) as error:
+        preprocess(raw, spm, tmp_path / "bin")
+    assert "\n" not in str(error.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_repeated_id_is_refused(raw, spm, tmp_path):
+    english = with_ids(read(raw / "train-en.tsv"))
+    english[5][0] = "r1"
+    rows = read(raw / TRANSLATED)
+    write_rows(raw / "train-en.tsv", english)
+    write_rows(raw / TRANSLATED, with_ids([row[2:] for row in rows]))
+    with pytest.raises(UserError, match="line 6: id 'r1' stands in line 3, too"):
+        preprocess(raw, spm, tmp_path / "bin", "--target-langs=de")
+
+
+def test_existing_destdir_is_kept_unless_told_otherwise(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "bin")
+    with pytest.raises(UserError, match="exists; replace it with --overwrite"):
+        preprocess(raw, spm, tmp_path / "bin")
+    preprocess(raw, spm, tmp_path / "bin", "--overwrite")
+
+
+def test_dictionary_of_another_model_is_refused(raw, spm, tmp_path):
+    other = tmp_path / "dict.txt"
+    other.write_text("".join(f"x{i} 1\n" for i in range(50)))
+    wrong = type(spm)(model=spm.model, dictionary=str(other))
+    with pytest.raises(UserError, match="pieces are not in the dictionary"):
+        preprocess(raw, wrong, tmp_path / "bin")
+    wrong = type(spm)(model=str(other), dictionary=spm.dictionary)
+    with pytest.raises(UserError, match="not a SentencePiece model"):
+        preprocess(raw, wrong, tmp_path / "bin")
+
+
+def test_unknown_language_and_folder_are_refused(raw, spm, tmp_path):
+    with pytest.raises(UserError, match="--target-langs xx.*de,ru,zh"):
+        preprocess(raw, spm, tmp_path / "bin", "--target-langs=xx")
+    with pytest.raises(UserError, match="no such folder"):
+        preprocess(raw / "nowhere", spm, tmp_path / "bin")
+
+
+def test_killed_run_leaves_no_destdir(raw, spm, tmp_path):
+    rows = read(raw / "train-en.tsv") * 4000
+    write_rows(raw / "train-en.tsv", rows)
+    script = str(Path(ROOT / "preprocess" / "xnli.py"))
+    process = subprocess.Popen(
+        [sys.executable, script, str(raw), "--spm", spm.model]
+        + ["--dict", spm.dictionary, "--destdir", str(tmp_path / "bin")],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.time() + 60
+    while not list(tmp_path.glob(".bin.*/train.en.input.bin")):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "bin").exists()
