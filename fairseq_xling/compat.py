@@ -35,16 +35,16 @@ def allow_fairseq_checkpoints() -> None:
                 f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
             ) from None
 
-    load_checkpoint_to_cpu.names_refused_globals = True
+    load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
     checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
 
 
 def _explain(path: str, error: pickle.UnpicklingError) -> str:
-    match = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
+    match = re.search(r"GLOBAL ([\w.]+)", str(error))
     if match is None:
         return f"{path}: not a fairseq checkpoint, or cut short"
     return (
-        f"{path}: refused, because loading it would run {match.group(1)}; only tensors, "
-        "plain containers and argparse.Namespace are loaded. If you trust its origin, "
-        "save the weights anew without that object"
+        f"{path}: refused, because loading it would run {match.group(1)}; only "
+        "tensors, plain containers and argparse.Namespace are loaded. If you trust its "
+        "origin, save the weights anew without that object"
     )

@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--max-tokens", type=int, help="instead of --batch-size")
-    parser.add_argument("--num-workers", type=int, default=1)
+    parser.add_argument("--num-workers", type=int, default=0)
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     parser.add_argument("--fp16", action="store_true", help="half precision, on a GPU")
     parser.add_argument("--bootstrap-samples", type=int, default=10000)
@@ -97,12 +97,14 @@ def score(
         what ``results.json`` says of the model.
     """
     scores: Dict[str, Dict[str, float]] = {}
+    gold = {lang: one.labels for lang, one in predictions.items()}
     for each in WAYS:
-        if all(one.labels is not None for one in predictions.values()):
-            by_lang = {
-                lang: accuracy(one.predicted(each), one.labels)
-                for lang, one in predictions.items()
-            }
+        by_lang = {
+            lang: accuracy(one.predicted(each), labels)
+            for (lang, one), labels in zip(predictions.items(), gold.values())
+            if labels is not None
+        }
+        if len(by_lang) == len(predictions):
             scores[each] = summarize(by_lang, source_lang)
     return {
         "predict": way,

@@ -40,7 +40,9 @@ class XMixupCriterionConfig(FairseqDataclass):
     prediction_loss_weight: float = field(
         default=1.0, metadata={"help": "weight of the KL consistency; 0: off"}
     )
-    sequence_representation: ChoiceEnum(["mean", "first"]) = field(
+    sequence_representation: ChoiceEnum(  # type: ignore[valid-type]
+        ["mean", "first"]
+    ) = field(
         default="mean",
         metadata={"help": "what the MSE compares: mean-pooled states or the first"},
     )

@@ -80,7 +80,7 @@ class PairEncoder:
 
     def _add_specials(self, mapped: np.ndarray, counts: np.ndarray) -> np.ndarray:
         bos, eos = self.dictionary.bos(), self.dictionary.eos()
-        # Each sentence has one special before it and one behind: <s> a </s>, </s> b </s>.
+        # Each sentence has a special before it and behind it: <s> a </s>, </s> b </s>.
         tokens = np.full(len(mapped) + 2 * len(counts), eos, np.int64)
         starts = np.cumsum(counts + 2) - (counts + 2)
         tokens[starts[::2]] = bos

@@ -67,10 +67,11 @@ class Manifest:
             raise UserError(
                 f"{path}: cannot be read ({error}); write it anew"
             ) from None
-        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        found = raw.get("format") if isinstance(raw, dict) else None
+        if found != FORMAT:
             raise UserError(
-                f"{path}: layout {raw.get('format') if isinstance(raw, dict) else '?'}, "
-                f"but this version reads layout {FORMAT}; run preprocessing again"
+                f"{path}: layout {found}, but this version reads layout {FORMAT}; run "
+                "preprocessing again"
             )
         try:
             splits = {

@@ -133,10 +133,10 @@ class RawLayout:
                 table = self.table(kind, lang)
                 if table is None:
                     continue
-                source = None
+                counterpart = None
                 if lang != self.source_lang:
-                    source = self.table(f"translate-{kind}", lang)
-                splits.append(SplitSources(split, lang, table, source))
+                    counterpart = self.table(f"translate-{kind}", lang)
+                splits.append(SplitSources(split, lang, table, counterpart))
         return splits
 
 

@@ -74,7 +74,7 @@ class Table:
         return {name: position for position, name in enumerate(order)}
 
     def _header_columns(self, fields: List[str]) -> Columns:
-        columns = {}
+        columns: Columns = {}
         for meaning, names in COLUMN_NAMES.items():
             for name in names:
                 if name in fields:

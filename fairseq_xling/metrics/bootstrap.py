@@ -81,6 +81,6 @@ def _resample(
 
 
 def _describe(value: float, resampled: np.ndarray) -> Difference:
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    low, high = (float(np.percentile(resampled, share)) for share in (2.5, 97.5))
     tail = min((resampled <= 0).mean(), (resampled >= 0).mean())
-    return Difference(float(value), float(low), float(high), min(1.0, 2 * float(tail)))
+    return Difference(float(value), low, high, min(1.0, 2 * float(tail)))

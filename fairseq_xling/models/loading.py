@@ -8,7 +8,6 @@ from typing import Any, Dict, Type
 
 from fairseq import checkpoint_utils, file_utils
 from fairseq.data import Dictionary
-from fairseq.data.encoders.sentencepiece_bpe import SentencepieceConfig
 from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
@@ -75,10 +74,6 @@ def load_hub_interface(
     )
     model = model_class.build_model(args, task)
     model.load_state_dict(state["model"], strict=True)
-    cfg = SimpleNamespace(
-        bpe=SentencepieceConfig(
-            _name="sentencepiece",
-            sentencepiece_model=str(folder / SENTENCEPIECE_NAME),
-        )
-    )
-    return RobertaHubInterface(cfg, task, model).eval()
+    model_file = str(folder / SENTENCEPIECE_NAME)
+    bpe = Namespace(bpe="sentencepiece", sentencepiece_model=model_file)
+    return RobertaHubInterface(SimpleNamespace(bpe=bpe), task, model).eval()

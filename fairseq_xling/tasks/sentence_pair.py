@@ -45,7 +45,9 @@ class SentencePairConfig(FairseqDataclass):
         default=None,
         metadata={"help": "comma list of target languages (default: all in the data)"},
     )
-    training_set: ChoiceEnum(["pairs", "concatenated", "source"]) = field(
+    training_set: ChoiceEnum(  # type: ignore[valid-type]
+        ["pairs", "concatenated", "source"]
+    ) = field(
         default="pairs",
         metadata={
             "help": "train on targets with their source counterparts (X-Mixup), on "
@@ -71,7 +73,9 @@ class SentencePairConfig(FairseqDataclass):
             "share of training"
         },
     )
-    scheduled_sampling_unit: ChoiceEnum(["instance", "batch"]) = field(
+    scheduled_sampling_unit: ChoiceEnum(  # type: ignore[valid-type]
+        ["instance", "batch"]
+    ) = field(
         default="instance",
         metadata={"help": "draw for every instance, or once for the whole batch"},
     )

@@ -16,32 +16,23 @@ ADJECTIVE_SCALES = [
     (("big", "large"), ("small", "little")),
     (("fast", "quick"), ("slow", "sluggish")),
     (("happy", "glad"), ("sad", "gloomy")),
-    (("old", "ancient"), ("young", "juvenile")),
-    (("warm", "heated"), ("cold", "chilly")),
-    (("strong", "sturdy"), ("weak", "frail")),
-    (("loud", "noisy"), ("quiet", "silent")),
     (("clean", "tidy"), ("dirty", "messy")),
 ]
 VERB_SCALES = [
     (("likes", "loves"), ("hates", "dislikes")),
     (("finds", "discovers"), ("loses", "misplaces")),
     (("helps", "assists"), ("harms", "hurts")),
-    (("follows", "chases"), ("avoids", "shuns")),
-    (("buys", "purchases"), ("sells", "vends")),
-    (("praises", "admires"), ("blames", "scolds")),
-    (("lifts", "raises"), ("drops", "lowers")),
     (("shows", "reveals"), ("hides", "conceals")),
 ]
 # A class word, and words for its members.
 NOUN_CLASSES = {
-    "animal": ("dog", "cat", "horse", "cow", "sheep"),
-    "person": ("teacher", "doctor", "farmer", "king", "singer"),
-    "vehicle": ("car", "truck", "train", "boat", "wagon"),
-    "food": ("apple", "bread", "cheese", "cake", "soup"),
-    "tool": ("hammer", "knife", "saw", "spoon", "brush"),
+    "animal": ("dog", "cat", "horse"),
+    "person": ("teacher", "doctor", "farmer"),
+    "vehicle": ("car", "truck", "train"),
+    "food": ("apple", "bread", "cheese"),
 }
-PLACES = ("garden", "kitchen", "market", "forest", "school", "harbor")
-TIMES = ("today", "yesterday", "tonight", "tomorrow")
+PLACES = ("garden", "kitchen", "market", "forest")
+TIMES = ("today", "yesterday", "tonight")
 FUNCTION_WORDS = ("the", "in", "is", "not")
 
 LABELS = ("entailment", "neutral", "contradiction")

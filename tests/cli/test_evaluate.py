@@ -1,0 +1,226 @@
+"""xling-evaluate on small models trained by the test: tables, files, comparisons."""
+
+import argparse
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pair_data import LABELS, write_pair_data
+from training import command, run, train_command
+
+from fairseq_xling.cli.evaluate import build_parser, main
+from fairseq_xling.errors import UserError
+from fairseq_xling.prediction import load_task_model, predict_split, put_together
+
+SHORT = ["--max-update=8", "--seed=3"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    rows = {"train": 40, "valid": 14, "test": 15}
+    return write_pair_data(tmp_path_factory.mktemp("evaluated") / "bin", rows=rows)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(data, tmp_path_factory) -> SimpleNamespace:
+    folder = tmp_path_factory.mktemp("models")
+    options = {
+        "mixed": [],
+        "zero": ["--training-set=source"],
+        "alone": ["--no-mixup-inference"],
+    }
+    for name, more in options.items():
+        run(train_command(data, folder / name, *SHORT, *more))
+    return SimpleNamespace(
+        folder=folder,
+        **{name: str(folder / name / "checkpoint_last.pt") for name in options},
+    )
+
+
+def arguments(*options) -> argparse.Namespace:
+    return build_parser().parse_args([str(option) for option in options])
+
+
+def naive_predictions(path, data, split):
+    """Row by row, without batches: probabilities of target and source stream."""
+    task, model = load_task_model(path, str(data))
+    dataset = task.load_dataset(split, with_source=not task.cfg.no_mixup_inference)
+    found = {lang: [] for lang in task.languages}
+    for index in range(len(dataset)):
+        item = dataset[index]
+        output = task.predict_step(dataset.collater([item]), model)
+        target = output["target"][0].numpy()
+        source = output["source"][0].numpy() if len(output["source"]) else target
+        lang = task.languages[item["lang"]]
+        found[lang].append((target, source, item["label"]))
+    return found
+
+
+@pytest.mark.parametrize("limit", [["--batch-size", 7], ["--max-tokens", 90]])
+def test_predictions_equal_those_row_by_row(checkpoints, data, limit):
+    args = arguments(data, "--path", checkpoints.mixed, *limit, "--num-workers", 0)
+    task, model = load_task_model(checkpoints.mixed, str(data))
+    got = predict_split(task, model, "test", args)
+    want = naive_predictions(checkpoints.mixed, data, "test")
+    assert list(got) == ["en", "de", "sw"]
+    for lang, rows in want.items():
+        np.testing.assert_allclose(
+            got[lang].target, [row[0] for row in rows], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            got[lang].source, [row[1] for row in rows], atol=1e-5
+        )
+        assert got[lang].labels.tolist() == [row[2] for row in rows]
+    # A row in seven has no counterpart, and English rows have none at all.
+    assert got["de"].has_source.sum() == 12 and not got["en"].has_source.any()
+    assert got["de"].ratio.shape == (12, 1) and got["en"].ratio is None
+
+
+def test_results_report_three_ways_and_write_xtremes_files(
+    checkpoints, data, tmp_path, capsys
+):
+    args = arguments(data, "--path", checkpoints.mixed, "--results-path", tmp_path)
+    results = main(args)
+    rows = naive_predictions(checkpoints.mixed, data, "test")
+    model = results["models"]["mixed"]
+    for way, probabilities in (
+        ("target", lambda t, s: t),
+        ("source", lambda t, s: s),
+        ("mean", lambda t, s: (t + s) / 2),
+    ):
+        for lang, entries in rows.items():
+            right = [probabilities(t, s).argmax() == label for t, s, label in entries]
+            want = 100 * sum(right) / len(right)
+            assert model["accuracy"][way][lang] == pytest.approx(want)
+    average = sum(model["accuracy"]["mean"][x] for x in rows) / 3
+    assert model["accuracy"]["mean"]["average"] == pytest.approx(average)
+    assert set(model["lambda"]) == {"de", "sw"}
+    assert 0 < model["lambda"]["de"]["mean"] < 0.5
+    for lang, entries in rows.items():
+        path = tmp_path / "predictions" / "mixed" / f"test-{lang}.tsv"
+        want = [LABELS[((t + s) / 2).argmax()] for t, s, _ in entries]
+        assert path.read_text().splitlines() == want
+    table = capsys.readouterr().out
+    assert "mixed (mean) *" in table and "mixed (target)" in table
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert "| mixed (mean) * |" in (tmp_path / "results.md").read_text()
+    assert (tmp_path / "accuracy.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_comparison_gives_differences_with_intervals(checkpoints, data, tmp_path):
+    args = arguments(
+        *(data, "--path", checkpoints.zero, "--results-path", tmp_path),
+        *("--compare", checkpoints.mixed, "--names", "zero-shot", "ours"),
+        *("--predict", "target", "mean", "--bootstrap-samples", 200),
+    )
+    results = main(args)
+    difference = results["differences"]["ours"]["average"]
+    ours = results["models"]["ours"]["accuracy"]["mean"]["average"]
+    zero = results["models"]["zero-shot"]["accuracy"]["target"]["average"]
+    assert difference["value"] == pytest.approx(ours - zero)
+    assert difference["low"] <= difference["value"] <= difference["high"]
+    assert "ours minus zero-shot" in (tmp_path / "results.txt").read_text()
+
+
+def test_zero_shot_models_source_stream_is_translate_test(checkpoints, data, tmp_path):
+    args = arguments(
+        data,
+        "--path",
+        checkpoints.zero,
+        "--predict",
+        "source",
+        "--results-path",
+        tmp_path,
+    )
+    model = main(args)["models"]["zero"]
+    assert model["with_source"] == {"en": 0, "de": 12, "sw": 12}
+    assert model["lambda"] == {}
+    task, network = load_task_model(checkpoints.zero, str(data))
+    dataset = task.load_dataset("test", with_source=True)
+    right = []
+    for index in range(15, 30):
+        item = dataset[index]
+        tokens = item["source"] if item["source"] is not None else item["input"]
+        item = {**item, "input": tokens, "source": None}
+        output = task.predict_step(dataset.collater([item]), network)
+        right.append(output["target"].argmax().item() == item["label"])
+    want = 100 * sum(right) / len(right)
+    assert model["accuracy"]["source"]["de"] == pytest.approx(want)
+
+
+def test_model_without_mixup_inference_predicts_from_the_target(
+    checkpoints, data, tmp_path, capsys
+):
+    args = arguments(data, "--path", checkpoints.alone, "--results-path", tmp_path)
+    model = main(args)["models"]["alone"]
+    assert not any(model["with_source"].values())
+    assert "alone (target) *" in capsys.readouterr().out
+
+
+def test_command_writes_beside_the_checkpoint(checkpoints, data):
+    done = run([command("xling-evaluate"), str(data), f"--path={checkpoints.mixed}"])
+    assert "Avg." in done.stdout
+    assert (checkpoints.folder / "mixed" / "results-test" / "results.json").exists()
+
+
+def test_split_without_labels_gets_predictions_only(checkpoints, tmp_path, caplog):
+    without = [f"test.{lang}.label" for lang in ("en", "de", "sw")]
+    folder = write_pair_data(tmp_path / "bin", without=without)
+    args = arguments(
+        folder, "--path", checkpoints.mixed, "--results-path", tmp_path / "out"
+    )
+    with caplog.at_level("WARNING"):
+        results = main(args)
+    assert results["models"]["mixed"]["accuracy"] == {}
+    assert "test has no labels" in caplog.text
+    lines = (tmp_path / "out/predictions/mixed/test-de.tsv").read_text().splitlines()
+    assert len(lines) == 12 and set(lines) <= set(LABELS)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--split", "nowhere"], "no split nowhere .*; it has test, train, valid"),
+        (["--names", "a", "b"], "--names a b: give 1 different names"),
+        (["--predict", "mean", "target"], "--predict mean target: give one for all 1"),
+        (["--compare", "missing.pt"], "missing.pt: not found"),
+    ],
+)
+def test_wrong_options_are_one_line(checkpoints, data, tmp_path, options, message):
+    args = arguments(
+        data, "--path", checkpoints.mixed, "--results-path", tmp_path / "out", *options
+    )
+    with pytest.raises(UserError, match=message):
+        main(args)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_of_another_dictionary_are_refused(checkpoints, tmp_path):
+    folder = write_pair_data(tmp_path / "bin")
+    (folder / "dict.txt").write_text("a 1\nb 1\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["dictionary_size"] = 7
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="embed_tokens.*dict.txt of the checkpoint"):
+        load_task_model(checkpoints.mixed, str(folder))
+
+
+def test_parts_are_put_back_in_row_order():
+    def part(rows):
+        values = np.array([[row, 0.0] for row in rows])
+        return {
+            "row": np.array(rows),
+            "target": values,
+            "source": values + 1,
+            "has_source": np.array(rows) % 2 == 0,
+            "label": np.array(rows) * 10,
+            "ratio": None,
+        }
+
+    merged = put_together([part([3, 0]), part([2]), part([1])])
+    assert merged.target[:, 0].tolist() == [0, 1, 2, 3]
+    assert merged.source[:, 0].tolist() == [1, 2, 3, 4]
+    assert merged.has_source.tolist() == [True, False, True, False]
+    assert merged.labels.tolist() == [0, 10, 20, 30]

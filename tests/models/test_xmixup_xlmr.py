@@ -1,0 +1,150 @@
+"""Loading checkpoints: XLM-R as it is, shorter positions, and what does not fit."""
+
+from argparse import Namespace
+
+import pytest
+import sentencepiece
+import torch
+from fairseq.models.roberta import RobertaModel, XLMRModel
+from pair_data import tiny_dictionary
+from small_model import checkpoint, small_args, small_model, small_task
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+
+
+def fresh(**options) -> XMixupXLMRModel:
+    return XMixupXLMRModel.build_model(small_args(**options), small_task())
+
+
+@pytest.fixture
+def roberta():
+    torch.manual_seed(3)
+    return RobertaModel.build_model(small_args(), small_task())
+
+
+def test_roberta_checkpoint_loads_as_it_is(roberta):
+    model = fresh(mixup_layer="1,2")
+    model.load_state_dict(roberta.state_dict(), strict=True)
+    for name, value in roberta.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+    assert [ratio.weight.item() for ratio in model.ratio_modules()] == [1.0, 1.0]
+
+
+def test_old_names_of_published_checkpoints_are_understood(roberta):
+    old = {
+        name.replace("encoder.", "decoder.", 1).replace(
+            "layernorm_embedding", "emb_layer_norm"
+        ): value
+        for name, value in roberta.state_dict().items()
+        if not name.endswith("version")
+    }
+    model = fresh()
+    model.load_state_dict(old, strict=True)
+    name = "encoder.sentence_encoder.layernorm_embedding.weight"
+    assert torch.equal(model.state_dict()[name], roberta.state_dict()[name])
+
+
+def test_model_with_fewer_positions_takes_the_first_ones(roberta):
+    model = fresh(max_positions=20)
+    name = "encoder.sentence_encoder.embed_positions.weight"
+    model.load_state_dict(roberta.state_dict(), strict=True)
+    assert torch.equal(model.state_dict()[name], roberta.state_dict()[name][:22])
+
+
+def test_learned_ratio_survives_saving_and_loading():
+    trained = fresh(mixup_layer="1")
+    with torch.no_grad():
+        trained.ratio_modules()[0].weight_offset.fill_(0.25)
+    other = fresh(mixup_layer="1")
+    other.load_state_dict(trained.state_dict(), strict=True)
+    assert other.ratio_modules()[0].weight.item() == 1.25
+
+
+def test_ratio_of_a_layer_that_does_not_mix_is_dropped():
+    trained = fresh(mixup_layer="1")
+    plain = fresh(mixup_layer="0")
+    plain.load_state_dict(trained.state_dict(), strict=True)
+    assert plain.ratio_modules() == []
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"max_positions": 50}, r"embed_positions.*lower --max-positions"),
+        ({"encoder_layers": 3}, r"has 2 layers, the model 3.*--arch"),
+        ({"encoder_embed_dim": 32}, r"fc1.weight has shape.*--arch"),
+    ],
+)
+def test_other_architecture_is_refused_in_one_line(roberta, options, message):
+    with pytest.raises(UserError, match=message) as error:
+        fresh(**options).load_state_dict(roberta.state_dict(), strict=True)
+    assert "\n" not in str(error.value)
+
+
+def test_dictionary_of_another_checkpoint_is_refused(roberta):
+    task = small_task()
+    task.source_dictionary.add_symbol("one more")
+    model = XMixupXLMRModel.build_model(small_args(), task)
+    with pytest.raises(UserError, match="embed_tokens.*dict.txt of the checkpoint"):
+        model.load_state_dict(roberta.state_dict(), strict=True)
+
+
+@pytest.mark.parametrize("ratio", [0.0, -0.1, 1.5])
+def test_impossible_maximum_ratio_is_refused(ratio):
+    with pytest.raises(UserError, match="--mixup-max-ratio"):
+        fresh(mixup_max_ratio=ratio)
+
+
+@pytest.fixture
+def folder(tmp_path, roberta):
+    """A folder as fairseq's XLM-R downloads unpack."""
+    text = tmp_path / "text"
+    text.write_text("\n".join(f"word{i} other{i % 7} thing" for i in range(60)))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text),
+        model_prefix=str(tmp_path / "spm"),
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (tmp_path / "spm.model").rename(tmp_path / "sentencepiece.bpe.model")
+    tiny_dictionary().save(str(tmp_path / "dict.txt"))
+    args = Namespace(**vars(small_args()), arch="roberta_base", task="masked_lm")
+    del args.mixup_layer
+    torch.save(checkpoint(args, roberta.state_dict()), tmp_path / "model.pt")
+    return tmp_path
+
+
+def test_from_pretrained_gives_fairseqs_interface(folder, roberta):
+    hub = XMixupXLMRModel.from_pretrained(str(folder), mixup_layer="2")
+    tokens = torch.tensor([[0, 10, 11, 12, 2]])
+    want, _ = roberta.eval()(tokens, features_only=True)
+    torch.testing.assert_close(hub.extract_features(tokens), want, rtol=0, atol=1e-6)
+    assert hub.model.encoder.sentence_encoder.mixup_layers == [2]
+    encoded = hub.encode("word1 thing", "other2")
+    assert encoded[0] == 0 and encoded[-1] == 2 and (encoded == 2).sum() == 3
+
+
+def test_from_pretrained_brings_the_heads(folder):
+    model = small_model()
+    args = Namespace(**vars(small_args()), arch="xmixup_xlmr_mini", task="masked_lm")
+    torch.save(checkpoint(args, model.state_dict()), folder / "tuned.pt")
+    hub = XMixupXLMRModel.from_pretrained(str(folder), "tuned.pt")
+    tokens = torch.tensor([[0, 10, 2, 2, 12, 2]])
+    head = "sentence_classification_head"
+    logits, _ = model(tokens, features_only=True, classification_head_name=head)
+    got = hub.predict(head, tokens, return_logits=True)
+    torch.testing.assert_close(got, logits, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "dict.txt", "sentencepiece.bpe.model"])
+def test_folder_that_lacks_a_file_is_refused(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=f"{name}: not found"):
+        XMixupXLMRModel.from_pretrained(str(folder))
+
+
+def test_names_for_download_are_fairseqs():
+    assert XMixupXLMRModel.hub_models() == XLMRModel.hub_models()
+    assert "xlmr.large" in XMixupXLMRModel.hub_models()

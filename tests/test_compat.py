@@ -1,0 +1,98 @@
+"""Checkpoints load without running code; what would run code is refused by name."""
+
+import argparse
+import pickle
+from collections import OrderedDict
+
+import pytest
+import torch
+from fairseq import checkpoint_utils
+from small_model import checkpoint
+from training import command, run
+
+import fairseq_xling
+from fairseq_xling.errors import UserError, find_user_error
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_checkpoint_with_options_as_namespace_loads(tmp_path):
+    path = tmp_path / "model.pt"
+    args = argparse.Namespace(arch="roberta_base", criterion="masked_lm", lr=[0.1])
+    torch.save(checkpoint(args, OrderedDict(x=torch.ones(2))), path)
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    assert state["args"].arch == "roberta_base"
+    assert torch.equal(state["model"]["x"], torch.ones(2))
+
+
+def test_checkpoint_with_code_is_refused_by_name_and_does_not_run(tmp_path):
+    path, mark = tmp_path / "model.pt", tmp_path / "ran"
+    torch.save({"args": None, "model": {}, "extra": Bomb(mark)}, path)
+    with pytest.raises(UserError, match=r"model.pt: refused.*\bopen\b") as error:
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    assert "\n" not in str(error.value)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["xling-evaluate", "{data}", "--path", "{path}"],
+        [
+            "fairseq-train",
+            "{data}",
+            "--user-dir=fairseq_xling",
+            "--task=xmixup_xnli",
+            "--arch=xmixup_xlmr_mini",
+            "--criterion=xmixup",
+            "--batch-size=2",
+            "--cpu",
+            "--restore-file={path}",
+            "--save-dir={save}",
+        ],
+    ],
+)
+def test_commands_refuse_it_too(tmp_path, arguments):
+    from pair_data import write_pair_data
+
+    path, mark = tmp_path / "model.pt", tmp_path / "ran"
+    torch.save({"args": None, "model": {}, "extra": Bomb(mark)}, path)
+    names = {"data": write_pair_data(tmp_path / "bin"), "path": path}
+    names["save"] = tmp_path / "save"
+    filled = [argument.format(**names) for argument in arguments]
+    done = run([command(filled[0]), *filled[1:]], check=False)
+    assert done.returncode == 1
+    assert done.stdout.strip().splitlines()[-1].startswith("error: ")
+    assert "refused" in done.stdout and "Traceback" not in done.stdout
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps([1])[:3]])
+def test_file_that_is_no_checkpoint_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="model.pt: not a fairseq checkpoint") as error:
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_user_error_is_found_behind_other_errors():
+    with pytest.raises(Exception) as caught:
+        try:
+            raise UserError("the cause")
+        except ValueError:
+            raise Exception("what fairseq says")  # noqa: B904
+    assert str(find_user_error(caught.value)) == "the cause"
+    assert find_user_error(KeyError("other")) is None
+
+
+def test_version_is_that_of_the_package():
+    from importlib.metadata import version
+
+    assert fairseq_xling.__version__ == version("fairseq_xling")
