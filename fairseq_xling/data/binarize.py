@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import sentencepiece
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 MOST_MISSING = 0.5
 
 
-class PairEncoder:
-    """Encodes sentence pairs as ``<s> a </s> </s> b </s>`` with SentencePiece.
+class TextEncoder:
+    """Encodes text with SentencePiece, to the ids of a fairseq dictionary.
 
     Args:
         sentencepiece_model: path of the model.
@@ -55,39 +55,73 @@ class PairEncoder:
         self.tokens = 0
         self.unknown = 0
 
+    def encode_texts(self, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+        """Encode texts, without special symbols.
+
+        Returns:
+            all tokens, concatenated, and the number of each text's, ``(len(texts),)``.
+        """
+        ids = self.processor.encode(list(texts), out_type=int, num_threads=self.threads)
+        counts = np.fromiter(map(len, ids), np.int64, len(ids))
+        total = int(counts.sum())
+        flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, total)
+        mapped = self.table[flat]
+        self.tokens += total
+        self.unknown += int((mapped == self.dictionary.unk()).sum())
+        return mapped, counts
+
+    def surround(
+        self, tokens: np.ndarray, counts: np.ndarray, before: int
+    ) -> np.ndarray:
+        """Put ``before`` specials before and one behind every text, all ``</s>``.
+
+        Args:
+            tokens: all texts' tokens, concatenated.
+            counts: number of tokens of each text.
+            before: 0 or 1.
+        """
+        added = before + 1
+        out = np.full(
+            len(tokens) + added * len(counts), self.dictionary.eos(), np.int64
+        )
+        shifts = np.repeat(added * np.arange(len(counts)) + before, counts)
+        out[np.arange(len(tokens)) + shifts] = tokens
+        return out
+
+
+class LineEncoder(TextEncoder):
+    """Encodes lines as ``a </s>``, as fairseq's language models have them."""
+
+    def encode(self, lines: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+        """Encode lines.
+
+        Returns:
+            all tokens, concatenated, and the length of each line, ``(len(lines),)``.
+        """
+        tokens, counts = self.encode_texts(lines)
+        return self.surround(tokens, counts, before=0), counts + 1
+
+
+class PairEncoder(TextEncoder):
+    """Encodes sentence pairs as ``<s> a </s> </s> b </s>``, as RoBERTa has them."""
+
     def encode(
         self, pairs: Sequence[Optional[Sequence[str]]]
-    ) -> "tuple[np.ndarray, np.ndarray]":
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Encode pairs; None gives an empty sequence.
 
         Returns:
             all tokens, concatenated, and the length of each pair, ``(len(pairs),)``.
         """
-        kept = [pair for pair in pairs if pair is not None]
-        texts = [text for pair in kept for text in pair]
-        ids = self.processor.encode(texts, out_type=int, num_threads=self.threads)
-        counts = np.fromiter(map(len, ids), np.int64, len(ids))
-        flat = np.fromiter(
-            itertools.chain.from_iterable(ids), np.int64, int(counts.sum())
-        )
-        mapped = self.table[flat]
-        self.tokens += len(mapped)
-        self.unknown += int((mapped == self.dictionary.unk()).sum())
+        texts = [text for pair in pairs if pair is not None for text in pair]
+        tokens, counts = self.encode_texts(texts)
+        out = self.surround(tokens, counts, before=1)
+        starts = np.cumsum(counts + 2) - (counts + 2)
+        out[starts[::2]] = self.dictionary.bos()
         present = np.array([pair is not None for pair in pairs], dtype=bool)
         lengths = np.zeros(len(pairs), np.int64)
         lengths[present] = counts.reshape(-1, 2).sum(axis=1) + 4
-        return self._add_specials(mapped, counts), lengths
-
-    def _add_specials(self, mapped: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        bos, eos = self.dictionary.bos(), self.dictionary.eos()
-        # Each sentence has a special before it and behind it: <s> a </s>, </s> b </s>.
-        tokens = np.full(len(mapped) + 2 * len(counts), eos, np.int64)
-        starts = np.cumsum(counts + 2) - (counts + 2)
-        tokens[starts[::2]] = bos
-        before = np.repeat(2 * np.arange(len(counts)) + 1, counts)
-        inside = np.arange(len(mapped)) + before
-        tokens[inside] = mapped
-        return tokens
+        return out, lengths
 
 
 class StreamWriter:

@@ -8,8 +8,7 @@ from demo.grammar import (
     ADJECTIVES,
     NOUNS,
     PLACES,
-    SLOTS,
-    TIMES,
+    POLES,
     VERBS,
     VOCABULARY,
     Clause,
@@ -20,7 +19,13 @@ from demo.grammar import (
 SOURCE = "en"
 ONSETS = "b d f g h k l m n p r s t v z br dr gr kl pl st tr".split()
 VOWELS = "a e i o u ai au".split()
-WORDS_OF = {"noun": NOUNS, "adjective": ADJECTIVES, "verb": VERBS}
+WORDS_OF = {
+    "subject": NOUNS,
+    "adjective": ADJECTIVES,
+    "verb": VERBS,
+    "object": NOUNS,
+    "place": PLACES,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Language:
         anchors: share of the words that it has in common with the source.
         verb_last: subject, object, verb instead of subject, verb, object.
         adjective_last: adjectives behind their nouns.
-        object_suffix: ending of the object and its adjective.
+        object_suffix: ending of the object.
         drops_article: it has no article.
     """
 
@@ -90,29 +95,25 @@ class Speaker:
 
     def say(self, clause: Clause) -> List[str]:
         """The words of a sentence, in order."""
-        verb_last = self.language.verb_last
-        subject = self._noun_phrase(clause.subject, None, "")
         if clause.verb is None:
-            middle = [self.words["is"]] + [self.words["not"]] * clause.negated
-            rest = [self.words[str(clause.subject_adj)]]
-            parts = [subject, rest, middle] if verb_last else [subject, middle, rest]
-            return sum(parts, [])
-        subject = self._noun_phrase(clause.subject, clause.subject_adj, "")
-        suffix = self.language.object_suffix
-        object_ = self._noun_phrase(str(clause.object), clause.object_adj, suffix)
-        verb = [self.words[clause.verb]]
-        parts = [subject, object_, verb] if verb_last else [subject, verb, object_]
+            subject = self._noun_phrase(clause.subject, None, "")
+            verb = [self.words["is"]] + [self.words["not"]] * clause.negated
+            rest = [self.words[clause.adjective]]
+        else:
+            subject = self._noun_phrase(clause.subject, clause.adjective, "")
+            verb = [self.words[clause.verb]]
+            suffix = self.language.object_suffix
+            rest = self._noun_phrase(str(clause.object), None, suffix)
+        words = subject + (rest + verb if self.language.verb_last else verb + rest)
         if clause.place is not None:
-            parts.append([self.words["in"]] + self._noun_phrase(clause.place, None, ""))
-        if clause.time is not None:
-            parts.append([self.words[clause.time]])
-        return sum(parts, [])
+            words += [self.words["in"]] + self._noun_phrase(clause.place, None, "")
+        return words
 
     def _noun_phrase(self, noun: str, adjective: Optional[str], suffix: str) -> list:
         article = [] if self.language.drops_article else [self.words["the"]]
         core = [self.words[noun] + suffix]
         if adjective is not None:
-            described = [self.words[adjective] + suffix]
+            described = [self.words[adjective]]
             core = (
                 core + described if self.language.adjective_last else described + core
             )
@@ -120,7 +121,7 @@ class Speaker:
 
 
 class Translator:
-    """Translates with errors: other words, lost details, swapped neighbours.
+    """Translates with errors: other words, and swapped neighbours.
 
     Args:
         rate: errors of each kind, in proportion; 0 makes none.
@@ -136,24 +137,17 @@ class Translator:
         return self.swap(speaker.say(self.misread(clause)))
 
     def misread(self, clause: Clause) -> Clause:
-        """Exchange and lose words: a synonym twice as often as a wrong word."""
-        changes: Dict[str, Optional[str]] = {}
+        """Exchange words: by a synonym twice as often as by a wrong word."""
+        changes: Dict[str, str] = {}
         draw = self.generator.random
-        for slot, kind in SLOTS.items():
-            word = getattr(clause, slot)
-            if word is None:
+        for slot, words in WORDS_OF.items():
+            if getattr(clause, slot) is None:
                 continue
-            luck = draw() / self.rate if self.rate else 9.0
-            if luck < 0.5:
-                changes[slot] = pick(self.generator, WORDS_OF[kind])
-            elif luck < 1.5 and related(kind, word, "entailment"):
-                same = related(kind, word, "entailment")
-                changes[slot] = pick(self.generator, same)
-            elif luck < 2.0 and slot.endswith("_adj"):
-                changes[slot] = None
-        for slot, words in (("place", PLACES), ("time", TIMES)):
-            if getattr(clause, slot) is not None and draw() < self.rate:
+            if draw() < self.rate / 2:
                 changes[slot] = pick(self.generator, words)
+            elif slot in POLES and draw() < self.rate:
+                same = related(slot, getattr(clause, slot), "entailment")
+                changes[slot] = pick(self.generator, same)
         return replace(clause, **changes)
 
     def swap(self, words: List[str]) -> List[str]:
