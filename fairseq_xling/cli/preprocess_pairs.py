@@ -12,16 +12,17 @@ import numpy as np
 from fairseq.data import Dictionary
 from tqdm import tqdm
 
+from fairseq_xling.data.aligned_rows import align
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.manifest import (
+    MANIFEST_NAME,
     Manifest,
     SplitEntry,
     sha256_of,
     stream_prefix,
 )
-from fairseq_xling.data.raw_layout import RawLayout, SplitSources
-from fairseq_xling.data.raw_pairs import align
+from fairseq_xling.data.raw_layout import RawLayout, SplitSources, say_what_is_missing
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
 from fairseq_xling.version import __version__
@@ -53,6 +54,12 @@ def build_parser(task: str) -> argparse.ArgumentParser:
         "--workers", type=int, default=os.cpu_count() or 1, help="threads that encode"
     )
     parser.add_argument(
+        "--skip-empty-rows",
+        action="store_true",
+        help="leave out rows that lack a sentence, as some of PAWS-X's do, instead of "
+        "refusing them",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace a destdir that exists"
     )
     return parser
@@ -82,10 +89,11 @@ def main(
         datefmt="%H:%M:%S",
         force=True,
     )
-    if args.destdir.exists() and not args.overwrite:
-        raise UserError(f"{args.destdir}: exists; replace it with --overwrite")
+    if args.workers < 1:
+        raise UserError(f"--workers {args.workers}: must be at least 1")
+    check_destdir(args.destdir, args.overwrite)
     known = {**{label: label for label in labels}, **(spellings or {})}
-    layout = RawLayout(args.raw, args.source_lang, known)
+    layout = RawLayout(args.raw, args.source_lang, known, args.skip_empty_rows)
     langs = choose_languages(layout, args.target_langs)
     dictionary = load_dictionary(args.dict)
     encoder = PairEncoder(args.spm, dictionary, args.workers)
@@ -99,6 +107,7 @@ def main(
         for part in splits:
             entry = write_split(part, folder, encoder, label_dictionary)
             entries.setdefault(part.split, {})[part.lang] = entry
+        compare_row_counts(entries["train"], args.source_lang)
         shutil.copyfile(args.dict, folder / "dict.txt")
         shutil.copyfile(args.spm, folder / SENTENCEPIECE_NAME)
         label_dictionary.save(str(folder / "label.dict.txt"))
@@ -114,6 +123,35 @@ def main(
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")
+
+
+def check_destdir(destdir: Path, overwrite: bool) -> None:
+    """Refuse to write over anything but a folder that this command wrote.
+
+    Raises:
+        UserError: there is something at ``destdir`` that must not be replaced.
+    """
+    if not destdir.exists():
+        return
+    if not overwrite:
+        raise UserError(f"{destdir}: exists; replace it with --overwrite")
+    if not destdir.is_dir() or (
+        any(destdir.iterdir()) and not (destdir / MANIFEST_NAME).exists()
+    ):
+        raise UserError(
+            f"{destdir}: exists and is not a folder of binarized data, so --overwrite "
+            "does not replace it; give another --destdir"
+        )
+
+
+def compare_row_counts(train: Dict[str, SplitEntry], source_lang: str) -> None:
+    """Log which translations have more or fewer rows than the source language."""
+    rows = train[source_lang].rows
+    for lang, entry in train.items():
+        if entry.rows != rows:
+            logger.warning(
+                f"train.{lang}: {entry.rows} rows, but train.{source_lang} has {rows}"
+            )
 
 
 def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
@@ -133,35 +171,6 @@ def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
                 f"it has {','.join(held) or 'none'}"
             )
     return langs
-
-
-def say_what_is_missing(
-    splits: Sequence[SplitSources], langs: Sequence[str], source_lang: str
-) -> None:
-    """Log by name what the raw data lack, and what that switches off."""
-    have = {(part.split, part.lang): part for part in splits}
-    lacks: Dict[str, List[str]] = {}
-
-    def note(what: str, lang: str) -> None:
-        lacks.setdefault(what, []).append(lang)
-
-    for lang in langs:
-        train = have.get(("train", lang))
-        if train is None:
-            note("no translate-train: evaluated only, not trained on", lang)
-        elif train.backtranslation is None:
-            note("no back-translation: scheduled sampling is off", lang)
-        for split, kind in (("valid", "dev"), ("test", "test")):
-            part = have.get((split, lang))
-            if part is None:
-                note(f"no {kind}: not evaluated there", lang)
-            elif part.source is None:
-                note(f"no translate-{kind}: no mixup inference there", lang)
-    for split, kind in (("valid", "dev"), ("test", "test")):
-        if (split, source_lang) not in have:
-            note(f"no {kind}: not evaluated there", source_lang)
-    for what, names in lacks.items():
-        logger.warning(f"{','.join(names)}: {what}")
 
 
 def chunks(part: SplitSources) -> Iterator[list]:
@@ -193,10 +202,15 @@ def write_split(
         )
         for name in names
     }
-    rows = unpaired = 0
+    rows = skipped = 0
+    unpaired = {"source": 0, "backtranslation": 0}
     encoder.tokens = encoder.unknown = 0
     with tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None) as progress:
-        for chunk in chunks(part):
+        for whole_chunk in chunks(part):
+            chunk = [aligned for aligned in whole_chunk if aligned[0].is_whole]
+            skipped += len(whole_chunk) - len(chunk)
+            if not chunk:
+                continue
             pairs: Dict[str, List[Pair]] = {
                 "input": [(row.first, row.second) for row, _ in chunk]
             }
@@ -212,15 +226,20 @@ def write_split(
                 else:
                     writers[name].write(*encoder.encode(pairs[name]))
             rows += len(chunk)
-            unpaired += pairs["source"].count(None)
+            for name in unpaired:
+                unpaired[name] += pairs[name].count(None)
             progress.update(len(chunk))
     for writer in writers.values():
         writer.close()
     if not rows:
         raise UserError(f"{part.input.path}: has no rows; give it some, or remove it")
-    lost = f", {unpaired} without counterpart" if part.source and unpaired else ""
+    remarks = [f"{rows} rows"]
+    if skipped:
+        remarks.append(f"{skipped} left out for lack of a sentence")
+    for name, count in unpaired.items():
+        if name in names and count:
+            remarks.append(f"{count} without {name}")
     unknown = encoder.unknown / max(encoder.tokens, 1)
-    logger.info(
-        f"{part.split}.{part.lang}: {rows} rows{lost}, {unknown:.2%} unknown pieces"
-    )
+    remarks.append(f"{unknown:.2%} unknown pieces")
+    logger.info(f"{part.split}.{part.lang}: {', '.join(remarks)}")
     return SplitEntry(rows, names)

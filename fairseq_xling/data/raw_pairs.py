@@ -1,6 +1,6 @@
 """Rows of raw sentence-pair files, checked as they are read.
 
-A file is UTF-8, one row a line, columns separated by tabs, without quoting:
+A file is UTF-8, one row a line, columns separated by tabs:
 
 * without header, three columns (two where there are no labels): premise, hypothesis,
   label; or five, as XTREME's translations have them: source premise, source hypothesis,
@@ -9,21 +9,30 @@ A file is UTF-8, one row a line, columns separated by tabs, without quoting:
   ``sentence1``; ``hypothesis``, ``hypo`` or ``sentence2``; ``label`` or ``gold_label``;
   ``id`` or ``pairID``; ``language``. Other columns are not read.
 
+Quotation marks are part of the text, except where a CSV writer has put a whole field
+in them and doubled those inside, as XTREME's own download script does.
+
 Rows of two files are paired by their ids where both files have them, else line by line.
 """
 
+import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
 
 COLUMN_NAMES = {
     "first": ("premise", "sentence1"),
     "second": ("hypothesis", "hypo", "sentence2"),
     "label": ("gold_label", "label"),
-    "id": ("pairID", "id"),
+    "id": ("pairid", "id"),
     "lang": ("language",),
 }
+# A field is taken for quoted only if a mark inside is doubled: without any inside, a
+# CSV writer would not have quoted it.
+QUOTED = re.compile(r'"(?=[^"]*"")((?:[^"]|"")*)"')
+TEXTS = ("first", "second", "source_first", "source_second")
 Columns = Dict[str, int]
 
 
@@ -37,6 +46,7 @@ class Row(NamedTuple):
     line: int
     source_first: Optional[str] = None
     source_second: Optional[str] = None
+    is_whole: bool = True
 
 
 class Table:
@@ -46,14 +56,20 @@ class Table:
         path: the file.
         labels: the known labels, and other spellings of them.
         lang: read only rows whose ``language`` column says so.
+        allow_empty: whether a row may lack a sentence; its ``is_whole`` is then False.
     """
 
     def __init__(
-        self, path: Path, labels: Dict[str, str], lang: Optional[str] = None
+        self,
+        path: Path,
+        labels: Dict[str, str],
+        lang: Optional[str] = None,
+        allow_empty: bool = False,
     ) -> None:
         self.path = path
         self.labels = labels
         self.lang = lang
+        self.allow_empty = allow_empty
         self.columns = self._find_columns()
         self.has_ids = "id" in self.columns
         self.has_labels = "label" in self.columns
@@ -63,8 +79,9 @@ class Table:
         first_line = next(self._lines(), None)
         if first_line is None:
             raise UserError(f"{self.path}: is empty; give it rows, or remove it")
-        fields = first_line[1].split("\t")
-        self.header = self._header_columns(fields)
+        fields = self._decode(*first_line[:2]).split("\t")
+        self.width = len(fields)
+        self.header = self._header_columns([field.strip().lower() for field in fields])
         if self.header:
             return self.header
         if len(fields) >= 5:
@@ -81,19 +98,23 @@ class Table:
                     columns.setdefault(meaning, fields.index(name))
         return columns if {"first", "second"} <= columns.keys() else {}
 
-    def _lines(self) -> Iterator[tuple]:
+    def _lines(self) -> Iterator[Tuple[int, bytes, int]]:
+        """Number, bytes and place in the file of each line."""
+        place = 0
         with open(self.path, "rb") as file:
             for number, raw in enumerate(file, 1):
-                try:
-                    line = raw.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise UserError(
-                        f"{self.path}, line {number}: not UTF-8 (byte "
-                        f"{error.start + 1} of the line); convert the file"
-                    ) from None
-                if number == 1:
-                    line = line.lstrip("\ufeff")
-                yield number, line.rstrip("\r\n")
+                yield number, raw, place
+                place += len(raw)
+
+    def _decode(self, number: int, raw: bytes) -> str:
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{self.path}, line {number}: not UTF-8 (byte {error.start + 1} of the "
+                "line); convert the file"
+            ) from None
+        return (line.lstrip("\ufeff") if number == 1 else line).rstrip("\r\n")
 
     def rows(self) -> Iterator[Row]:
         """Read row by row.
@@ -102,31 +123,70 @@ class Table:
             UserError: a row lacks a column, has an unknown label or an empty sentence,
                 or is not UTF-8; the message names file and line.
         """
+        for row, _ in self._placed_rows():
+            yield row
+
+    def _placed_rows(self) -> Iterator[Tuple[Row, int]]:
         lines = self._lines()
         if self.header:
             next(lines)
+        for number, raw, place in lines:
+            row = self.parse(number, raw)
+            if row is not None:
+                yield row, place
+
+    def parse(self, number: int, raw: bytes) -> Optional[Row]:
+        """Check and split one line; None if it is in another language.
+
+        Raises:
+            UserError: as :meth:`rows`.
+        """
         columns = self.columns
-        width = max(columns.values()) + 1
-        for number, line in lines:
-            fields = line.split("\t")
-            if len(fields) < width:
-                raise UserError(
-                    f"{self.path}, line {number}: {len(fields)} columns, but "
-                    f"{width} are needed ({', '.join(columns)}); complete the row"
-                )
-            if self.lang is not None and fields[columns["lang"]] != self.lang:
-                continue
-            values = {name: fields[position] for name, position in columns.items()}
-            values.pop("lang", None)
-            for name in values:
-                if name not in ("label", "id") and not values[name].strip():
-                    raise UserError(
-                        f"{self.path}, line {number}: empty sentence in column "
-                        f"{columns[name] + 1}; fill it in or remove the row"
-                    )
-            if self.has_labels:
-                values["label"] = self._check_label(values["label"].strip(), number)
-            yield Row(**{"label": None, "id": None, "line": number, **values})
+        line = self._decode(number, raw)
+        fields = line.split("\t")
+        self._check_width(fields, number)
+        if self.lang is not None and fields[columns["lang"]] != self.lang:
+            return None
+        if '"' in line:
+            fields = [unquote(field) for field in fields]
+        values = {name: fields[position] for name, position in columns.items()}
+        is_whole = True
+        for name in TEXTS:
+            if name in values and not values[name].strip():
+                is_whole = False
+                self._check_empty(columns[name] + 1, number)
+        label = values.get("label")
+        return Row(
+            first=values["first"],
+            second=values["second"],
+            label=None if label is None else self._check_label(label.strip(), number),
+            id=values.get("id"),
+            line=number,
+            source_first=values.get("source_first"),
+            source_second=values.get("source_second"),
+            is_whole=is_whole,
+        )
+
+    def _check_width(self, fields: List[str], number: int) -> None:
+        needed = max(self.columns.values()) + 1
+        if len(fields) < needed:
+            raise UserError(
+                f"{self.path}, line {number}: {len(fields)} columns, but {needed} are "
+                f"needed ({', '.join(self.columns)}); complete the row"
+            )
+        is_ours = not self.header or len(self.header) == self.width
+        if is_ours and len(fields) > self.width:
+            raise UserError(
+                f"{self.path}, line {number}: {len(fields)} columns, but line 1 has "
+                f"{self.width}; remove the surplus tab"
+            )
+
+    def _check_empty(self, column: int, number: int) -> None:
+        if not self.allow_empty:
+            raise UserError(
+                f"{self.path}, line {number}: empty sentence in column {column}; fill "
+                "it in, or leave such rows out with --skip-empty-rows"
+            )
 
     def _check_label(self, label: str, number: int) -> str:
         try:
@@ -138,95 +198,35 @@ class Table:
                 f"{known}"
             ) from None
 
-    def by_id(self) -> Dict[str, Row]:
-        """All rows by their ids.
+    def index(self) -> IdIndex:
+        """Where each id's row stands.
 
         Raises:
             UserError: an id occurs twice.
         """
-        found: Dict[str, Row] = {}
-        for row in self.rows():
-            if row.id in found:
-                raise UserError(
-                    f"{self.path}, line {row.line}: id {row.id!r} stands in line "
-                    f"{found[row.id].line}, too; ids must differ"
-                )
-            found[str(row.id)] = row
-        return found
+        index = IdIndex(self.path)
+        for row, place in self._placed_rows():
+            index.add(str(row.id), row.line, place)
+        self.refuse_repeats(index)
+        return index
 
+    def refuse_repeats(self, index: IdIndex) -> None:
+        """Finish an index of this file's rows.
 
-def align(
-    table: Table, others: Sequence[Optional[Table]], same_labels: bool
-) -> Iterator[Tuple[Row, List[Optional[Row]]]]:
-    """Read a table together with its rows' counterparts in other tables.
-
-    Args:
-        table: the rows to go by.
-        others: tables with their translations; None where there is none.
-        same_labels: whether counterparts must have the same label.
-
-    Yields:
-        a row, and its counterpart in each of ``others``: None where that has no such
-        id, or is None itself.
-
-    Raises:
-        UserError: without ids, two files have different numbers of rows; or two rows
-            disagree on the label.
-    """
-    finders = [_Finder(table, other, same_labels) for other in others]
-    for row in table.rows():
-        yield row, [finder.find(row) for finder in finders]
-    for finder in finders:
-        finder.finish()
-
-
-class _Finder:
-    """Finds the counterparts of a table's rows, in their order."""
-
-    def __init__(self, table: Table, other: Optional[Table], same_labels: bool) -> None:
-        self.table = table
-        self.other = other
-        self.same_labels = same_labels
-        self.count = 0
-        self.known: Optional[Dict[str, Row]] = None
-        self.rest: Iterator[Row] = iter(())
-        if other is None:
-            self.known = {}
-        elif other is not table and table.has_ids and other.has_ids:
-            self.known = other.by_id()
-        elif other is not table:
-            self.rest = other.rows()
-
-    def find(self, row: Row) -> Optional[Row]:
-        if self.other is self.table:
-            return Row(str(row.source_first), str(row.source_second), None, None, 0)
-        if self.known is not None:
-            match = self.known.get(str(row.id))
-        else:
-            match = next(self.rest, None)
-            if match is None:
-                self._refuse(self.count, sum(1 for _ in self.table.rows()))
-            self.count += 1
-        if self.same_labels and match is not None:
-            self._check_label(row, match)
-        return match
-
-    def _check_label(self, row: Row, match: Row) -> None:
-        if None not in (row.label, match.label) and row.label != match.label:
+        Raises:
+            UserError: an id occurs twice.
+        """
+        repeat = index.finish()
+        if repeat is not None:
+            line, before = repeat
+            row = next(row for row in self.rows() if row.line == line)
             raise UserError(
-                f"{self.table.path}, line {row.line}: label {row.label}, but its "
-                f"counterpart in {self.other and self.other.path}, line {match.line} "
-                f"has {match.label}; the files are out of step"
+                f"{self.path}, line {line}: id {row.id!r} stands in line {before}, "
+                "too; ids must differ"
             )
 
-    def finish(self) -> None:
-        surplus = sum(1 for _ in self.rest)
-        if surplus:
-            self._refuse(self.count + surplus, self.count)
 
-    def _refuse(self, theirs: int, ours: int) -> None:
-        raise UserError(
-            f"{self.other and self.other.path}: {theirs} rows, but {self.table.path} "
-            f"has {ours}; rows without ids are paired line by line, so both files "
-            "need the same number"
-        )
+def unquote(field: str) -> str:
+    """Undo the quoting of a CSV writer, if the field has it."""
+    match = QUOTED.fullmatch(field)
+    return match.group(1).replace('""', '"') if match else field

@@ -1,7 +1,7 @@
 """Scheduled sampling: the real source text, or its back-translation."""
 
 import math
-from typing import Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 from scipy.special import expit, lambertw
@@ -31,6 +31,24 @@ def decay_for_midpoint(update: float) -> float:
         update: update number, at least 0.
     """
     return float(np.exp(lambertw(update).real))
+
+
+def run_length(
+    max_update: int, max_epoch: int, update_freq: Sequence[int], batches: Optional[int]
+) -> Optional[int]:
+    """Number of updates of a training run; None where it has no end.
+
+    Args:
+        max_update: as fairseq's ``--max-update``; 0 for no limit.
+        max_epoch: as fairseq's ``--max-epoch``; 0 for no limit.
+        update_freq: batches an update, by epoch; the last holds for later epochs.
+        batches: batches an epoch of one worker, where known.
+    """
+    lengths = [max_update] if max_update > 0 else []
+    if max_epoch > 0 and batches is not None:
+        frequencies = list(update_freq) + [update_freq[-1]] * max_epoch
+        lengths.append(sum(math.ceil(batches / f) for f in frequencies[:max_epoch]))
+    return min(lengths) if lengths else None
 
 
 def uniform_draws(

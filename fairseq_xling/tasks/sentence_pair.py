@@ -1,18 +1,15 @@
 """What the sentence-pair tasks share: data, scheduled sampling, inference."""
 
 import logging
-import math
 import os
-from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from fairseq.data import Dictionary
-from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.tasks import FairseqTask
-from omegaconf import II, OmegaConf, open_dict
+from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
 from fairseq_xling.data.manifest import Manifest
@@ -21,73 +18,17 @@ from fairseq_xling.data.pair_streams import check_lengths, open_streams
 from fairseq_xling.data.scheduled_sampling import (
     decay_for_midpoint,
     real_source_probability,
+    run_length,
     uniform_draws,
 )
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
 from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.tasks.sentence_pair_config import SentencePairConfig, check_options
 
 logger = logging.getLogger(__name__)
 
 HEAD_NAME = "sentence_classification_head"
-
-
-@dataclass
-class SentencePairConfig(FairseqDataclass):
-    """Options of the sentence-pair tasks."""
-
-    data: str = field(default="", metadata={"help": "folder of binarized data"})
-    source_lang: Optional[str] = field(
-        default=None,
-        metadata={"help": "language of the labels (default: the data's)"},
-    )
-    target_langs: Optional[str] = field(
-        default=None,
-        metadata={"help": "comma list of target languages (default: all in the data)"},
-    )
-    training_set: ChoiceEnum(  # type: ignore[valid-type]
-        ["pairs", "concatenated", "source"]
-    ) = field(
-        default="pairs",
-        metadata={
-            "help": "train on targets with their source counterparts (X-Mixup), on "
-            "all languages without counterparts (translate-train), or on the source "
-            "language alone (zero-shot)"
-        },
-    )
-    max_positions: int = field(
-        default=512, metadata={"help": "longest sequence, in tokens"}
-    )
-    truncate_sequence: bool = field(
-        default=False,
-        metadata={"help": "shorten longer sequences, the longer of a pair first"},
-    )
-    scheduled_sampling_decay: float = field(
-        default=1000.0,
-        metadata={"help": "decay k of the real source's probability; 0: always real"},
-    )
-    scheduled_sampling_midpoint: Optional[float] = field(
-        default=None,
-        metadata={
-            "help": "set the decay so that the probability is one half after this "
-            "share of training"
-        },
-    )
-    scheduled_sampling_unit: ChoiceEnum(  # type: ignore[valid-type]
-        ["instance", "batch"]
-    ) = field(
-        default="instance",
-        metadata={"help": "draw for every instance, or once for the whole batch"},
-    )
-    no_mixup_inference: bool = field(
-        default=False,
-        metadata={"help": "evaluate the target alone, without its translation"},
-    )
-    seed: int = II("common.seed")
-    train_subset: str = II("dataset.train_subset")
-    max_update: int = II("optimization.max_update")
-    max_epoch: int = II("optimization.max_epoch")
-    update_freq: List[int] = II("optimization.update_freq")
 
 
 class SentencePairTask(FairseqTask):
@@ -115,7 +56,7 @@ class SentencePairTask(FairseqTask):
         self.source_lang = cfg.source_lang or manifest.source_lang
         self.languages = self._choose_languages()
         self.train_batches: Optional[int] = None
-        self._check_options()
+        check_options(cfg)
 
     @classmethod
     def setup_task(cls, cfg: SentencePairConfig, **kwargs) -> "SentencePairTask":
@@ -156,20 +97,6 @@ class SentencePairTask(FairseqTask):
                 f"holds {','.join(held)}"
             )
         return [self.source_lang] + wanted
-
-    def _check_options(self) -> None:
-        cfg = self.cfg
-        if cfg.scheduled_sampling_decay < 0:
-            raise UserError(
-                f"--scheduled-sampling-decay {cfg.scheduled_sampling_decay}: give a "
-                "value above 0, or 0 for always the real source"
-            )
-        midpoint = cfg.scheduled_sampling_midpoint
-        if midpoint is not None and not 0 < midpoint <= 1:
-            raise UserError(
-                f"--scheduled-sampling-midpoint {midpoint}: give a share of training "
-                "above 0, at most 1"
-            )
 
     def load_dataset(
         self,
@@ -277,25 +204,18 @@ class SentencePairTask(FairseqTask):
         """
         if self.cfg.scheduled_sampling_midpoint is None:
             return self.cfg.scheduled_sampling_decay
-        lengths = []
-        if self.cfg.max_update > 0:
-            lengths.append(self.cfg.max_update)
-        if self.cfg.max_epoch > 0 and self.train_batches is not None:
-            # As in fairseq, the last entry of --update-freq holds for later epochs.
-            frequencies = list(self.cfg.update_freq)
-            frequencies += frequencies[-1:] * self.cfg.max_epoch
-            lengths.append(
-                sum(
-                    math.ceil(self.train_batches / frequency)
-                    for frequency in frequencies[: self.cfg.max_epoch]
-                )
-            )
-        if not lengths:
+        updates = run_length(
+            self.cfg.max_update,
+            self.cfg.max_epoch,
+            self.cfg.update_freq,
+            self.train_batches,
+        )
+        if updates is None:
             raise UserError(
                 "--scheduled-sampling-midpoint needs the run's length: give "
                 "--max-update or --max-epoch"
             )
-        return decay_for_midpoint(self.cfg.scheduled_sampling_midpoint * min(lengths))
+        return decay_for_midpoint(self.cfg.scheduled_sampling_midpoint * updates)
 
     def sample_sources(self, sample: Dict[str, Any], update: int) -> Dict[str, Any]:
         """Replace sources by their back-translations as eq. 6 draws them.

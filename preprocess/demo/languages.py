@@ -6,6 +6,7 @@ from typing import Dict, List, Optional
 import numpy as np
 from demo.grammar import (
     ADJECTIVES,
+    NEGATORS,
     NOUNS,
     PLACES,
     POLES,
@@ -25,6 +26,7 @@ WORDS_OF = {
     "verb": VERBS,
     "object": NOUNS,
     "place": PLACES,
+    "negator": NEGATORS,
 }
 
 
@@ -95,13 +97,14 @@ class Speaker:
 
     def say(self, clause: Clause) -> List[str]:
         """The words of a sentence, in order."""
+        negator = [] if clause.negator is None else [self.words[clause.negator]]
         if clause.verb is None:
             subject = self._noun_phrase(clause.subject, None, "")
-            verb = [self.words["is"]] + [self.words["not"]] * clause.negated
-            rest = [self.words[clause.adjective]]
+            verb = [self.words["is"], *negator]
+            rest = [self.words[str(clause.adjective)]]
         else:
             subject = self._noun_phrase(clause.subject, clause.adjective, "")
-            verb = [self.words[clause.verb]]
+            verb = [*negator, self.words[clause.verb]]
             suffix = self.language.object_suffix
             rest = self._noun_phrase(str(clause.object), None, suffix)
         words = subject + (rest + verb if self.language.verb_last else verb + rest)

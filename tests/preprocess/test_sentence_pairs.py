@@ -358,3 +358,49 @@ def test_killed_run_leaves_no_destdir(raw, spm, tmp_path):
     process.kill()
     process.wait()
     assert not (tmp_path / "bin").exists()
+
+
+def test_overwrite_spares_what_is_not_binarized_data(raw, spm, tmp_path):
+    other = tmp_path / "notes.txt"
+    other.write_text("kept")
+    for place in (raw, tmp_path, other):
+        with pytest.raises(UserError, match="is not a folder of binarized data"):
+            preprocess(raw, spm, place, "--overwrite")
+    assert (raw / "train-en.tsv").exists() and other.read_text() == "kept"
+
+
+def test_rows_without_a_sentence_are_left_out_when_told(raw, spm, tmp_path, capfd):
+    replace_cell(raw / TRANSLATED, 4, 2, "")
+    replace_cell(raw / "translate-test/test-de-en-translated.tsv", 2, 1, "")
+    with pytest.raises(UserError, match="line 5: empty sentence.*--skip-empty-rows"):
+        preprocess(raw, spm, tmp_path / "bin")
+    manifest = preprocess(raw, spm, tmp_path / "bin", "--skip-empty-rows")
+    assert manifest.splits["train"]["de"].rows == 29
+    rows = [row for i, row in enumerate(read(raw / TRANSLATED)) if i != 4]
+    got = stream(tmp_path / "bin", "train", "de", "input")
+    assert got == usual_chain(spm, [row[2:4] for row in rows])
+    assert stream(tmp_path / "bin", "test", "de", "source")[2] == []
+    log = capfd.readouterr().err
+    assert "train.de: 29 rows, 1 left out for lack of a sentence" in log
+    assert "test.de: 9 rows, 1 without source" in log
+    assert "train.de: 29 rows, but train.en has 30" in log
+
+
+def test_training_rows_without_labels_are_refused(raw, spm, tmp_path):
+    rows = read(raw / "train-en.tsv")
+    write_rows(raw / "train-en.tsv", [row[:2] for row in rows])
+    with pytest.raises(UserError, match="train-en.tsv: has no label column"):
+        preprocess(raw, spm, tmp_path / "bin")
+
+
+def test_pawsx_as_released_is_read(spm, tmp_path):
+    raw, generator = tmp_path / "raw", random.Random(2)
+    header = [["id", "sentence1", "sentence2", "label"]]
+    for name, lang in (("en/train", "en"), ("de/translated_train", "de")):
+        drawn = draw_rows(generator, lang, ["0", "1"])
+        rows = [[str(i), *row] for i, row in enumerate(drawn)]
+        write_rows(raw / f"{name}.tsv", header + rows)
+    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
+    main("pawsx", ["0", "1"], None, [*arguments, "--destdir", str(tmp_path / "bin")])
+    manifest = Manifest.load(tmp_path / "bin")
+    assert manifest.splits["train"]["de"].streams == ["input", "label", "source"]

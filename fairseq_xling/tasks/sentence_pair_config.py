@@ -1,0 +1,86 @@
+"""Options of the sentence-pair tasks."""
+
+from dataclasses import dataclass, field
+from typing import List, Optional
+
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from omegaconf import II
+
+from fairseq_xling.errors import UserError
+
+
+@dataclass
+class SentencePairConfig(FairseqDataclass):
+    """Options of the sentence-pair tasks."""
+
+    data: str = field(default="", metadata={"help": "folder of binarized data"})
+    source_lang: Optional[str] = field(
+        default=None,
+        metadata={"help": "language of the labels (default: the data's)"},
+    )
+    target_langs: Optional[str] = field(
+        default=None,
+        metadata={"help": "comma list of target languages (default: all in the data)"},
+    )
+    training_set: ChoiceEnum(  # type: ignore[valid-type]
+        ["pairs", "concatenated", "source"]
+    ) = field(
+        default="pairs",
+        metadata={
+            "help": "train on targets with their source counterparts (X-Mixup), on "
+            "all languages without counterparts (translate-train), or on the source "
+            "language alone (zero-shot)"
+        },
+    )
+    max_positions: int = field(
+        default=512, metadata={"help": "longest sequence, in tokens"}
+    )
+    truncate_sequence: bool = field(
+        default=False,
+        metadata={"help": "shorten longer sequences, the longer of a pair first"},
+    )
+    scheduled_sampling_decay: float = field(
+        default=1000.0,
+        metadata={"help": "decay k of the real source's probability; 0: always real"},
+    )
+    scheduled_sampling_midpoint: Optional[float] = field(
+        default=None,
+        metadata={
+            "help": "set the decay so that the probability is one half after this "
+            "share of training"
+        },
+    )
+    scheduled_sampling_unit: ChoiceEnum(  # type: ignore[valid-type]
+        ["instance", "batch"]
+    ) = field(
+        default="instance",
+        metadata={"help": "draw for every instance, or once for the whole batch"},
+    )
+    no_mixup_inference: bool = field(
+        default=False,
+        metadata={"help": "evaluate the target alone, without its translation"},
+    )
+    seed: int = II("common.seed")
+    train_subset: str = II("dataset.train_subset")
+    max_update: int = II("optimization.max_update")
+    max_epoch: int = II("optimization.max_epoch")
+    update_freq: List[int] = II("optimization.update_freq")
+
+
+def check_options(cfg: SentencePairConfig) -> None:
+    """Refuse values that no run can have.
+
+    Raises:
+        UserError: the message names the option.
+    """
+    if cfg.scheduled_sampling_decay < 0:
+        raise UserError(
+            f"--scheduled-sampling-decay {cfg.scheduled_sampling_decay}: give a value "
+            "above 0, or 0 for always the real source"
+        )
+    midpoint = cfg.scheduled_sampling_midpoint
+    if midpoint is not None and not 0 < midpoint <= 1:
+        raise UserError(
+            f"--scheduled-sampling-midpoint {midpoint}: give a share of training "
+            "above 0, at most 1"
+        )

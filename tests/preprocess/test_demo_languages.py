@@ -1,0 +1,167 @@
+"""The demo's languages: labels by construction, no artefacts, chosen distances."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from training import ROOT, environment
+
+sys.path.insert(0, str(ROOT / "preprocess"))
+
+from demo import grammar  # noqa: E402
+from demo.languages import TARGETS, Speaker, Translator  # noqa: E402
+
+from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
+from fairseq_xling.models.loading import load_dictionary  # noqa: E402
+
+SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
+
+
+def write_demo(out: Path, *options: str) -> Path:
+    script = str(ROOT / "preprocess" / "demo_languages.py")
+    command = [sys.executable, script, str(out), *SIZES, *options]
+    subprocess.run(command, check=True, env=environment())
+    return out
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    return write_demo(tmp_path_factory.mktemp("demo") / "raw")
+
+
+def files(folder: Path) -> dict:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def read(path: Path) -> list:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_files_follow_from_the_seed(demo, tmp_path):
+    again = files(write_demo(tmp_path / "again"))
+    assert again == files(demo)
+    assert files(write_demo(tmp_path / "other", "--seed=2")) != again
+
+
+def test_layout_is_xtremes_and_classes_are_balanced(demo):
+    for lang in ["en"] + [target.code for target in TARGETS]:
+        labels = [row[2] for row in read(demo / "xnli" / f"train-{lang}.tsv")]
+        assert sorted(map(labels.count, grammar.LABELS)) == [200, 200, 200]
+        assert (demo / "monolingual" / f"train.{lang}.txt").exists()
+    for target in TARGETS:
+        name = f"translate-train/en-{target.code}-translated.tsv"
+        rows = read(demo / "xnli" / name)
+        english = read(demo / "xnli" / "train-en.tsv")
+        assert [row[:2] + row[4:] for row in rows] == english
+
+
+def test_label_follows_from_how_the_hypothesis_differs():
+    generator = np.random.default_rng(0)
+    for label in grammar.LABELS:
+        for _ in range(200):
+            premise, hypothesis = grammar.draw_pair(generator, label, exchanged=0)
+            changed = {
+                slot
+                for slot in ("subject", "verb", "object", "place", "negator")
+                if getattr(premise, slot) != getattr(hypothesis, slot)
+            }
+            assert hypothesis.adjective in (premise.adjective, None)
+            if label == "entailment":
+                (slot,) = changed
+                member = getattr(premise, slot)
+                assert grammar.CLASS_OF[member] == getattr(hypothesis, slot)
+            else:
+                cue = "place" if label == "neutral" else "negator"
+                assert changed == {cue} and getattr(premise, cue) is None
+
+
+def test_exchanged_adjectives_relate_as_the_label_says():
+    generator = np.random.default_rng(0)
+    poles = grammar.POLES["adjective"]
+    for label in grammar.LABELS:
+        for _ in range(200):
+            premise, hypothesis = grammar.draw_pair(generator, label, exchanged=1)
+            assert premise.adjective != hypothesis.adjective
+            scale, pole = poles[hypothesis.adjective]
+            other_scale, other_pole = poles[premise.adjective]
+            if scale != other_scale:
+                assert label == "neutral"
+            else:
+                same = pole == other_pole
+                assert label == ("entailment" if same else "contradiction")
+
+
+def test_premise_alone_does_not_give_the_label():
+    generator = np.random.default_rng(1)
+    labels = list(grammar.LABELS) * 1000
+    speaker = Speaker(None, 1)
+    pairs = [grammar.draw_pair(generator, label) for label in labels]
+    texts = [" ".join(speaker.say(premise)) for premise, _ in pairs]
+    features = CountVectorizer(ngram_range=(1, 2)).fit_transform(texts)
+    model = LogisticRegression(max_iter=200).fit(features[:2000], labels[:2000])
+    assert model.score(features[2000:], labels[2000:]) < 0.40
+
+
+def test_languages_share_the_chosen_part_of_their_words_with_the_source():
+    shares = []
+    for target in TARGETS:
+        words = Speaker(target, 1).words
+        shared = [word for word, said in words.items() if word == said]
+        shares.append(len(shared) / len(grammar.VOCABULARY))
+        assert shares[-1] == pytest.approx(target.anchors, abs=0.01)
+        assert len(set(words.values())) == len(words)
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_word_order_and_endings_are_the_languages_own():
+    clause = grammar.Clause("dog", "big", "likes", "cat", "market", "never")
+    said = {target.code: Speaker(target, 1) for target in TARGETS}
+    for target in TARGETS:
+        words = said[target.code].words
+        sentence = said[target.code].say(clause)
+        position = {x: sentence.index(words[x]) for x in ("dog", "big", "likes")}
+        object_at = sentence.index(words["cat"] + target.object_suffix)
+        assert (position["big"] > position["dog"]) == target.adjective_last
+        assert (position["likes"] > object_at) == target.verb_last
+        assert sentence.index(words["never"]) == position["likes"] - 1
+        assert (words["the"] in sentence) == (not target.drops_article)
+
+
+def test_translator_without_errors_is_exact_and_with_errors_is_not():
+    generator = np.random.default_rng(3)
+    speaker = Speaker(TARGETS[0], 1)
+    clauses = [grammar.draw_scene(generator) for _ in range(400)]
+    exact = Translator(0.0, np.random.default_rng(0))
+    assert all(exact.translate(c, speaker) == speaker.say(c) for c in clauses)
+    rates = []
+    for rate in (0.05, 0.2):
+        noisy = Translator(rate, np.random.default_rng(0))
+        wrong = [noisy.translate(c, speaker) != speaker.say(c) for c in clauses]
+        rates.append(np.mean(wrong))
+    assert 0.1 < rates[0] < rates[1] < 0.95
+
+
+def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path):
+    script = str(ROOT / "preprocess" / "monolingual.py")
+    arguments = [str(demo / "monolingual"), "--vocabulary=300"]
+    arguments += ["--destdir", str(tmp_path / "model")]
+    subprocess.run([sys.executable, script, *arguments], check=True, env=environment())
+    from fairseq.data.indexed_dataset import MMapIndexedDataset
+
+    folder = tmp_path / "model"
+    dictionary = load_dictionary(str(folder / "dict.txt"))
+    data = MMapIndexedDataset(str(folder / "bin" / "valid"))
+    encoder = LineEncoder(str(folder / "sentencepiece.bpe.model"), dictionary)
+    paths = sorted((demo / "monolingual").glob("valid.*.txt"))
+    lines = [line for path in paths for line in path.read_text().splitlines()]
+    assert len(data) == len(lines)
+    for i in (0, len(lines) - 1):
+        pieces = " ".join(encoder.processor.encode(lines[i], out_type=str))
+        want = dictionary.encode_line(pieces, add_if_not_exist=False)
+        assert data[i].tolist() == want.tolist()
+        assert dictionary.unk() not in want.tolist()
