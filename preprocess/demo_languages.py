@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--train-rows", type=int, default=4000)
     parser.add_argument("--dev-rows", type=int, default=500)
     parser.add_argument("--test-rows", type=int, default=1000)
-    parser.add_argument("--lines", type=int, default=8000, help="documents a language")
+    parser.add_argument("--lines", type=int, default=6000, help="documents a language")
     parser.add_argument(
         "--noise", type=float, default=0.1, help="error rate of the translator"
     )
