@@ -41,7 +41,9 @@ def install_excepthook() -> None:
         if user_error is None:
             previous(kind, error, trace)
         else:
-            print(f"error: {user_error}", file=sys.stderr)
+            # What fairseq says around it names the file, where it names one.
+            around = "" if user_error is error else f" ({error})"
+            print(f"error: {user_error}{around}", file=sys.stderr)
 
     hook.prints_user_errors = True  # type: ignore[attr-defined]
     sys.excepthook = hook
