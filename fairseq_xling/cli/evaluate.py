@@ -182,10 +182,12 @@ def differences_text(results: Dict[str, Any]) -> str:
     lines = []
     for name, by_lang in results.get("differences", {}).items():
         d = by_lang["average"]
+        p_value = d["p_value"]
+        p_text = f"p = {p_value:.3f}" if p_value >= 0.001 else "p < 0.001"
         lines.append(
             f"{name} minus {results['baseline']}: {d['value']:+.2f} points on average "
-            f"(95 percent interval {d['low']:+.2f} to {d['high']:+.2f}, "
-            f"p = {d['p_value']:.4f}, paired bootstrap)\n"
+            f"(95 percent interval {d['low']:+.2f} to {d['high']:+.2f}, {p_text}, "
+            "paired bootstrap)\n"
         )
     return "\n" + "".join(lines) if lines else ""
 
