@@ -1,4 +1,4 @@
-"""The demo's languages: labels by construction, no artefacts, chosen distances."""
+"""The demo's languages: labels by construction, cue words, chosen distances."""
 
 import subprocess
 import sys
@@ -96,15 +96,26 @@ def test_exchanged_adjectives_relate_as_the_label_says():
                 assert label == ("entailment" if same else "contradiction")
 
 
-def test_premise_alone_does_not_give_the_label():
+def alone(part: int, exchanged: float) -> float:
+    """Accuracy of a bag-of-words reader of one of the two sentences."""
     generator = np.random.default_rng(1)
     labels = list(grammar.LABELS) * 1000
     speaker = Speaker(None, 1)
-    pairs = [grammar.draw_pair(generator, label) for label in labels]
-    texts = [" ".join(speaker.say(premise)) for premise, _ in pairs]
+    pairs = [grammar.draw_pair(generator, label, exchanged) for label in labels]
+    texts = [" ".join(speaker.say(pair[part])) for pair in pairs]
     features = CountVectorizer(ngram_range=(1, 2)).fit_transform(texts)
     model = LogisticRegression(max_iter=200).fit(features[:2000], labels[:2000])
-    assert model.score(features[2000:], labels[2000:]) < 0.40
+    return model.score(features[2000:], labels[2000:])
+
+
+def test_premise_alone_does_not_give_the_label():
+    assert alone(part=0, exchanged=0.1) < 0.40
+
+
+def test_hypothesis_alone_gives_the_label_only_where_it_has_a_cue_word():
+    assert alone(part=1, exchanged=1.0) < 0.40
+    # Cues in nine of ten pairs, and a guess among three classes in the tenth.
+    assert alone(part=1, exchanged=0.1) == pytest.approx(0.9 + 0.1 / 3, abs=0.03)
 
 
 def test_languages_share_the_chosen_part_of_their_words_with_the_source():
