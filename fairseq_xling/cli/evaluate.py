@@ -3,17 +3,23 @@
 import argparse
 import json
 import logging
+import warnings
+import zipfile
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from fairseq_xling.analysis.accuracy_chart import accuracy_chart
-from fairseq_xling.cli.tables import markdown_table, text_table
+import numpy as np
+import torch
+
+from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.errors import UserError
-from fairseq_xling.metrics.accuracy import accuracy, summarize
+from fairseq_xling.metrics.accuracy import accuracy_by_language
 from fairseq_xling.metrics.bootstrap import paired_bootstrap
+from fairseq_xling.metrics.transfer_gap import summarize
 from fairseq_xling.prediction import WAYS, Predictions, load_task_model, predict_split
+from fairseq_xling.tasks.sentence_pair import HEAD_NAME
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +57,26 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_numbers(args: argparse.Namespace) -> None:
+    """Refuse numbers out of range before any work is done.
+
+    Raises:
+        UserError: one of them is.
+    """
+    least = {"batch_size": 1, "max_tokens": 1, "bootstrap_samples": 1}
+    for name, low in {**least, "num_workers": 0, "seed": 0}.items():
+        value = getattr(args, name)
+        if value is not None and value < low:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"{option} {value}: give {low} or more")
+
+
 def choose_names(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[str]:
     """Names of the models: as given, or the checkpoints' folders.
 
     Raises:
-        UserError: the names do not fit the checkpoints, or repeat.
+        UserError: the names do not fit the checkpoints, repeat, or would lead out of
+            the results folder, as each names a folder of predictions.
     """
     if names is None:
         names = [Path(path).resolve().parent.name for path in paths]
@@ -66,6 +87,10 @@ def choose_names(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[s
             f"--names {' '.join(names)}: give {len(paths)} different names, one for "
             "each checkpoint"
         )
+    for name in names:
+        parts = PurePath(name).parts
+        if not parts or ".." in parts or PurePath(name).is_absolute():
+            raise UserError(f"--names '{name}': give a name that can name a folder")
     return list(names)
 
 
@@ -83,6 +108,74 @@ def choose_ways(ways: Sequence[str], count: int) -> List[str]:
     return list(ways) * (count if len(ways) == 1 else 1)
 
 
+def check_classes(path: str, label_names: Sequence[str]) -> None:
+    """Refuse a checkpoint whose classifier has not one output a label of the data.
+
+    fairseq loads it all the same, with a new classifier that knows nothing.
+
+    Raises:
+        UserError: it has another number.
+    """
+    # Memory-mapped, so that only the few numbers that are looked at are read.
+    state = torch.load(
+        path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+    )
+    bias = state["model"].get(f"classification_heads.{HEAD_NAME}.out_proj.bias")
+    if bias is None or len(bias) != len(label_names):
+        found = "no classifier" if bias is None else f"{len(bias)} classes"
+        raise UserError(
+            f"{path}: has {found}, the data have {len(label_names)} labels "
+            f"({', '.join(label_names)}); give a checkpoint that was trained on them"
+        )
+
+
+def predict(
+    path: str, way: str, args: argparse.Namespace
+) -> Tuple[Any, Dict[str, Predictions]]:
+    """Load a checkpoint and predict the split.
+
+    Returns:
+        its task, and its predictions by language.
+
+    Raises:
+        UserError: it does not fit the data, lacks the stream that is to predict, or
+            predicts no numbers.
+    """
+    task, model = load_task_model(path, args.data)
+    check_classes(path, task.label_names)
+    try:
+        predictions = predict_split(task, model, args.split, args)
+    except AssertionError as error:
+        if "max_tokens" not in str(error):
+            raise
+        raise UserError(
+            f"--max-tokens {args.max_tokens}: a row of {args.split} is longer; give "
+            f"{task.max_positions()}, or --batch-size instead"
+        ) from None
+    for lang, one in predictions.items():
+        if not (np.isfinite(one.target).all() and np.isfinite(one.source).all()):
+            cause = "half precision overflows, leave out --fp16" if args.fp16 else ""
+            raise UserError(
+                f"{path}: probabilities that are not numbers in {lang}; "
+                f"{cause or 'its training diverged, give an earlier checkpoint'}"
+            )
+        # No labels are -1 where other languages of the same batch have some.
+        if one.labels is not None and (one.labels < 0).any():
+            one.labels = None
+    if way == "source" and not has_source(predictions):
+        raise UserError(
+            f"{path}: --predict source, but it reads no counterparts of {args.split}; "
+            "binarize the data with their translations to the source language, or "
+            "choose --predict target"
+        )
+    return task, predictions
+
+
+def has_source(predictions: Dict[str, Predictions]) -> bool:
+    """Whether any row has a source stream."""
+    return any(one.has_source.any() for one in predictions.values())
+
+
 def score(
     predictions: Dict[str, Predictions], source_lang: str, way: str
 ) -> Dict[str, Any]:
@@ -91,23 +184,22 @@ def score(
     Args:
         predictions: by language.
         source_lang: the language with labels.
-        way: the stream that gives the model's prediction.
+        way: the stream that gives the model's prediction, where it has both.
 
     Returns:
         what ``results.json`` says of the model.
     """
-    scores: Dict[str, Dict[str, float]] = {}
+    paired = has_source(predictions)
     gold = {lang: one.labels for lang, one in predictions.items()}
-    for each in WAYS:
-        by_lang = {
-            lang: accuracy(one.predicted(each), labels)
-            for (lang, one), labels in zip(predictions.items(), gold.values())
-            if labels is not None
-        }
-        if len(by_lang) == len(predictions):
+    scores: Dict[str, Dict[str, float]] = {}
+    for each in WAYS if paired else ("target",):
+        by_lang = accuracy_by_language(
+            {lang: one.predicted(each) for lang, one in predictions.items()}, gold
+        )
+        if by_lang:
             scores[each] = summarize(by_lang, source_lang)
     return {
-        "predict": way,
+        "predict": way if paired else "target",
         "rows": {lang: len(one.target) for lang, one in predictions.items()},
         "with_source": {
             lang: int(one.has_source.sum()) for lang, one in predictions.items()
@@ -121,75 +213,60 @@ def score(
     }
 
 
-def table_rows(results: Dict[str, Any], languages: List[str]) -> List[list]:
-    """A row a model and stream; the predicting one is marked."""
-    rows = []
-    for name, model in results["models"].items():
-        paired = any(model["with_source"].values())
-        for way, scores in model["accuracy"].items():
-            if not paired and way != "target":
-                continue
-            chosen = way == model["predict"] or not paired
-            label = f"{name} ({way})" + (" *" if chosen else "")
-            cells = [scores[lang] for lang in languages]
-            rows.append([label, *cells, scores["average"], scores.get("gap")])
-    return rows
+def compare(
+    predictions: Dict[str, Dict[str, Predictions]],
+    ways: Sequence[str],
+    args: argparse.Namespace,
+) -> Dict[str, Dict[str, Any]]:
+    """Differences of each further model to the first, where there are labels."""
+    right = {
+        name: {
+            lang: one.predicted(way) == one.labels
+            for lang, one in predictions[name].items()
+            if one.labels is not None
+        }
+        for name, way in zip(predictions, ways)
+    }
+    first, *others = right
+    differences = {}
+    for name in others:
+        found = paired_bootstrap(
+            right[first], right[name], args.bootstrap_samples, args.seed
+        )
+        differences[name] = {key: asdict(value) for key, value in found.items()}
+    return differences
 
 
 def write_results(
     folder: Path,
     results: Dict[str, Any],
     predictions: Dict[str, Dict[str, Predictions]],
-    label_names: List[str],
-) -> str:
-    """Write tables, figures of merit and prediction files.
+) -> None:
+    """Write tables, figures of merit, a chart and prediction files.
 
     Prediction files are XTREME's: one label a line, in the order of the split.
-
-    Returns:
-        the text table.
     """
+    texts = {
+        "results.txt": report(results),
+        "results.md": report(results, markdown=True),
+        "results.json": json.dumps(results, indent=2) + "\n",
+    }
     for name, by_lang in predictions.items():
         way = results["models"][name]["predict"]
         for lang, one in by_lang.items():
-            path = folder / "predictions" / name / f"{results['split']}-{lang}.tsv"
-            with atomic_file(path) as file:
-                labels = (label_names[i] for i in one.predicted(way))
-                file.writelines(f"{label}\n" for label in labels)
-    languages = results["languages"]
-    header = ["model (stream)", *languages, "Avg.", "Gap"]
-    rows = table_rows(results, languages)
-    legend = (
-        f"Accuracy in percent on {results['task']} {results['split']}; * predicts; "
-        "Avg.: mean over languages; Gap: source language minus the mean of the others."
-    )
-    text = text_table(header, rows) + f"\n{legend}\n" + differences_text(results)
-    markdown = markdown_table(header, rows) + f"\n{legend}\n"
-    with atomic_file(folder / "results.txt") as file:
-        file.write(text)
-    with atomic_file(folder / "results.md") as file:
-        file.write(markdown + differences_text(results))
-    with atomic_file(folder / "results.json") as file:
-        json.dump(results, file, indent=2)
-        file.write("\n")
-    if rows:
-        accuracy_chart(results, folder / "accuracy.png")
-    return text
+            labels = (results["labels"][i] for i in one.predicted(way))
+            path = f"predictions/{name}/{results['split']}-{lang}.tsv"
+            texts[path] = "".join(f"{label}\n" for label in labels)
+    for path, text in texts.items():
+        with atomic_file(folder / path) as file:
+            file.write(text)
+    if any(model["accuracy"] for model in results["models"].values()):
+        # Imported late: on import matplotlib logs its settings, and what fairseq's
+        # import leaves of logging would print them.
+        from fairseq_xling.analysis.accuracy_chart import accuracy_chart
 
-
-def differences_text(results: Dict[str, Any]) -> str:
-    """One line a compared model: difference of averages with its interval."""
-    lines = []
-    for name, by_lang in results.get("differences", {}).items():
-        d = by_lang["average"]
-        p_value = d["p_value"]
-        p_text = f"p = {p_value:.3f}" if p_value >= 0.001 else "p < 0.001"
-        lines.append(
-            f"{name} minus {results['baseline']}: {d['value']:+.2f} points on average "
-            f"(95 percent interval {d['low']:+.2f} to {d['high']:+.2f}, {p_text}, "
-            "paired bootstrap)\n"
-        )
-    return "\n" + "".join(lines) if lines else ""
+        chance = 100 / len(results["labels"])
+        accuracy_chart(results, folder / "accuracy.png", chance)
 
 
 def main(args: argparse.Namespace) -> Dict[str, Any]:
@@ -198,48 +275,41 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     Raises:
         UserError: a checkpoint, the data or an option is wrong.
     """
+    check_numbers(args)
     paths = [args.path, *args.compare]
     names = choose_names(paths, args.names)
     ways = choose_ways(args.predict, len(paths))
     results: Dict[str, Any] = {"split": args.split, "models": {}}
     predictions: Dict[str, Dict[str, Predictions]] = {}
-    label_names: List[str] = []
     for name, path, way in zip(names, paths, ways):
-        task, model = load_task_model(path, args.data)
-        predictions[name] = predict_split(task, model, args.split, args)
-        results["models"][name] = {
-            "path": str(path),
-            **score(predictions[name], task.source_lang, way),
-        }
-        if not any(results["models"][name]["with_source"].values()):
+        task, found = predict(path, way, args)
+        predictions[name] = found
+        model = {"path": str(path), **score(found, task.source_lang, way)}
+        results["models"][name] = model
+        if not has_source(found):
             logger.info(f"{name}: predicts from the target alone")
-        languages = list(predictions[name])
+        languages = list(found)
         if languages != results.setdefault("languages", languages):
             raise UserError(
                 f"{path}: its languages are {','.join(languages)}, those of {paths[0]} "
                 f"{','.join(results['languages'])}; compare models of the same ones"
             )
-        results.update(task=task.benchmark, source_lang=task.source_lang)
-        label_names = task.label_names
-    if not results["models"][names[0]]["accuracy"]:
+        results.update(
+            task=task.benchmark, source_lang=task.source_lang, labels=task.label_names
+        )
+    unlabelled = [lang for lang, one in found.items() if one.labels is None]
+    if len(unlabelled) == len(found):
         logger.warning(f"{args.split} has no labels: only predictions are written")
-    elif len(names) > 1:
-        right = {
-            name: {
-                lang: one.predicted(way) == one.labels
-                for lang, one in predictions[name].items()
-            }
-            for name, way in zip(names, ways)
-        }
+    elif unlabelled:
+        logger.warning(
+            f"{args.split} has no labels in {','.join(unlabelled)}: no accuracy there"
+        )
+    if len(names) > 1 and len(unlabelled) < len(found):
         results["baseline"] = names[0]
-        results["differences"] = {}
-        for name in names[1:]:
-            found = paired_bootstrap(
-                right[names[0]], right[name], args.bootstrap_samples, args.seed
-            )
-            results["differences"][name] = {k: asdict(d) for k, d in found.items()}
+        results["differences"] = compare(predictions, ways, args)
     folder = Path(args.results_path or Path(args.path).parent / f"results-{args.split}")
-    print(write_results(folder, results, predictions, label_names))
+    write_results(folder, results, predictions)
+    print(report(results))
     print(f"written to {folder}")
     return results
 
@@ -249,6 +319,8 @@ def cli_main() -> None:
     args = build_parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     logging.getLogger("fairseq").setLevel(logging.WARNING)
+    # fairseq asks for pinned memory without a GPU, too, which torch then remarks on.
+    warnings.filterwarnings("ignore", message=".*pin_memory.*", category=UserWarning)
     main(args)
 
 

@@ -1,6 +1,6 @@
-"""Accuracy, its average over languages, and the cross-lingual transfer gap."""
+"""Accuracy, language by language."""
 
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Optional
 
 import numpy as np
 
@@ -10,34 +10,27 @@ def accuracy(predicted: np.ndarray, gold: np.ndarray) -> float:
 
     Args:
         predicted, gold: class indices, ``(rows,)``.
+
+    Raises:
+        ValueError: their shapes differ, or there are no rows.
     """
-    return 100.0 * float(np.mean(np.asarray(predicted) == np.asarray(gold)))
+    predicted, gold = np.asarray(predicted), np.asarray(gold)
+    if predicted.shape != gold.shape or not predicted.size:
+        raise ValueError(f"predictions {predicted.shape}, gold labels {gold.shape}")
+    return 100.0 * float(np.mean(predicted == gold))
 
 
-def average(scores: Mapping[str, float]) -> float:
-    """Mean over languages, each counting once.
-
-    Source: X-Mixup section 5.3, the ``Avg.`` column of its tables.
-    """
-    return sum(scores.values()) / len(scores)
-
-
-def transfer_gap(scores: Mapping[str, float], source_lang: str) -> float:
-    """Score on the source language minus the mean over all others.
+def accuracy_by_language(
+    predicted: Mapping[str, np.ndarray], gold: Mapping[str, Optional[np.ndarray]]
+) -> Dict[str, float]:
+    """Accuracy in percent of each language that has gold labels.
 
     Args:
-        scores: score of each language; higher is better.
-        source_lang: the language with labels; it and another must be among them.
-
-    Source: X-Mixup appendix B, Table 8 (after Hu et al. 2020).
+        predicted: class indices, ``(rows,)``, by language.
+        gold: the same, or None for a language without labels, which is left out.
     """
-    others = {lang: score for lang, score in scores.items() if lang != source_lang}
-    return scores[source_lang] - average(others)
-
-
-def summarize(scores: Dict[str, float], source_lang: str) -> Dict[str, float]:
-    """Scores with their ``average`` and, where it is defined, their ``gap``."""
-    summary = {**scores, "average": average(scores)}
-    if source_lang in scores and len(scores) > 1:
-        summary["gap"] = transfer_gap(scores, source_lang)
-    return summary
+    return {
+        lang: accuracy(classes, gold[lang])
+        for lang, classes in predicted.items()
+        if gold[lang] is not None
+    }

@@ -1,7 +1,11 @@
 """The paired bootstrap against loops, and its laws."""
 
+import time
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairseq_xling.metrics import bootstrap
 from fairseq_xling.metrics.bootstrap import paired_bootstrap
@@ -16,32 +20,82 @@ def systems(seed=0, lengths=(60, 60), gain=0.2):
     return first, second
 
 
+def rows_by_kind(first, second, langs):
+    """Row numbers of each kind of row, kinds in ascending order."""
+    kinds = {}
+    for row in range(len(first[langs[0]])):
+        kind = tuple(int(second[x][row]) - int(first[x][row]) for x in langs)
+        kinds.setdefault(kind, []).append(row)
+    return [kinds[kind] for kind in sorted(kinds)]
+
+
 @pytest.mark.parametrize("lengths", [(30, 30), (30, 20)])
-def test_resampling_equals_loops(lengths, monkeypatch):
+def test_resampling_equals_loops_over_the_same_rows(lengths, monkeypatch):
     first, second = systems(lengths=lengths)
     monkeypatch.setattr(bootstrap, "BLOCK", 7)
     got = paired_bootstrap(first, second, samples=20, seed=3)
     generator = np.random.default_rng(3)
     joint = len(set(lengths)) == 1
     means = np.zeros((20, 2))
-    for group in ([0, 1],) if joint else ([0], [1]):
-        n = lengths[group[0]]
+    for group in (["l0", "l1"],) if joint else (["l0"], ["l1"]):
+        n = len(first[group[0]])
+        kinds = rows_by_kind(first, second, group)
+        shares = np.array([len(rows) for rows in kinds]) / n
         for start in range(0, 20, 7):
-            count = min(7, 20 - start)
-            draws = generator.multinomial(n, np.full(n, 1 / n), size=count)
-            for s in range(count):
+            draws = generator.multinomial(n, shares, size=min(7, 20 - start))
+            for s, draw in enumerate(draws, start):
+                # Any row of a kind will do for each time that the kind is drawn.
+                drawn = [
+                    rows[j % len(rows)]
+                    for rows, count in zip(kinds, draw)
+                    for j in range(count)
+                ]
+                assert len(drawn) == n
                 for lang in group:
-                    total = 0.0
-                    for row in range(n):
-                        a, b = first[f"l{lang}"][row], second[f"l{lang}"][row]
-                        total += draws[s][row] * (int(b) - int(a))
-                    means[start + s, lang] = 100 * total / n
+                    right = [0, 0]
+                    for row in drawn:
+                        right[0] += bool(first[lang][row])
+                        right[1] += bool(second[lang][row])
+                    means[s, int(lang[1])] = 100 * (right[1] - right[0]) / n
     for i in range(2):
         low, high = np.percentile(means[:, i], [2.5, 97.5])
         assert got[f"l{i}"].low == pytest.approx(low)
         assert got[f"l{i}"].high == pytest.approx(high)
     low, high = np.percentile(means.mean(axis=1), [2.5, 97.5])
     assert (got["average"].low, got["average"].high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("lengths", [(200, 200, 200), (200, 150, 201)])
+def test_spread_is_that_of_drawing_row_numbers(lengths):
+    first, second = systems(lengths=lengths)
+    if len(set(lengths)) == 1:  # parallel rows that go together
+        first, second = (
+            {x: one["l0"] ^ (np.arange(200) % 9 == i) for i, x in enumerate(one)}
+            for one in (first, second)
+        )
+    differences = [second[x].astype(float) - first[x] for x in first]
+    generator = np.random.default_rng(5)
+    naive = []
+    for _ in range(4000):
+        drawn = [generator.integers(0, n, n) for n in lengths]
+        if len(set(lengths)) == 1:
+            drawn = [drawn[0]] * 3
+        naive.append(np.mean([100 * d[i].mean() for d, i in zip(differences, drawn)]))
+    got = paired_bootstrap(first, second, samples=4000)["average"]
+    want = np.percentile(naive, [2.5, 97.5])
+    assert (got.low, got.high) == pytest.approx(tuple(want), abs=0.35)
+    assert got.high - got.low == pytest.approx(want[1] - want[0], rel=0.1)
+
+
+def test_parallel_rows_are_drawn_together():
+    first, second = systems(lengths=(300,))
+    copies = (
+        {"a": first["l0"], "b": first["l0"]},
+        {"a": second["l0"], "b": second["l0"]},
+    )
+    got = paired_bootstrap(*copies, samples=500)
+    # The average of two copies is as uncertain as each of them.
+    assert (got["average"].low, got["average"].high) == (got["a"].low, got["a"].high)
 
 
 def test_identical_systems_do_not_differ():
@@ -55,25 +109,27 @@ def test_clear_gain_is_significant_and_a_chance_one_is_not():
     first, second = systems(lengths=(400, 400))
     clear = paired_bootstrap(first, second, samples=1000)["average"]
     assert clear.low > 0 and clear.p_value < 0.01
-    _, noise = systems(seed=1, lengths=(400, 400), gain=0.0)
+    generator = np.random.default_rng(1)
+    noise = {x: generator.random(400) < 0.5 for x in first}
     chance = paired_bootstrap(first, noise, samples=1000)["average"]
     assert chance.low < 0 < chance.high and chance.p_value > 0.05
 
 
-def test_swapping_the_systems_mirrors_the_result():
-    first, second = systems()
-    there = paired_bootstrap(first, second, samples=300)["average"]
-    back = paired_bootstrap(second, first, samples=300)["average"]
-    assert there.value == -back.value
-    assert there.low == pytest.approx(-back.high)
-    assert there.p_value == back.p_value
+def test_p_value_is_never_less_than_the_samples_can_show():
+    first, second = {"x": np.zeros(500, bool)}, {"x": np.ones(500, bool)}
+    for samples in (1, 99, 1000):
+        difference = paired_bootstrap(first, second, samples=samples)["x"]
+        assert difference.p_value == min(1, 2 / (samples + 1))
 
 
-def test_result_follows_from_the_seed():
-    first, second = systems()
-    one = paired_bootstrap(first, second, samples=100, seed=1)
-    assert one == paired_bootstrap(first, second, samples=100, seed=1)
-    assert one != paired_bootstrap(first, second, samples=100, seed=2)
+def test_chance_gains_are_rarely_called_significant():
+    generator = np.random.default_rng(2)
+    below = 0
+    for trial in range(200):
+        first, second = ({"x": generator.random(300) < 0.5} for _ in range(2))
+        found = paired_bootstrap(first, second, samples=400, seed=trial)["x"]
+        below += found.p_value < 0.05
+    assert 0.01 <= below / 200 <= 0.10
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():
@@ -85,3 +141,55 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
         found = paired_bootstrap(first, second, samples=400, seed=trial)["x"]
         hits += found.low <= 10 <= found.high
     assert 0.90 <= hits / 200 <= 0.99
+
+
+rights = st.integers(1, 20).flatmap(
+    lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=4)
+)
+
+
+@given(rights.map(lambda lists: np.array(lists[:4])), st.randoms())
+@settings(max_examples=50, deadline=None)
+def test_order_of_rows_does_not_matter_and_swapping_mirrors(right, random):
+    def both(order):
+        rows = right[:, order]
+        return {"a": rows[0], "b": rows[1]}, {"a": rows[2], "b": rows[3]}
+
+    order = list(range(right.shape[1]))
+    first, second = both(order)
+    there = paired_bootstrap(first, second, samples=50)
+    random.shuffle(order)
+    assert there == paired_bootstrap(*both(order), samples=50)
+    assert there["average"].value == pytest.approx(
+        -paired_bootstrap(second, first, samples=50)["average"].value
+    )
+    want = 100 * np.mean([right[2:].astype(int).sum(1) - right[:2].sum(1)]) / len(order)
+    assert there["average"].value == pytest.approx(want)
+    for one in there.values():
+        assert one.low <= one.high and 0 < one.p_value <= 1
+
+
+def test_result_follows_from_the_seed():
+    first, second = systems()
+    one = paired_bootstrap(first, second, samples=100, seed=1)
+    assert one == paired_bootstrap(first, second, samples=100, seed=1)
+    assert one != paired_bootstrap(first, second, samples=100, seed=2)
+
+
+@pytest.mark.parametrize(
+    "second", [{"x": np.ones(4, bool)}, {"y": np.ones(5, bool)}, {}]
+)
+def test_other_rows_are_refused(second):
+    with pytest.raises(ValueError, match="not the same rows"):
+        paired_bootstrap({"x": np.ones(5, bool)}, second)
+
+
+@pytest.mark.parametrize("shorter", [0, 10])
+def test_xnli_takes_seconds(shorter):
+    generator = np.random.default_rng(0)
+    first = {f"l{i}": generator.random(5010) < 0.8 for i in range(15)}
+    first["l0"] = first["l0"][shorter:]
+    second = {x: y ^ (generator.random(len(y)) < 0.1) for x, y in first.items()}
+    began = time.process_time()
+    paired_bootstrap(first, second)
+    assert time.process_time() - began < 10
