@@ -57,12 +57,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check_numbers(args: argparse.Namespace) -> None:
-    """Refuse numbers out of range before any work is done.
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse numbers out of range and missing checkpoints before any work is done.
 
     Raises:
-        UserError: one of them is.
+        UserError: there is one.
     """
+    for path in (args.path, *args.compare):
+        if not Path(path).is_file():
+            found = "a folder" if Path(path).is_dir() else "not found"
+            raise UserError(f"{path}: {found}; give a checkpoint of fairseq-train")
     least = {"batch_size": 1, "max_tokens": 1, "bootstrap_samples": 1}
     for name, low in {**least, "num_workers": 0, "seed": 0}.items():
         value = getattr(args, name)
@@ -275,7 +279,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     Raises:
         UserError: a checkpoint, the data or an option is wrong.
     """
-    check_numbers(args)
+    check_options(args)
     paths = [args.path, *args.compare]
     names = choose_names(paths, args.names)
     ways = choose_ways(args.predict, len(paths))
@@ -319,6 +323,8 @@ def cli_main() -> None:
     args = build_parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     logging.getLogger("fairseq").setLevel(logging.WARNING)
+    # It tells in many lines of the classifiers that check_classes refuses in one.
+    logging.getLogger("fairseq.models.roberta").setLevel(logging.ERROR)
     # fairseq asks for pinned memory without a GPU, too, which torch then remarks on.
     warnings.filterwarnings("ignore", message=".*pin_memory.*", category=UserWarning)
     main(args)

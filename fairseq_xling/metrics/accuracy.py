@@ -29,8 +29,9 @@ def accuracy_by_language(
         predicted: class indices, ``(rows,)``, by language.
         gold: the same, or None for a language without labels, which is left out.
     """
-    return {
-        lang: accuracy(classes, gold[lang])
-        for lang, classes in predicted.items()
-        if gold[lang] is not None
-    }
+    scores = {}
+    for lang, classes in predicted.items():
+        labels = gold[lang]
+        if labels is not None:
+            scores[lang] = accuracy(classes, labels)
+    return scores

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pair_data
 import pytest
+import torch
 from pair_data import LABELS, write_pair_data
 from training import command, run, train_command
 
@@ -157,11 +159,28 @@ def test_model_without_mixup_inference_predicts_from_the_target(
     model = main(args)["models"]["alone"]
     assert not any(model["with_source"].values())
     assert "alone (target) *" in capsys.readouterr().out
+    assert list(model["accuracy"]) == ["target"] and model["predict"] == "target"
+
+
+def test_source_stream_that_does_not_exist_is_not_replaced(checkpoints, data, tmp_path):
+    args = arguments(data, "--path", checkpoints.alone, "--predict", "source")
+    args.results_path = str(tmp_path / "out")
+    with pytest.raises(UserError, match="--predict source, but it reads no counter"):
+        main(args)
+    without = [f"test.{lang}.source" for lang in ("de", "sw")]
+    folder = write_pair_data(tmp_path / "bin", without=without)
+    args = arguments(folder, "--path", checkpoints.zero, "--predict", "source")
+    args.results_path = str(tmp_path / "out")
+    with pytest.raises(UserError, match="binarize the data with their translations"):
+        main(args)
+    assert not (tmp_path / "out").exists()
 
 
 def test_command_writes_beside_the_checkpoint(checkpoints, data):
     done = run([command("xling-evaluate"), str(data), f"--path={checkpoints.mixed}"])
     assert "Avg." in done.stdout
+    # Nothing of what libraries remark on while they are imported and used.
+    assert "DEBUG" not in done.stdout and "Warning" not in done.stdout
     assert (checkpoints.folder / "mixed" / "results-test" / "results.json").exists()
 
 
@@ -177,6 +196,28 @@ def test_split_without_labels_gets_predictions_only(checkpoints, tmp_path, caplo
     assert "test has no labels" in caplog.text
     lines = (tmp_path / "out/predictions/mixed/test-de.tsv").read_text().splitlines()
     assert len(lines) == 12 and set(lines) <= set(LABELS)
+    assert not (tmp_path / "out" / "accuracy.png").exists()
+    assert "has no labels" in (tmp_path / "out" / "results.txt").read_text()
+
+
+@pytest.mark.parametrize("lang", ["de", "en"])
+def test_language_without_labels_is_not_counted_as_wrong(
+    checkpoints, tmp_path, caplog, lang
+):
+    folder = write_pair_data(tmp_path / "bin", without=[f"test.{lang}.label"])
+    options = ["--compare", checkpoints.zero, "--bootstrap-samples", 50]
+    # Batches hold several languages, with labels and without.
+    options += ["--batch-size", 36, "--results-path", tmp_path / "out"]
+    with caplog.at_level("WARNING"):
+        results = main(arguments(folder, "--path", checkpoints.mixed, *options))
+    assert f"test has no labels in {lang}: no accuracy there" in caplog.text
+    left = {"en", "de", "sw"} - {lang}
+    scores = results["models"]["mixed"]["accuracy"]["mean"]
+    assert set(scores) == left | {"average"} | ({"gap"} if lang == "de" else set())
+    assert scores["average"] == pytest.approx(sum(scores[x] for x in left) / 2)
+    assert set(results["differences"]["zero"]) == left | {"average"}
+    assert (tmp_path / f"out/predictions/mixed/test-{lang}.tsv").exists()
+    assert " - " in (tmp_path / "out" / "results.txt").read_text()
 
 
 @pytest.mark.parametrize(
@@ -186,6 +227,15 @@ def test_split_without_labels_gets_predictions_only(checkpoints, tmp_path, caplo
         (["--names", "a", "b"], "--names a b: give 1 different names"),
         (["--predict", "mean", "target"], "--predict mean target: give one for all 1"),
         (["--compare", "missing.pt"], "missing.pt: not found"),
+        (["--compare", "/"], "/: a folder; give a checkpoint of fairseq-train"),
+        (["--names", "../outside"], "'../outside': give a name that can name a folder"),
+        (["--names", "/outside"], "'/outside': give a name that can name a folder"),
+        (["--names", ""], "'': give a name that can name a folder"),
+        (["--batch-size", "0"], "--batch-size 0: give 1 or more"),
+        (["--max-tokens", "5"], "--max-tokens 5: a row of test is longer; give 64"),
+        (["--bootstrap-samples", "0"], "--bootstrap-samples 0: give 1 or more"),
+        (["--num-workers", "-1"], "--num-workers -1: give 0 or more"),
+        (["--seed", "-1"], "--seed -1: give 0 or more"),
     ],
 )
 def test_wrong_options_are_one_line(checkpoints, data, tmp_path, options, message):
@@ -205,6 +255,74 @@ def test_data_of_another_dictionary_are_refused(checkpoints, tmp_path):
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="embed_tokens.*dict.txt of the checkpoint"):
         load_task_model(checkpoints.mixed, str(folder))
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c", "d"]])
+def test_checkpoint_for_other_labels_is_refused(
+    checkpoints, tmp_path, monkeypatch, labels
+):
+    # fairseq would load it with a new classifier and report what that guesses.
+    monkeypatch.setattr(pair_data, "LABELS", labels)
+    folder = write_pair_data(tmp_path / "bin")
+    args = arguments(folder, "--path", checkpoints.mixed, "--results-path", tmp_path)
+    with pytest.raises(UserError, match=f"has 3 classes, the data have {len(labels)}"):
+        main(args)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setattr(pair_data, "LABELS", ["a", "b"])
+    folder = write_pair_data(tmp_path / "bin")
+    evaluate = [command("xling-evaluate"), str(folder), f"--path={checkpoints.mixed}"]
+    done = run(evaluate, check=False)
+    assert done.returncode == 1
+    *before, last = done.stdout.splitlines()
+    assert last.startswith(f"error: {checkpoints.mixed}: has 3 classes")
+    assert not [line for line in before if "tensorboardX" not in line]
+
+
+def test_checkpoint_that_predicts_no_numbers_is_refused(checkpoints, data, tmp_path):
+    state = torch.load(checkpoints.mixed, weights_only=True)
+    for key in state["model"]:
+        if key.endswith("out_proj.bias") and "classification" in key:
+            state["model"][key].fill_(float("nan"))
+    torch.save(state, tmp_path / "broken.pt")
+    args = arguments(data, "--path", tmp_path / "broken.pt")
+    with pytest.raises(UserError, match="broken.pt: probabilities that are not num"):
+        main(args)
+
+
+def test_models_of_the_same_folder_are_told_apart(checkpoints, data, tmp_path):
+    best = str(checkpoints.folder / "mixed" / "checkpoint_best.pt")
+    args = arguments(data, "--path", checkpoints.mixed, "--compare", best)
+    args.results_path = str(tmp_path)
+    assert list(main(args)["models"]) == [
+        "mixed/checkpoint_last",
+        "mixed/checkpoint_best",
+    ]
+    assert (tmp_path / "predictions/mixed/checkpoint_best/test-sw.tsv").exists()
+
+
+def test_results_do_not_change_with_batches_or_a_second_run(
+    checkpoints, data, tmp_path
+):
+    written = []
+    for i, limit in enumerate((["--batch-size", 64], ["--batch-size", 4], [])):
+        options = ["--compare", checkpoints.zero, "--bootstrap-samples", 100, *limit]
+        options += ["--results-path", tmp_path / str(i)]
+        main(arguments(data, "--path", checkpoints.mixed, *options))
+        results = json.loads((tmp_path / str(i) / "results.json").read_text())
+        for model in results["models"].values():
+            for spread in model["lambda"].values():
+                # Sums of floats depend on the width that a batch is padded to.
+                spread.update({key: round(x, 5) for key, x in spread.items()})
+        texts = {
+            path.relative_to(tmp_path / str(i)): path.read_bytes()
+            for path in (tmp_path / str(i)).rglob("*.t*")
+        }
+        written.append((results, texts))
+    assert written[0] == written[1] == written[2]
+    assert len(written[0][1]) == 7
 
 
 def test_parts_are_put_back_in_row_order():
