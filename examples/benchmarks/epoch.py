@@ -15,8 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from fairseq.data import Dictionary
-from train_step import build_ours
+from train_step import build_ours, set_up
 
 from fairseq_xling.data.pair_dataset import SentencePairDataset
 from fairseq_xling.data.pair_streams import Streams
@@ -76,17 +75,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=12, help="measured, of each")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--vocabulary", type=int, default=8000)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", action="store_true", help="print JSON only")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dictionary = Dictionary()
-    for index in range(args.vocabulary - 5):
-        dictionary.add_symbol(f"w{index}")
-    dictionary.add_symbol("<mask>")
+    args, device, dictionary = set_up(parser)
     shape = SimpleNamespace(mixup_layer="1", layers=args.layers, ratio_scores="heads")
     model, criterion = build_ours(shape, dictionary)
     model = model.to(device)

@@ -82,16 +82,15 @@ def make_batch(args, vocabulary):
     return tokens, labels
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=8, help="B")
-    parser.add_argument("--length", type=int, default=64, help="tokens, padded")
-    parser.add_argument("--layers", type=int, default=LAYERS)
-    parser.add_argument("--mixup-layer", default="1")
-    parser.add_argument("--ratio-scores", default="heads", choices=["heads", "hidden"])
-    parser.add_argument("--vocabulary", type=int, default=30000)
-    parser.add_argument("--steps", type=int, default=15, help="measured, of each")
+def set_up(parser: argparse.ArgumentParser):
+    """Read the options and prepare torch.
+
+    Args:
+        parser: a benchmark's own options, ``--vocabulary`` among them.
+
+    Returns:
+        the options, the device, and a dictionary of ``--vocabulary`` symbols.
+    """
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print JSON only")
@@ -103,6 +102,20 @@ def main() -> None:
     for index in range(args.vocabulary - 5):
         dictionary.add_symbol(f"w{index}")
     dictionary.add_symbol("<mask>")
+    return args, device, dictionary
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=8, help="B")
+    parser.add_argument("--length", type=int, default=64, help="tokens, padded")
+    parser.add_argument("--layers", type=int, default=LAYERS)
+    parser.add_argument("--mixup-layer", default="1")
+    parser.add_argument("--ratio-scores", default="heads", choices=["heads", "hidden"])
+    parser.add_argument("--vocabulary", type=int, default=30000)
+    parser.add_argument("--steps", type=int, default=15, help="measured, of each")
+    args, device, dictionary = set_up(parser)
     ours, criterion = build_ours(args, dictionary)
     theirs = build_theirs(args, len(dictionary))
     ours, theirs = ours.to(device), theirs.to(device)

@@ -163,7 +163,3 @@ class SentencePairDataset(FairseqDataset):
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
-
-    @property
-    def supports_prefetch(self) -> bool:
-        return False
