@@ -1,15 +1,52 @@
 """A raw file read together with its translations, row by row."""
 
-from typing import Iterator, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
-from fairseq_xling.data.raw_pairs import Row, Table
 from fairseq_xling.errors import UserError
 
 
+class RawRow(Protocol):
+    """What pairing needs to know of a row, whatever it holds."""
+
+    @property
+    def id(self) -> Optional[str]: ...
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def label(self) -> Optional[str]: ...
+
+    @property
+    def is_whole(self) -> bool: ...
+
+
+class RawFile(Protocol):
+    """A raw file whose rows can be read in order and looked up by id."""
+
+    path: Path
+    has_ids: bool
+    has_labels: bool
+    has_source: bool
+
+    def rows(self) -> Iterator[Any]: ...
+
+    def index(self) -> IdIndex: ...
+
+    def row_at(self, line: int, place: int) -> Any: ...
+
+    def own_source(self, row: Any) -> Any: ...
+
+    def refuse_repeats(self, index: IdIndex) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def align(
-    table: Table, others: Sequence[Optional[Table]], same_labels: bool
-) -> Iterator[Tuple[Row, List[Optional[Row]]]]:
+    table: RawFile, others: Sequence[Optional[RawFile]], same_labels: bool
+) -> Iterator[Tuple[Any, List[Any]]]:
     """Read a table together with its rows' counterparts in other tables.
 
     Args:
@@ -27,7 +64,7 @@ def align(
             label.
     """
     finders = [_Finder(table, other, same_labels) for other in others]
-    seen = IdIndex(table.path)
+    seen = IdIndex()
     for row in table.rows():
         if row.id is not None:
             seen.add(row.id, row.line, 0)
@@ -40,14 +77,16 @@ def align(
 class _Finder:
     """Finds the counterparts of a table's rows, in their order."""
 
-    def __init__(self, table: Table, other: Optional[Table], same_labels: bool) -> None:
+    def __init__(
+        self, table: RawFile, other: Optional[RawFile], same_labels: bool
+    ) -> None:
         self.table = table
         self.other = other
         self.same_labels = same_labels
         self.count = 0
         self.matches = 0
         self.known: Optional[IdIndex] = None
-        self.rest: Iterator[Row] = iter(())
+        self.rest: Iterator[Any] = iter(())
         if other is None or other is table:
             return
         if table.has_ids and other.has_ids:
@@ -55,15 +94,14 @@ class _Finder:
         else:
             self.rest = other.rows()
 
-    def find(self, row: Row) -> Optional[Row]:
+    def find(self, row: RawRow) -> Any:
         if self.other is None:
             return None
         if self.other is self.table:
-            return Row(str(row.source_first), str(row.source_second), None, None, 0)
-        match: Optional[Row]
+            return self.table.own_source(row)
         if self.known is not None:
             found = self.known.find(str(row.id))
-            match = None if found is None else self.other.parse(*found)
+            match = None if found is None else self.other.row_at(*found)
             if match is not None and match.id != row.id:
                 match = None
         else:
@@ -78,7 +116,7 @@ class _Finder:
             self._check_label(row, match)
         return match
 
-    def _check_label(self, row: Row, match: Row) -> None:
+    def _check_label(self, row: RawRow, match: RawRow) -> None:
         if None not in (row.label, match.label) and row.label != match.label:
             raise UserError(
                 f"{self.table.path}, line {row.line}: label {row.label}, but its "
@@ -87,12 +125,12 @@ class _Finder:
             )
 
     def finish(self) -> None:
-        if self.known is not None:
-            self.known.close()
+        if self.known is not None and self.other is not None:
+            self.other.close()
             if self.count and not self.matches:
                 raise UserError(
-                    f"{self.other and self.other.path}: none of the ids of "
-                    f"{self.table.path} are in it; give translated rows their row's id"
+                    f"{self.other.path}: none of the ids of {self.table.path} are in "
+                    "it; give translated rows their row's id"
                 )
         surplus = sum(1 for _ in self.rest)
         if surplus:

@@ -1,26 +1,20 @@
-"""Where in a file the row with a given id stands, in a few bytes a row."""
+"""Where the row with a given id stands, in a few bytes a row."""
 
 from array import array
 from hashlib import blake2b
-from pathlib import Path
-from typing import IO, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
 
 class IdIndex:
-    """Finds lines of a file by id; memory grows by 40 bytes a row.
+    """Finds rows of a file by id; memory grows by 40 bytes a row.
 
     Ids are kept as 64-bit digests. Two ids of one file share theirs by chance in about
     one file in thirty million of a million rows; that would be taken for a repeat.
-
-    Args:
-        path: the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file: Optional[IO[bytes]] = None
+    def __init__(self) -> None:
         self.digests = array("Q")
         self.lines = array("q")
         self.places = array("q")
@@ -28,7 +22,7 @@ class IdIndex:
         self.sorted = np.zeros(0, np.uint64)
 
     def add(self, row_id: str, line: int, place: int) -> None:
-        """Note that a row stands in line ``line``, ``place`` bytes into the file."""
+        """Note where a row stands: its line, and its place as the file counts them."""
         self.digests.append(_digest(row_id))
         self.lines.append(line)
         self.places.append(place)
@@ -50,23 +44,14 @@ class IdIndex:
         earlier = int(np.flatnonzero(digests == digests[later])[0])
         return self.lines[later], self.lines[earlier]
 
-    def find(self, row_id: str) -> Optional[Tuple[int, bytes]]:
-        """Number and bytes of the line that has an id by its digest, or None."""
+    def find(self, row_id: str) -> Optional[Tuple[int, int]]:
+        """Line and place of the row that has an id by its digest, or None."""
         digest = np.uint64(_digest(row_id))
         position = int(np.searchsorted(self.sorted, digest))
         if position == len(self.sorted) or self.sorted[position] != digest:
             return None
         row = int(self.order[position])
-        if self.file is None:
-            self.file = open(self.path, "rb")
-        self.file.seek(self.places[row])
-        return self.lines[row], self.file.readline()
-
-    def close(self) -> None:
-        """Close the file, if any row was looked up."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
+        return self.lines[row], self.places[row]
 
 
 def _digest(row_id: str) -> int:

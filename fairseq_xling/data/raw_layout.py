@@ -1,65 +1,42 @@
-"""Where raw folders keep the sentence pairs of each split and language.
+"""Which files of a raw folder hold each split, language and stream.
 
-Each stream has a list of places, in the order in which they are tried: XTREME's own
-(which is also the one for a user's own translations), then that of the X-Mixup authors'
-folders for XNLI and for PAWS-X.
+Each stream has a list of places, in the order in which they are tried. In a place
+``{src}`` stands for the source language, ``{lang}`` for the row's, and ``*`` for any
+part of a file's name; where several files match, they are read one after the other.
 """
 
 import logging
 import re
 from pathlib import Path
-from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+)
 
-from fairseq_xling.data.raw_pairs import Table
+from fairseq_xling.data.aligned_rows import RawFile
 from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-PLACES: Dict[str, List[str]] = {
-    "train": [
-        "train-{src}.tsv",
-        "XNLI-MT-1.0/multinli/multinli.train.{src}.tsv",
-        "{src}/train.tsv",
-    ],
-    "translate-train": [
-        "translate-train/{src}-{lang}-translated.tsv",
-        "translated/{src}-{lang}-translated.tsv",
-        "XNLI-Translated/{src}-{lang}-translated.tsv",
-        "XNLI-MT-1.0/multinli/multinli.train.{lang}.tsv",
-        "{lang}/train.tsv",
-        "{lang}/translated_train.tsv",
-    ],
-    "back-translation": [
-        "translate-train-{src}/{src}-{lang}-{src}-translated.tsv",
-        "translate-train-{src}/multinli.train.{lang}-{src}.tsv",
-        "translate-train-{src}/translated_train.{lang}-{src}.tsv",
-    ],
-    "supervised": ["train-{lang}.tsv"],
-    "dev": ["dev-{lang}.tsv", "XNLI-1.0/xnli.dev.tsv", "{lang}/dev_2k.tsv"],
-    "test": ["test-{lang}.tsv", "XNLI-1.0/xnli.test.tsv", "{lang}/test_2k.tsv"],
-    "translate-dev": [
-        "translate-dev/dev-{lang}-{src}-translated.tsv",
-        "translate-dev/xnli.dev.tsv",
-        "translate-dev/dev_2k.{lang}.tsv",
-    ],
-    "translate-test": [
-        "translate-test/test-{lang}-{src}-translated.tsv",
-        "translated/test-{lang}-{src}-translated.tsv",
-        "XNLI-Translated/test-{lang}-{src}-translated.tsv",
-        "translate-test/test.{lang}.tsv",
-    ],
-}
+Places = Mapping[str, Sequence[str]]
 LANGUAGE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)?"
 
 
 class SplitSources(NamedTuple):
-    """The tables of one split in one language."""
+    """The files of one split in one language."""
 
     split: str
     lang: str
-    input: Table
-    source: Optional[Table] = None
-    backtranslation: Optional[Table] = None
+    input: RawFile
+    source: Optional[RawFile] = None
+    backtranslation: Optional[RawFile] = None
 
 
 class RawLayout:
@@ -68,60 +45,67 @@ class RawLayout:
     Args:
         folder: the raw folder.
         source_lang: the language with labels.
-        labels: the known labels, and other spellings of them.
-        allow_empty: whether rows may lack a sentence.
+        places: where each stream is looked for.
+        open_file: opens the files of one place; called with their paths, and the
+            language to select where a file holds several.
+        languages_in: the languages of a file that holds several.
     """
 
     def __init__(
         self,
         folder: Path,
         source_lang: str,
-        labels: Dict[str, str],
-        allow_empty: bool = False,
+        places: Places,
+        open_file: Callable[[List[Path], Optional[str]], RawFile],
+        languages_in: Callable[[Path], FrozenSet[str]] = lambda path: frozenset(),
     ) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; give XTREME's raw data folder")
         self.folder = folder
         self.source_lang = source_lang
-        self.labels = labels
-        self.allow_empty = allow_empty
+        self.places = places
+        self.open_file = open_file
+        self.languages_in = languages_in
         self.held: Dict[Path, FrozenSet[str]] = {}
 
-    def table(self, kind: str, lang: str) -> Optional[Table]:
+    def table(self, kind: str, lang: str) -> Optional[RawFile]:
         """Open the first place of ``kind`` that exists for ``lang``, or None."""
-        for place in PLACES[kind]:
-            path = self.folder / place.format(src=self.source_lang, lang=lang)
-            if not path.is_file():
+        for place in self.places.get(kind, ()):
+            name = place.format(src=self.source_lang, lang=lang)
+            paths = sorted(path for path in self.folder.glob(name) if path.is_file())
+            if not paths:
                 continue
             if "{lang}" in place or kind == "train":
-                return Table(path, self.labels, None, self.allow_empty)
-            if lang in self._languages_in(path):
-                return Table(path, self.labels, lang, self.allow_empty)
+                return self.open_file(paths, None)
+            if lang in self._languages_in(paths[0]):
+                return self.open_file(paths, lang)
         return None
 
     def languages(self) -> List[str]:
         """All languages that the folder has a dev, test or training file of."""
         found: Set[str] = set()
         for kind in ("translate-train", "supervised", "dev", "test"):
-            for place in PLACES[kind]:
+            for place in self.places.get(kind, ()):
                 if "{lang}" not in place:
                     path = self.folder / place
                     if path.is_file():
                         found |= self._languages_in(path)
                     continue
-                pattern = place.format(src=re.escape(self.source_lang), lang="*")
-                regex = re.escape(place).replace(r"\{lang\}", f"({LANGUAGE})")
+                regex = re.escape(place).replace(r"\*", "[^/]*")
+                regex = regex.replace(r"\{lang\}", f"(?P<lang>{LANGUAGE})", 1)
+                regex = regex.replace(r"\{lang\}", "(?P=lang)")
                 regex = regex.replace(r"\{src\}", re.escape(self.source_lang))
+                pattern = place.format(src=self.source_lang, lang="*")
                 for path in self.folder.glob(pattern):
                     name = path.relative_to(self.folder).as_posix()
                     match = re.fullmatch(regex, name)
                     if match:
-                        found.add(match.group(1))
+                        found.add(match.group("lang"))
         return sorted(found - {self.source_lang})
 
     def _languages_in(self, path: Path) -> FrozenSet[str]:
         if path not in self.held:
-            self.held[path] = languages_in(path)
+            self.held[path] = self.languages_in(path)
         return self.held[path]
 
     def splits(self, langs: List[str]) -> List[SplitSources]:
@@ -133,7 +117,7 @@ class RawLayout:
         """
         source_train = self.table("train", self.source_lang)
         if source_train is None:
-            place = self.folder / PLACES["train"][0].format(src=self.source_lang)
+            place = self.folder / self.places["train"][0].format(src=self.source_lang)
             raise UserError(
                 f"{place}: not found; it must hold the labelled rows of the source "
                 "language (see the README for the folder's layout)"
@@ -157,28 +141,21 @@ class RawLayout:
                 if lang != self.source_lang:
                     counterpart = self.table(f"translate-{kind}", lang)
                 splits.append(SplitSources(split, lang, table, counterpart))
-        for part in splits:
-            if part.split in ("train", "supervised") and not part.input.has_labels:
-                raise UserError(
-                    f"{part.input.path}: has no label column, which training needs; "
-                    "give it one"
-                )
         return splits
 
 
-def languages_in(path: Path) -> FrozenSet[str]:
-    """The values of a file's ``language`` column; empty where it has none."""
-    position = Table(path, {}).columns.get("lang")
-    if position is None:
-        return frozenset()
-    found = set()
-    with open(path, "rb") as file:
-        next(file)
-        for line in file:
-            fields = line.split(b"\t", position + 1)
-            if len(fields) > position:
-                found.add(fields[position].strip().decode("utf-8", "replace"))
-    return frozenset(found)
+def require_labels(parts: Sequence[SplitSources]) -> None:
+    """Refuse parts that cannot be trained on.
+
+    Raises:
+        UserError: one has no labels.
+    """
+    for part in parts:
+        if not part.input.has_labels:
+            raise UserError(
+                f"{part.input.path}: has no label column, which training needs; "
+                "give it one"
+            )
 
 
 def say_what_is_missing(

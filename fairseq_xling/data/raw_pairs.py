@@ -17,7 +17,7 @@ Rows of two files are paired by their ids where both files have them, else line 
 
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
@@ -70,6 +70,7 @@ class Table:
         self.labels = labels
         self.lang = lang
         self.allow_empty = allow_empty
+        self.file: Optional[IO[bytes]] = None
         self.columns = self._find_columns()
         self.has_ids = "id" in self.columns
         self.has_labels = "label" in self.columns
@@ -204,11 +205,28 @@ class Table:
         Raises:
             UserError: an id occurs twice.
         """
-        index = IdIndex(self.path)
+        index = IdIndex()
         for row, place in self._placed_rows():
             index.add(str(row.id), row.line, place)
         self.refuse_repeats(index)
         return index
+
+    def row_at(self, line: int, place: int) -> Optional[Row]:
+        """The row of line ``line``, ``place`` bytes into the file, as the index says."""
+        if self.file is None:
+            self.file = open(self.path, "rb")
+        self.file.seek(place)
+        return self.parse(line, self.file.readline())
+
+    def close(self) -> None:
+        """Close the file, if any row was looked up."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+    def own_source(self, row: Row) -> Row:
+        """The source that a row carries beside its translation."""
+        return Row(str(row.source_first), str(row.source_second), None, None, 0)
 
     def refuse_repeats(self, index: IdIndex) -> None:
         """Finish an index of this file's rows.
@@ -230,3 +248,18 @@ def unquote(field: str) -> str:
     """Undo the quoting of a CSV writer, if the field has it."""
     match = QUOTED.fullmatch(field)
     return match.group(1).replace('""', '"') if match else field
+
+
+def languages_in(path: Path) -> FrozenSet[str]:
+    """The values of a file's ``language`` column; empty where it has none."""
+    position = Table(path, {}).columns.get("lang")
+    if position is None:
+        return frozenset()
+    found = set()
+    with open(path, "rb") as file:
+        next(file)
+        for line in file:
+            fields = line.split(b"\t", position + 1)
+            if len(fields) > position:
+                found.add(fields[position].strip().decode("utf-8", "replace"))
+    return frozenset(found)

@@ -11,7 +11,7 @@ BLOCK = 500
 
 @dataclass
 class Difference:
-    """A difference of accuracies, in percentage points, with its uncertainty.
+    """A difference of scores, in percentage points, with its uncertainty.
 
     Attributes:
         value: second system minus first.
@@ -40,7 +40,10 @@ def paired_bootstrap(
     together; else each language is drawn by itself.
 
     Args:
-        first, second: whether each row is right, bool ``(rows,)``, by language.
+        first, second: the systems' rows by language, of one of two kinds: a score from
+            0 to 1 or whether the row is right, ``(rows,)``, where the mean over rows
+            is compared; or counts ``(rows, 3)`` of what is correct, predicted and gold,
+            where the F1 of the sums over rows is.
         samples: number of resamples.
         seed: of the resampling.
 
@@ -49,47 +52,79 @@ def paired_bootstrap(
         ``"average"``.
 
     Raises:
-        ValueError: the systems' languages or rows differ, or there is none to draw.
+        ValueError: the systems' languages or rows differ, there is none to draw, or
+            the rows are of another kind or of both.
 
     Source: Koehn 2004, "Statistical significance tests for machine translation
     evaluation".
     """
     shapes = [{lang: np.shape(x) for lang, x in one.items()} for one in (first, second)]
-    if shapes[0] != shapes[1] or not shapes[0] or (0,) in shapes[0].values():
+    if shapes[0] != shapes[1] or any(0 in shape for shape in shapes[0].values()):
         raise ValueError(f"not the same rows: {shapes[0]} and {shapes[1]}")
+    if {shape[1:] for shape in shapes[0].values()} not in ({()}, {(3,)}):
+        raise ValueError(f"not the same rows: {shapes[0]}, not one score or 3 counts")
     if samples < 1:
         raise ValueError(f"{samples} resamples")
-    langs = list(first)
-    differences = [second[x].astype(np.int8) - first[x].astype(np.int8) for x in langs]
-    resampled = _resample(differences, samples, np.random.default_rng(seed))
-    observed = np.array([100 * difference.mean() for difference in differences])
+    columns = [_columns(np.asarray(first[x]), np.asarray(second[x])) for x in first]
+    resampled = _resample(columns, samples, np.random.default_rng(seed))
+    observed = np.array([_difference(column.mean(axis=0), 1) for column in columns])
     result = {
-        lang: _describe(observed[i], resampled[:, i]) for i, lang in enumerate(langs)
+        lang: _describe(observed[i], resampled[:, i]) for i, lang in enumerate(first)
     }
     result["average"] = _describe(observed.mean(), resampled.mean(axis=1))
     return result
 
 
+def _columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Numbers of each row whose sums tell the difference, ``(rows, width)``.
+
+    They are the difference itself where a score is the mean over rows (width 1), else
+    either system's counts (width 6).
+    """
+    first, second = first.astype(float), second.astype(float)
+    if first.ndim == 1:
+        return (second - first)[:, None]
+    return np.concatenate([first, second], axis=1)
+
+
+def _difference(sums: np.ndarray, rows: int) -> np.ndarray:
+    """Second system minus first in percentage points.
+
+    Args:
+        sums: of the columns over that many rows, ``(..., width)``.
+        rows: 1 if they are means.
+    """
+    if sums.shape[-1] == 1:
+        return 100 * sums[..., 0] / rows
+    correct, predicted, gold = np.moveaxis(sums.reshape(*sums.shape[:-1], 2, 3), -1, 0)
+    chunks = predicted + gold
+    f1 = 200 * correct / np.where(chunks > 0, chunks, 1)
+    return f1[..., 1] - f1[..., 0]
+
+
 def _resample(
-    differences: List[np.ndarray], samples: int, generator: np.random.Generator
+    columns: List[np.ndarray], samples: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Mean differences in percentage points, ``(samples, languages)``."""
-    groups = [difference[:, None] for difference in differences]
+    """Differences in percentage points, ``(samples, languages)``."""
+    width = columns[0].shape[1]
+    groups = columns
     if len({len(group) for group in groups}) == 1:
         groups = [np.concatenate(groups, axis=1)]
-    columns = []
+    resampled = []
     for group in groups:
         rows = len(group)
-        # Rows whose differences are alike in every language are interchangeable, so it
-        # is enough to draw how often each kind comes up: same law, far fewer kinds.
+        # Rows whose columns are alike in every language are interchangeable, so it is
+        # enough to draw how often each kind comes up: same law, far fewer kinds.
         kinds, counts = np.unique(group, axis=0, return_counts=True)
         blocks = []
         for start in range(0, samples, BLOCK):
             size = min(BLOCK, samples - start)
             draws = generator.multinomial(rows, counts / rows, size=size)
-            blocks.append(100 * (draws @ kinds.astype(float)) / rows)
-        columns.append(np.concatenate(blocks))
-    return np.concatenate(columns, axis=1)
+            # Rounded, so that fractions that sum to nothing do so in any order.
+            sums = np.round(draws @ kinds, 9).reshape(size, -1, width)
+            blocks.append(_difference(sums, rows))
+        resampled.append(np.concatenate(blocks))
+    return np.concatenate(resampled, axis=1)
 
 
 def _describe(value: float, resampled: np.ndarray) -> Difference:

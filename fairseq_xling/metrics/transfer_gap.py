@@ -1,6 +1,6 @@
 """The average over languages, and the cross-lingual transfer gap."""
 
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Tuple, Union
 
 
 def average(scores: Mapping[str, float]) -> float:
@@ -9,6 +9,25 @@ def average(scores: Mapping[str, float]) -> float:
     Source: X-Mixup section 5.3, the ``Avg.`` column of its tables.
     """
     return sum(scores.values()) / len(scores)
+
+
+def table_average(
+    task_scores: Mapping[str, Union[float, Tuple[float, float]]],
+) -> float:
+    """Mean over tasks, the one figure of a benchmark.
+
+    Args:
+        task_scores: each task's average over languages; a pair, F1 and exact match of
+            question answering, counts as its mean.
+
+    Source: X-Mixup Table 3, its ``Avg.`` column (after XTREME, Hu et al. 2020).
+    """
+    return average(
+        {
+            task: sum(score) / len(score) if isinstance(score, tuple) else score
+            for task, score in task_scores.items()
+        }
+    )
 
 
 def transfer_gap(scores: Mapping[str, float], source_lang: str) -> float:

@@ -81,7 +81,7 @@ def test_every_stream_has_the_ids_of_the_usual_chain(raw, spm, tmp_path):
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
     preprocess(raw, spm, tmp_path / "one", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.cli.preprocess_pairs.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.cli.preprocess.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
 
