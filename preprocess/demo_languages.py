@@ -3,7 +3,9 @@
     python preprocess/demo_languages.py OUT_DIR [--seed 1]
 
 ``OUT_DIR/xnli`` holds sentence pairs in XTREME's raw layout and ``OUT_DIR/monolingual``
-running text in every language. Everything follows from the seed and the options.
+running text in every language; ``OUT_DIR/udpos`` tagged sentences, ``OUT_DIR/qa``
+passages with questions and ``OUT_DIR/monolingual-qa`` running text like these.
+Everything follows from the seed and the options.
 """
 
 import argparse
@@ -11,17 +13,22 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 import numpy as np
+from demo.files import save
 from demo.grammar import LABELS, Clause, draw_document, draw_pair
-from demo.languages import SOURCE, TARGETS, Speaker, Translator
+from demo.languages import SOURCE, TARGETS, Speaker, Translator, translate_through
+from demo.questions import write_question_text, write_questions
+from demo.tagging import write_tagging
 
 Pair = Tuple[Clause, Clause, str]
+
+# Sentences to tag, and passages to ask about, for each sentence pair.
+TAGGED = {"train": 0.5, "dev": 0.6, "test": 0.6}
+PASSAGES = {"train": 0.175, "dev": 0.2, "test": 0.2}
 
 
 def write(path: Path, rows: List[List[str]]) -> None:
     """Write rows of columns, tab-separated."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join("\t".join(row) + "\n" for row in rows)
-    path.write_text(text, encoding="utf-8")
+    save(path, "".join("\t".join(row) + "\n" for row in rows))
 
 
 def draw_pairs(generator: np.random.Generator, rows: int) -> List[Pair]:
@@ -47,20 +54,23 @@ def translated(
     for *clauses, label in pairs:
         row = []
         for clause in clauses:
-            for translator in translators[:-1]:
-                clause = translator.misread(clause)
-            row.append(" ".join(translators[-1].translate(clause, speaker)))
+            tokens = translate_through(translators, clause, speaker)
+            row.append(" ".join(token.word for token in tokens))
         rows.append([*row, label])
     return rows
+
+
+def pair_counts(args: argparse.Namespace) -> Dict[str, int]:
+    """The number of sentence pairs of each split."""
+    return {"train": args.train_rows, "dev": args.dev_rows, "test": args.test_rows}
 
 
 def write_pairs(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
     """Write ``xnli/`` in XTREME's raw layout."""
     folder = args.out / "xnli"
-    rows = {"train": args.train_rows, "dev": args.dev_rows, "test": args.test_rows}
     sets = {
         split: draw_pairs(np.random.default_rng((args.seed, 1, i)), count)
-        for i, (split, count) in enumerate(rows.items())
+        for i, (split, count) in enumerate(pair_counts(args).items())
     }
     english = speakers[SOURCE]
     for split, pairs in sets.items():
@@ -123,6 +133,12 @@ def main() -> None:
     speakers.update({t.code: Speaker(t, args.seed) for t in TARGETS})
     write_pairs(args, speakers)
     write_text(args, speakers)
+    counts = pair_counts(args)
+    tagged = {split: round(share * counts[split]) for split, share in TAGGED.items()}
+    write_tagging(args.out / "udpos", speakers, tagged, args.seed, args.noise)
+    passages = {split: round(part * counts[split]) for split, part in PASSAGES.items()}
+    write_questions(args.out / "qa", speakers, passages, args.seed, args.noise)
+    write_question_text(args.out / "monolingual-qa", speakers, args.lines, args.seed)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ a reader of both sentences can tell apart.
 """
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 # Each scale has two opposite poles; the words of a pole mean the same.
 ADJECTIVE_SCALES = [
@@ -41,6 +43,8 @@ PLACES = (
 )
 NEGATORS = ("not", "never", "hardly", "rarely", "seldom", "scarcely")
 FUNCTION_WORDS = ("the", "in", "is")
+# What a question asks for, and the word that stands for it.
+QUESTION_WORDS = {"subject": "who", "object": "what", "place": "where"}
 
 LABELS = ("entailment", "neutral", "contradiction")
 CLASS_OF = {noun: name for name, members in NOUN_CLASSES.items() for noun in members}
@@ -74,8 +78,8 @@ class Clause:
     negator: Optional[str] = None
 
 
-def pick(generator: np.random.Generator, words) -> str:
-    """Choose one of some words."""
+def pick(generator: np.random.Generator, words: Sequence[Item]) -> Item:
+    """Choose one of some words, or of other things."""
     return words[int(generator.integers(len(words)))]
 
 

@@ -1,5 +1,7 @@
 """The demo's languages: labels by construction, cue words, chosen distances."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +15,20 @@ from training import ROOT, environment
 sys.path.insert(0, str(ROOT / "preprocess"))
 
 from demo import grammar  # noqa: E402
-from demo.languages import TARGETS, Speaker, Translator  # noqa: E402
+from demo.languages import (  # noqa: E402
+    TARGETS,
+    Speaker,
+    Translator,
+    translate_through,
+)
 
 from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
 from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
+# Of what the script wrote before it wrote further folders.
+TINY = ["--train-rows=30", "--dev-rows=6", "--test-rows=6", "--lines=50"]
+TINY_DIGEST = "6d854a9df9e2d42321fe268f4522482f5d11928b4cf8ed4b42846790ab95a7c5"
 
 
 def write_demo(out: Path, *options: str) -> Path:
@@ -46,6 +56,26 @@ def test_files_follow_from_the_seed(demo, tmp_path):
     again = files(write_demo(tmp_path / "again"))
     assert again == files(demo)
     assert files(write_demo(tmp_path / "other", "--seed=2")) != again
+
+
+def test_pairs_and_text_are_the_same_as_without_the_other_folders(tmp_path):
+    out = write_demo(tmp_path / "tiny", *TINY)
+    digest = hashlib.sha256()
+    for folder in ("xnli", "monolingual"):
+        for name, content in files(out / folder).items():
+            digest.update(f"{folder}/{name}".encode() + content)
+    assert digest.hexdigest() == TINY_DIGEST
+
+
+def test_other_folders_have_the_chosen_share_of_the_rows(demo):
+    tagged = (demo / "udpos" / "train-en.tsv").read_text(encoding="utf-8")
+    assert tagged.count("\n\n") == 300
+    squad = json.loads((demo / "qa" / "squad" / "train-v1.1.json").read_bytes())
+    assert len(squad["data"][0]["paragraphs"]) == 105
+    for lang in ["en"] + [target.code for target in TARGETS]:
+        for split, lines in (("train", 300), ("valid", 6)):
+            path = demo / "monolingual-qa" / f"{split}.{lang}.txt"
+            assert len(path.read_text(encoding="utf-8").splitlines()) == lines
 
 
 def test_layout_is_xtremes_and_classes_are_balanced(demo):
@@ -148,11 +178,15 @@ def test_translator_without_errors_is_exact_and_with_errors_is_not():
     speaker = Speaker(TARGETS[0], 1)
     clauses = [grammar.draw_scene(generator) for _ in range(400)]
     exact = Translator(0.0, np.random.default_rng(0))
-    assert all(exact.translate(c, speaker) == speaker.say(c) for c in clauses)
+    assert all(
+        translate_through([exact], c, speaker) == speaker.parse(c) for c in clauses
+    )
     rates = []
     for rate in (0.05, 0.2):
         noisy = Translator(rate, np.random.default_rng(0))
-        wrong = [noisy.translate(c, speaker) != speaker.say(c) for c in clauses]
+        wrong = [
+            translate_through([noisy], c, speaker) != speaker.parse(c) for c in clauses
+        ]
         rates.append(np.mean(wrong))
     assert 0.1 < rates[0] < rates[1] < 0.95
 
