@@ -1,15 +1,23 @@
-"""Lay out real aligned sentence pairs as XTREME's raw folders, for trying things out.
+"""Lay out real data sets as XTREME's raw folders, for trying things out.
 
-    python tests/real_data.py xnli DATA_DIR OUT_DIR
-    python tests/real_data.py pawsx DATA_DIR OUT_DIR
+    python tests/real_data.py TASK DATA_DIR OUT_DIR
 
-``DATA_DIR`` holds XNLI's and PAWS-X's aligned dev and test files. Their human
-translations stand in for machine translations: dev rows become training pairs, and the
-noise of a translator (dropped and swapped words) is put on the English side, always for
-the back-translation, and for dev and test with ``--noisy-source``.
+``DATA_DIR`` holds parallel evaluation sets. Their human translations stand in for
+machine translations:
+
+* xnli, pawsx: dev rows become training pairs;
+* udpos: English-EWT with sentences 1 to 700 of the PUD treebanks is the training set,
+  these sentences are its translations, and 701 to 1000 the test;
+* panx: dev sets are cut in two, for selection and test; no translations;
+* xquad: three articles in four become training pairs, one in sixteen is for selection;
+* tydiqa: as it is, English for training; no translations.
+
+The noise of a translator (dropped and swapped words) is put on the English side, always
+for the back-translation, and for dev and test with ``--noisy-source``.
 """
 
 import argparse
+import json
 import random
 from pathlib import Path
 from typing import List
@@ -40,7 +48,106 @@ def noised(row: List[str], rate: float, generator: random.Random) -> List[str]:
     return out + row[2:]
 
 
-def lay_out(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+def read_sentences(path: Path) -> List[List[str]]:
+    blocks = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
+    return [block.split("\n") for block in blocks]
+
+
+def write_sentences(path: Path, sentences, ids=None, tagged: bool = True) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        for i, lines in enumerate(sentences):
+            if ids is not None:
+                file.write(f"# sent_id = {ids[i]}\n")
+            for line in lines:
+                file.write((line if tagged else line.split("\t")[0]) + "\n")
+            file.write("\n")
+
+
+def lay_out_udpos(data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+    generator = random.Random(1)
+    pud = {
+        path.stem[5:]: read_sentences(path)
+        for path in sorted((data / "pos/pud").glob("test-*.tsv"))
+    }
+    ewt = read_sentences(data / "pos/ewt/train-en.tsv")
+    ids = [f"ewt-{i}" for i in range(len(ewt))] + [f"pud-{i}" for i in range(700)]
+    write_sentences(out / "train-en.tsv", ewt + pud["en"][:700], ids)
+    write_sentences(out / "dev-en.tsv", read_sentences(data / "pos/ewt/dev-en.tsv"))
+
+    def words(sentences, noisy):
+        lines = [" ".join(line.split("\t")[0] for line in x) for x in sentences]
+        rows = [noised([x, ""], rate, generator)[0] if noisy else x for x in lines]
+        return [row.split() for row in rows]
+
+    for lang, sentences in pud.items():
+        write_sentences(out / f"test-{lang}.tsv", sentences[700:])
+        if lang == "en":
+            continue
+        name = out / f"translate-train/en-{lang}-translated.tsv"
+        write_sentences(name, sentences[:700], ids[-700:], tagged=False)
+        back = words(pud["en"][:700], True)
+        name = out / f"translate-train-en/en-{lang}-en-translated.tsv"
+        write_sentences(name, back, ids[-700:])
+        name = out / f"translate-test/test-{lang}-en-translated.tsv"
+        write_sentences(name, words(pud["en"][700:], noisy_source))
+
+
+def lay_out_panx(data: Path, out: Path) -> None:
+    folder = data / "ner/panx"
+    write_sentences(out / "train-en.tsv", read_sentences(folder / "train-en.tsv"))
+    for lang in ("en", "es", "de", "ar", "zh"):
+        sentences = read_sentences(folder / f"dev-{lang}.tsv")
+        half = len(sentences) // 2
+        write_sentences(out / f"dev-{lang}.tsv", sentences[:half])
+        write_sentences(out / f"test-{lang}.tsv", sentences[half:])
+
+
+def write_articles(path: Path, articles) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"version": "1.1", "data": articles}, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+
+
+def lay_out_xquad(data: Path, out: Path) -> None:
+    articles = {
+        path.stem[6:]: json.loads(path.read_text(encoding="utf-8"))["data"]
+        for path in sorted((data / "qa/xquad").glob("xquad.*.json"))
+    }
+    for lang, all_articles in articles.items():
+        train = [a for i, a in enumerate(all_articles) if i % 16 < 12]
+        dev = [a for i, a in enumerate(all_articles) if i % 16 == 12]
+        test = [a for i, a in enumerate(all_articles) if i % 16 > 12]
+        name = f"dev/dev-context-{lang}-question-{lang}.json"
+        write_articles(out / "mlqa/MLQA_V1" / name, dev)
+        write_articles(out / f"xquad/xquad.{lang}.json", test)
+        if lang == "en":
+            write_articles(out / "squad/train-v1.1.json", train)
+            sources = {"dev": dev, "test": test}
+        else:
+            name = f"squad/translate-train/squad.translate.train.en-{lang}.json"
+            write_articles(out / name, train)
+    for lang in articles:
+        if lang != "en":
+            name = f"xquad/translate-test/xquad.translate.test.{lang}-en.json"
+            write_articles(out / name, sources["test"])
+            name = f"mlqa/translate-dev/mlqa.translate.dev.{lang}-en.json"
+            write_articles(out / name, sources["dev"])
+
+
+TYDIQA = {"en": "english", "fi": "finnish", "id": "indonesian", "sw": "swahili"}
+
+
+def lay_out_tydiqa(data: Path, out: Path) -> None:
+    for lang, name in TYDIQA.items():
+        for split in ("train", "dev") if lang == "en" else ("dev",):
+            path = data / f"qa/tydiqa_goldp/{name}_tydiqa_{split}.json"
+            articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+            folder = out / f"tydiqa/tydiqa-goldp-v1.1-{split}"
+            write_articles(folder / f"tydiqa.goldp.{lang}.{split}.json", articles)
+
+
+def lay_out_pairs(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
     generator = random.Random(1)
     folder = data / ("nli/xnli" if task == "xnli" else "pawsx")
     cut = TRAINING_PAIRS[task]
@@ -71,9 +178,23 @@ def lay_out(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -
                 write(out / name, chosen)
 
 
+LAY_OUT = ("xnli", "pawsx", "udpos", "panx", "xquad", "tydiqa")
+
+
+def lay_out(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+    if task in TRAINING_PAIRS:
+        lay_out_pairs(task, data, out, rate, noisy_source)
+    elif task == "udpos":
+        lay_out_udpos(data, out, rate, noisy_source)
+    else:
+        {"panx": lay_out_panx, "xquad": lay_out_xquad, "tydiqa": lay_out_tydiqa}[task](
+            data, out
+        )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("task", choices=sorted(TRAINING_PAIRS))
+    parser.add_argument("task", choices=LAY_OUT)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--noise", type=float, default=0.2)

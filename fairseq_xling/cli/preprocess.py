@@ -132,15 +132,11 @@ def run(
 
 
 def needs_labels(part: SplitSources, source_lang: str) -> bool:
-    """Whether a part is trained on with labels of its own.
-
-    Translated rows bring their labels along where the labels survive translation
-    (classes, answers); those of single words do not, and such files have none.
-    """
-    labelled_translation = getattr(part.input, "labels_survive_translation", True)
-    return part.split == "supervised" or (
-        part.split == "train" and (part.lang == source_lang or labelled_translation)
-    )
+    """Whether a part is trained on with labels of its own."""
+    is_translated = part.split == "train" and part.lang != source_lang
+    if is_translated:
+        return part.input.labels_survive_translation
+    return part.split in ("train", "supervised")
 
 
 def check_destdir(destdir: Path, overwrite: bool) -> None:

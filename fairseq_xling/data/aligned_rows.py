@@ -30,6 +30,8 @@ class RawFile(Protocol):
     has_ids: bool
     has_labels: bool
     has_source: bool
+    # Whether a translated row keeps its label: classes and answers do, tags do not.
+    labels_survive_translation: bool
 
     def rows(self) -> Iterator[Any]: ...
 

@@ -75,7 +75,7 @@ class RawLayout:
             paths = sorted(path for path in self.folder.glob(name) if path.is_file())
             if not paths:
                 continue
-            if "{lang}" in place or kind == "train":
+            if "{" in place or kind == "train" and not self._languages_in(paths[0]):
                 return self.open_file(paths, None)
             if lang in self._languages_in(paths[0]):
                 return self.open_file(paths, lang)

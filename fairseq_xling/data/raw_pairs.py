@@ -59,6 +59,8 @@ class Table:
         allow_empty: whether a row may lack a sentence; its ``is_whole`` is then False.
     """
 
+    labels_survive_translation = True
+
     def __init__(
         self,
         path: Path,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fairseq_xling.metrics import bootstrap
 from fairseq_xling.metrics.bootstrap import paired_bootstrap
+from fairseq_xling.metrics.tagging import f1_from_counts
 
 
 def systems(seed=0, lengths=(60, 60), gain=0.2):
@@ -180,3 +181,156 @@ def test_result_follows_from_the_seed():
 def test_other_rows_are_refused(second):
     with pytest.raises(ValueError, match="not the same rows"):
         paired_bootstrap({"x": np.ones(5, bool)}, second)
+
+
+def count_systems(seed=0, lengths=(60, 60)):
+    """Counts ``(correct, predicted, gold)`` by row, the second system's often better.
+
+    Some rows have no chunks, and each is there twice.
+    """
+    generator = np.random.default_rng(seed)
+    systems = {}, {}
+    for i, rows in enumerate(lengths):
+        gold = generator.integers(0, 3, rows)
+        for one, share in zip(systems, (0.5, 0.7)):
+            correct = generator.binomial(gold, share)
+            predicted = correct + generator.integers(0, 2, rows)
+            counts = np.stack([correct, predicted, gold], axis=1)
+            one[f"l{i}"] = np.resize(counts[: rows // 2], (rows, 3))
+    return systems
+
+
+def f1_difference(first, second):
+    """Of counts ``(rows, 3)``, in percentage points."""
+    return f1_from_counts(*second.sum(axis=0)) - f1_from_counts(*first.sum(axis=0))
+
+
+@pytest.mark.parametrize("lengths", [(30, 30), (30, 20)])
+def test_resampling_of_counts_equals_loops_over_the_same_rows(lengths, monkeypatch):
+    first, second = count_systems(lengths=lengths)
+    monkeypatch.setattr(bootstrap, "BLOCK", 7)
+    got = paired_bootstrap(first, second, samples=20, seed=3)
+    generator = np.random.default_rng(3)
+    differences = np.zeros((20, 2))
+    for group in (["l0", "l1"],) if len(set(lengths)) == 1 else (["l0"], ["l1"]):
+        rows_of = {}
+        for row in range(len(first[group[0]])):
+            kind = tuple(
+                n for x in group for one in (first, second) for n in one[x][row]
+            )
+            rows_of.setdefault(kind, []).append(row)
+        kinds = [rows_of[kind] for kind in sorted(rows_of)]
+        n = sum(map(len, kinds))
+        assert len(kinds) < n
+        shares = np.array([len(rows) for rows in kinds]) / n
+        for start in range(0, 20, 7):
+            draws = generator.multinomial(n, shares, size=min(7, 20 - start))
+            for s, draw in enumerate(draws, start):
+                drawn = [rows[0] for rows, k in zip(kinds, draw) for _ in range(k)]
+                for x in group:
+                    difference = f1_difference(first[x][drawn], second[x][drawn])
+                    differences[s, int(x[1])] = difference
+    wanted = {"l0": differences[:, 0], "l1": differences[:, 1]}
+    wanted["average"] = differences.mean(axis=1)
+    for x, want in wanted.items():
+        bounds = np.percentile(want, [2.5, 97.5])
+        assert (got[x].low, got[x].high) == pytest.approx(tuple(bounds))
+
+
+@pytest.mark.parametrize("lengths", [(200, 200, 200), (200, 150, 201)])
+@pytest.mark.parametrize("kind", ["scores", "counts"])
+def test_spread_of_any_score_is_that_of_drawing_row_numbers(kind, lengths):
+    if kind == "counts":
+        first, second = count_systems(lengths=lengths)
+        difference = f1_difference
+    else:
+        generator = np.random.default_rng(0)
+        first = {f"l{i}": generator.random(n) for i, n in enumerate(lengths)}
+        second = {x: one**0.8 for x, one in first.items()}
+
+        def difference(first, second):
+            return 100 * (second.mean() - first.mean())
+
+    joint = len(set(lengths)) == 1
+    if joint:  # parallel rows that go together
+        first, second = ({x: one["l0"] for x in one} for one in (first, second))
+    generator = np.random.default_rng(5)
+    naive = []
+    for _ in range(4000):
+        drawn = [generator.integers(0, n, n) for n in lengths]
+        rows = dict(zip(first, [drawn[0]] * 3 if joint else drawn))
+        naive.append(
+            np.mean([difference(first[x][i], second[x][i]) for x, i in rows.items()])
+        )
+    got = paired_bootstrap(first, second, samples=4000)["average"]
+    want = np.percentile(naive, [2.5, 97.5])
+    assert got.high - got.low == pytest.approx(want[1] - want[0], rel=0.1)
+    assert (got.low, got.high) == pytest.approx(tuple(want), abs=0.1 * np.ptp(want))
+    assert got.value == pytest.approx(
+        np.mean([difference(first[x], second[x]) for x in first])
+    )
+
+
+@pytest.mark.parametrize("lengths", [(60, 60), (60, 50)])
+def test_scores_of_0_and_1_are_rows_wrong_and_right(lengths):
+    systems_of = systems(lengths=lengths)
+    scores = [{x: right * 1.0 for x, right in one.items()} for one in systems_of]
+    got = paired_bootstrap(*scores, samples=200)
+    assert got == paired_bootstrap(*systems_of, samples=200)
+
+
+def test_f1_of_counts_is_no_mean_over_rows():
+    first = {"x": np.array([[0, 1, 1], [9, 9, 9]])}
+    second = {"x": np.array([[1, 1, 1], [9, 9, 9]])}
+    assert paired_bootstrap(first, second, samples=9)["x"].value == pytest.approx(10)
+
+
+def test_rows_without_chunks_score_zero():
+    nothing = {"x": np.zeros((4, 3), int)}
+    right = {"x": np.ones((4, 3), int)}
+    assert paired_bootstrap(nothing, right, samples=99)["x"].low == 100
+    same = paired_bootstrap(nothing, nothing, samples=99)["x"]
+    assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_fractions_that_cancel_out_are_ties():
+    first = {"x": np.repeat([0, 0, 3], 4)}
+    second = {"x": np.repeat([1, 2, 0], 4)}
+    tenths = ({x: rows / 10 for x, rows in one.items()} for one in (first, second))
+    got = paired_bootstrap(*tenths, samples=2000)["x"]
+    assert got.p_value == paired_bootstrap(first, second, samples=2000)["x"].p_value
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=20),
+    st.randoms(),
+)
+@settings(max_examples=50, deadline=None)
+def test_order_of_counts_does_not_matter_and_swapping_mirrors(rows, random):
+    def both(rows):
+        # No more is correct than is predicted or gold.
+        one, other = np.split(np.cumsum(np.array(rows).reshape(-1, 2, 3), 2), 2, axis=1)
+        return {"x": one[:, 0]}, {"x": other[:, 0]}
+
+    first, second = both(rows)
+    there = paired_bootstrap(first, second, samples=50)
+    random.shuffle(rows)
+    assert there == paired_bootstrap(*both(rows), samples=50)
+    back = paired_bootstrap(second, first, samples=50)["x"]
+    assert there["x"].value == pytest.approx(-back.value)
+    want = f1_difference(first["x"], second["x"])
+    assert there["x"].value == there["average"].value == pytest.approx(want)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"x": np.zeros((5, 2))},
+        {"x": np.zeros((5, 1))},
+        {"x": np.zeros(5), "y": np.zeros((5, 3))},
+        {"x": np.zeros((0, 3))},
+    ],
+)
+def test_rows_of_another_kind_are_refused(rows):
+    with pytest.raises(ValueError, match="not the same rows"):
+        paired_bootstrap(rows, rows)

@@ -1,0 +1,38 @@
+"""Binarize UD POS: python preprocess/udpos.py RAW --spm MODEL --dict DICT --destdir DIR
+
+RAW is XTREME's folder udpos, or one with Universal Dependencies' treebanks.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_xling.cli.preprocess_tagging import main  # noqa: E402
+
+# The universal parts of speech (https://universaldependencies.org/u/pos/).
+TAGS = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART"),
+    *("PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
+)
+
+
+def places(split: str, lang: str) -> list:
+    """XTREME's file, one CoNLL-U file, or all treebanks of a language."""
+    return [
+        f"{split}-{lang}.tsv",
+        f"{split}-{lang}.conllu",
+        f"{lang}_*-ud-{split}.conllu",
+        f"*/{lang}_*-ud-{split}.conllu",
+    ]
+
+
+PLACES = {
+    "train": places("train", "{src}"),
+    "supervised": places("train", "{lang}"),
+    "dev": places("dev", "{lang}"),
+    "test": places("test", "{lang}"),
+}
+
+if __name__ == "__main__":
+    main("udpos", TAGS, PLACES, chunked=False)
