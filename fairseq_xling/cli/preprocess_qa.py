@@ -4,7 +4,7 @@ import json
 import logging
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, cast
+from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Union, cast
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -22,6 +22,7 @@ from fairseq_xling.data.binarize_questions import EncodedQuestion, QuestionEncod
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
 from fairseq_xling.data.raw_layout import Places, RawLayout, SplitSources
 from fairseq_xling.data.raw_questions import (
+    Question,
     QuestionFile,
     QuestionSubset,
     read_questions,
@@ -30,8 +31,10 @@ from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# Positions and characters in a passage.
+# Positions and characters in a passage: more than this says, so that they are 32 bits.
 NUMBERS = 1 << 30
+TRAINED = ("train", "supervised")
+COUNTERPARTS = ("source", "backtranslation")
 # What the log calls a long passage: more than XLM-R reads at once.
 LONG = 512
 
@@ -62,15 +65,32 @@ SQUAD_PLACES: Dict[str, List[str]] = {
 
 
 class QuestionLayout(RawLayout):
-    """A raw folder of which a share of the training articles may be held out."""
+    """A raw folder of which a share of the training questions may be held out."""
 
     held_out = 0.0
 
     def splits(self, langs: List[str]) -> List[SplitSources]:
-        """The splits to write; held-out articles are the dev set in every language."""
+        """The splits to write; held-out questions are the dev set in every language.
+
+        Raises:
+            UserError: as :meth:`RawLayout.splits`; a training file has no answers; or
+                questions cannot be held out.
+        """
         splits = super().splits(langs)
-        if not self.held_out:
-            return splits
+        for part in splits:
+            if part.split in TRAINED and not part.input.has_labels:
+                raise UserError(
+                    f"{part.input.path}: no question has an answer, which training "
+                    "needs; give it answers, or remove it"
+                )
+            # Answers that are not used need not stand where the file says.
+            if part.source is not None and part.split not in TRAINED:
+                cast(QuestionFile, part.source).reads_answers = False
+            if part.backtranslation is not None:
+                cast(QuestionFile, part.backtranslation).reads_answers = False
+        return self._hold_out(splits) if self.held_out else splits
+
+    def _hold_out(self, splits: List[SplitSources]) -> List[SplitSources]:
         if any(part.split == "valid" for part in splits):
             raise UserError(
                 f"--held-out {self.held_out}: {self.folder} has dev files; leave the "
@@ -86,15 +106,25 @@ class QuestionLayout(RawLayout):
             file = cast(QuestionFile, part.input)
             train.append(part._replace(input=QuestionSubset(file, ids, inside=False)))
             held = QuestionSubset(file, ids, inside=True)
-            dev.append(part._replace(split="valid", input=held, backtranslation=None))
+            if next(held.rows(), None) is not None:  # some may not be translated
+                dev.append(SplitSources("valid", part.lang, held, part.source))
         return train + dev
 
 
 def last_questions(file: QuestionFile, share: float) -> FrozenSet[str]:
-    """Ids of the last questions, whole passages of them, about ``share`` of all."""
+    """Ids of the last questions, whole passages of them, about ``share`` of all.
+
+    Raises:
+        UserError: these are all questions.
+    """
     rows = list(file.rows())
-    first = rows[int(len(rows) * (1 - share))].context
+    first = rows[min(int(len(rows) * (1 - share)), len(rows) - 1)].context
     place = next(i for i, row in enumerate(rows) if row.context == first)
+    if place == 0:
+        raise UserError(
+            f"--held-out {share}: no passage of {file.path} is left to train on; give "
+            "a smaller share"
+        )
     return frozenset(row.id for row in rows[place:])
 
 
@@ -153,15 +183,14 @@ def write_split(
     part: SplitSources, folder: Path, encoder: QuestionEncoder, labels: Dictionary
 ) -> SplitEntry:
     """Write the streams of one split in one language."""
-    is_trained = part.split in ("train", "supervised")
+    is_trained = part.split in TRAINED
     has_labels = part.input.has_labels
     names = ["input", "context_length"] + ["span"] * has_labels
     names += [] if is_trained else ["offsets"]
     names += ["source"] * (part.source is not None)
     names += ["source_span"] * (part.source is not None and is_trained)
     names += ["backtranslation"] * (part.backtranslation is not None)
-    tokens = ("input", "source", "backtranslation")
-    rows = longest = long = 0
+    rows = longest = 0
     remarks: Dict[str, int] = {}
 
     def count(what: str, number: int) -> None:
@@ -171,7 +200,9 @@ def write_split(
         writers = {
             name: StreamWriter(
                 stream_prefix(folder, part.split, part.lang, name),
-                len(encoder.dictionary) if name in tokens else NUMBERS,
+                len(encoder.dictionary)
+                if name in ("input", *COUNTERPARTS)
+                else NUMBERS,
             )
             for name in names
         }
@@ -184,28 +215,30 @@ def write_split(
         )
         for whole_chunk in chunks(part, same_labels=False):
             chunk = [aligned for aligned in whole_chunk if aligned[0].is_whole]
-            count("without question or passage, left out", len(whole_chunk) - len(chunk))
+            count(
+                "without question or passage, left out", len(whole_chunk) - len(chunk)
+            )
             questions = encoder.encode([row for row, _ in chunk])
-            kept = range(len(chunk))
-            if is_trained:
-                kept = [i for i in kept if questions[i] and questions[i].span]
-                count("whose answer is lost, left out", len(chunk) - len(kept))
-            others = list(zip(*(other for _, other in chunk))) or [(), ()]
-            groups = {"input": [questions[i] for i in kept]}
-            for name, group in zip(tokens[1:], others):
+            kept = [
+                (row, others, question)
+                for (row, others), question in zip(chunk, questions)
+                if question is not None and (question.span or not is_trained)
+            ]
+            count("whose answer is lost, left out", len(chunk) - len(kept))
+            write_rows(writers, [question for _, _, question in kept])
+            for position, name in enumerate(COUNTERPARTS):
                 if name in writers:
-                    encoded = encoder.encode([group[i] for i in kept])
-                    groups[name] = encoded
-                    count(f"without {name}", encoded.count(None))
-            write_groups(writers, groups)
-            for i in kept:
-                row, question = chunk[i][0], questions[i]
+                    group = encoder.encode([others[position] for _, others, _ in kept])
+                    write_texts(writers, name, group)
+                    count(f"without {name}", group.count(None))
+            for row, _, question in kept:
                 longest = max(longest, len(question.tokens))
-                long += len(question.tokens) > LONG
+                count(f"over {LONG} tokens", len(question.tokens) > LONG)
+                count("answers not where the file says, left out", row.misplaced)
                 if texts is not None:
                     texts.write(example_line(row))
             rows += len(kept)
-            progress.update(len(chunk))
+            progress.update(len(whole_chunk))
     for writer in writers.values():
         writer.close()
     if not rows:
@@ -213,35 +246,52 @@ def write_split(
             f"{part.input.path}: has no {'answered ' if is_trained else ''}questions; "
             "give it some, or remove it"
         )
-    count("answers not where the file says", getattr(part.input, "misplaced", 0))
-    count(f"over {LONG} tokens", long)
     count("tokens in the longest", longest)
     logger.info(f"{part.split}.{part.lang}: {summary(rows, remarks, encoder)}")
     return SplitEntry(rows, names)
 
 
-def write_groups(
+def write_texts(
     writers: Dict[str, StreamWriter],
-    groups: Dict[str, Sequence[Optional[EncodedQuestion]]],
+    name: str,
+    group: Sequence[Optional[EncodedQuestion]],
 ) -> None:
-    """Write the streams of some rows; an absent counterpart is an empty sequence."""
+    """Write questions with their passages, and where their answers stand.
 
-    def write(name: str, sequences: List[Sequence[int]]) -> None:
-        if name in writers:
-            flat = [np.asarray(sequence, np.int64) for sequence in sequences]
-            lengths = np.array([len(sequence) for sequence in flat], np.int64)
-            writers[name].write(np.concatenate([*flat, np.zeros(0, np.int64)]), lengths)
-
-    for name, group in groups.items():
-        write(name, [() if row is None else row.tokens for row in group])
-        prefix = "" if name == "input" else f"{name}_"
-        write(f"{prefix}span", [() if row is None else row.span for row in group])
-    rows = [row.context for row in groups["input"] if row is not None]
-    write("context_length", [[len(context.tokens)] for context in rows])
-    write("offsets", [np.stack(context[1:], axis=1).ravel() for context in rows])
+    Args:
+        writers: the streams' writers; spans are written where there is one for them.
+        name: the stream of the tokens.
+        group: the questions; None is written as an empty sequence.
+    """
+    write_sequences(writers[name], [row.tokens if row else () for row in group])
+    spans = "span" if name == "input" else f"{name}_span"
+    if spans in writers:
+        write_sequences(writers[spans], [row.span if row else () for row in group])
 
 
-def example_line(row) -> str:
+def write_rows(
+    writers: Dict[str, StreamWriter], questions: Sequence[EncodedQuestion]
+) -> None:
+    """Write the rows themselves, with what else their passages have."""
+    write_texts(writers, "input", questions)
+    contexts = [question.context for question in questions]
+    lengths = [[len(context.tokens)] for context in contexts]
+    write_sequences(writers["context_length"], lengths)
+    if "offsets" in writers:
+        offsets = [np.stack([x.begins, x.ends], axis=1).ravel() for x in contexts]
+        write_sequences(writers["offsets"], offsets)
+
+
+def write_sequences(
+    writer: StreamWriter, sequences: Sequence[Union[np.ndarray, Sequence[int]]]
+) -> None:
+    """Write sequences of numbers."""
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    flat = np.concatenate([np.zeros(0, np.int64), *sequences]).astype(np.int64)
+    writer.write(flat, lengths)
+
+
+def example_line(row: Question) -> str:
     """What evaluation needs to know of a question, as one line of JSON."""
     entry = {
         "id": row.id,

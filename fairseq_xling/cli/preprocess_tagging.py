@@ -84,9 +84,7 @@ def main(
     def open_file(paths: List[Path], lang: Optional[str]) -> SentenceFile:
         return SentenceFile(paths, known, chunked)
 
-    layout = RawLayout(
-        args.raw, args.source_lang, {**places, **TRANSLATED}, open_file
-    )
+    layout = RawLayout(args.raw, args.source_lang, {**places, **TRANSLATED}, open_file)
     run(args, task, tags, layout, WordEncoder, write_split)
 
 
@@ -100,7 +98,9 @@ def known_tags(tags: Sequence[str], args: argparse.Namespace) -> Dict[str, str]:
     for mapping in args.map_label:
         old, equals, new = mapping.partition("=")
         if not (old and equals and new):
-            raise UserError(f"--map-label {mapping}: give it as FROM=TO, such as DATE=O")
+            raise UserError(
+                f"--map-label {mapping}: give it as FROM=TO, such as DATE=O"
+            )
         if new in known:
             pairs = {old: new, f"B-{old}": new, f"I-{old}": new}
         else:

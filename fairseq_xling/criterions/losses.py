@@ -4,6 +4,8 @@ Every function returns one value an instance, so that a batch's sum does not dep
 how instances are batched.
 """
 
+from typing import Union
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,12 +28,14 @@ def task_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(at_least_fp32(logits), labels, reduction="none")
 
 
-def balanced_task_loss(source: Tensor, target: Tensor, source_weight: float) -> Tensor:
+def balanced_task_loss(
+    source: Tensor, target: Tensor, source_weight: Union[float, Tensor]
+) -> Tensor:
     """Weigh the source's task loss against the target's.
 
     Args:
         source, target: task losses, ``(batch,)``.
-        source_weight: alpha in the paper, from 0 to 1.
+        source_weight: alpha in the paper, from 0 to 1; one for all, or ``(batch,)``.
 
     Source: X-Mixup section 4.2, eq. 8.
     """
@@ -88,3 +92,42 @@ def sequence_representation(features: Tensor, counted: Tensor, kind: str) -> Ten
     weights = counted.to(features.dtype)
     total = torch.einsum("bld,bl->bd", features, weights)
     return total / weights.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def soft_tag_loss(logits: Tensor, probs: Tensor) -> Tensor:
+    """Cross-entropy of a sentence's tags against distributions, the mean over words.
+
+    Args:
+        logits: ``(batch, words, tags)``.
+        probs: a distribution a word, same shape; all 0 where there is no word or none
+            is known. A known tag has probability 1.
+
+    Returns:
+        ``(batch,)``, in nats; 0 for a sentence without distributions.
+
+    Source: X-Mixup section 4.2 (the pseudo-labels of target words) and appendix A.2,
+    eq. 13, divided by the number of words, so that a sentence counts once.
+    """
+    logp = F.log_softmax(at_least_fp32(logits), dim=-1)
+    labelled = probs.sum(dim=-1) > 0
+    losses = -(probs.to(logp.dtype) * logp).sum(dim=-1)
+    total = losses.masked_fill(~labelled, 0.0).sum(dim=-1)
+    return total / labelled.sum(dim=-1).clamp(min=1)
+
+
+def span_loss(logits: Tensor, spans: Tensor, tokens: Tensor) -> Tensor:
+    """Cross-entropy of an answer's first and last token, the mean of the two.
+
+    Args:
+        logits: ``(batch, len, 2)``.
+        spans: positions of the first and the last token, ``(batch, 2)``.
+        tokens: which positions are tokens and not padding, bool ``(batch, len)``.
+
+    Returns:
+        ``(batch,)``, in nats.
+
+    Source: X-Mixup appendix A.2, eq. 13, for both ends of the answer.
+    """
+    logits = at_least_fp32(logits).masked_fill(~tokens.unsqueeze(-1), float("-inf"))
+    logp = F.log_softmax(logits, dim=1)
+    return -logp.gather(1, spans.unsqueeze(1)).squeeze(1).mean(dim=-1)

@@ -1,24 +1,22 @@
-"""X-Mixup's training objective for sentence pairs, and its metrics."""
+"""X-Mixup's training objective, and what training logs."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
-import torch.nn.functional as F
 from fairseq.criterions import FairseqCriterion, register_criterion
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.logging import metrics
 from torch import Tensor
 
+from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import (
     balanced_task_loss,
-    prediction_consistency,
     representation_consistency,
     sequence_representation,
-    task_loss,
 )
+from fairseq_xling.criterions.score_logging import log_scores
 from fairseq_xling.errors import UserError
-from fairseq_xling.tasks.sentence_pair import HEAD_NAME
 
 # Terms summed over pairs, logged as means over pairs.
 PAIR_TERMS = ("task_source", "task_target", "mse", "kl", "lambda", "lambda_squared")
@@ -38,7 +36,10 @@ class XMixupCriterionConfig(FairseqDataclass):
         default=1.0, metadata={"help": "weight of the MSE consistency; 0: off"}
     )
     prediction_loss_weight: float = field(
-        default=1.0, metadata={"help": "weight of the KL consistency; 0: off"}
+        default=1.0,
+        metadata={
+            "help": "weight of the KL consistency, which classification has; 0: off"
+        },
     )
     sequence_representation: ChoiceEnum(  # type: ignore[valid-type]
         ["mean", "first"]
@@ -85,47 +86,31 @@ class XMixupCriterion(FairseqCriterion):
         Returns:
             the sum over rows, the number of rows, and what to log.
         """
-        logits, extra = model(
-            **sample["net_input"],
-            features_only=True,
-            classification_head_name=HEAD_NAME,
-        )
-        labels = sample["target"]
-        source_logits = extra.get("source_logits", logits[:0])
-        pairs = len(source_logits)
-        target_losses = task_loss(logits, labels)
-        loss = target_losses[pairs:].sum()
+        logits, extra = self.task.forward(model, sample)
+        terms = self.task.loss_terms(logits, extra, sample)
+        rows, pairs = len(terms.target), len(terms.source)
+        loss = terms.target[pairs:].sum()
         logging_output: Dict[str, Any] = {
-            "sample_size": len(labels),
-            "nsentences": len(labels),
+            "sample_size": rows,
+            "nsentences": rows,
             "ntokens": sample["ntokens"],
             "pairs": pairs,
+            "labelled_pairs": 0,
             **{term: 0.0 for term in PAIR_TERMS},
         }
         if pairs:
-            terms = self._pair_terms(
-                logits[:pairs], labels[:pairs], target_losses[:pairs], sample, extra
-            )
-            loss = loss + self._weigh(terms).sum()
-            logging_output.update(
-                {name: term.detach().sum() for name, term in terms.items()}
-            )
+            mse = self._representation_loss(sample, extra, pairs)
+            loss = loss + self._weigh(terms, mse).sum()
+            logging_output.update(self._log_pairs(terms, mse, extra))
         logging_output["loss"] = loss.detach()
         logging_output.update(self._ratio_state(model, sample))
-        logging_output.update(
-            self._count_correct(logits.detach(), source_logits.detach(), sample)
-        )
-        return loss, len(labels), logging_output
+        if self.task.scores_in_training or not model.training:
+            logging_output.update(self.task.count_scores(logits, extra, sample))
+        return loss, rows, logging_output
 
-    def _pair_terms(
-        self,
-        logits: Tensor,
-        labels: Tensor,
-        target_losses: Tensor,
-        sample: Dict[str, Any],
-        extra: Dict[str, Any],
-    ) -> Dict[str, Tensor]:
-        pairs = len(logits)
+    def _representation_loss(
+        self, sample: Dict[str, Any], extra: Dict[str, Tensor], pairs: int
+    ) -> Tensor:
         features = {
             "src_tokens": extra["features"][:pairs],
             "source_tokens": extra["source_features"],
@@ -140,28 +125,39 @@ class XMixupCriterion(FairseqCriterion):
             representations[name] = sequence_representation(
                 states, counted, self.sequence_representation
             )
-        terms = {
-            "task_source": task_loss(extra["source_logits"], labels),
-            "task_target": target_losses,
-            "mse": representation_consistency(
-                representations["source_tokens"], representations["src_tokens"]
-            ),
-            "kl": prediction_consistency(extra["source_logits"], logits),
+        return representation_consistency(
+            representations["source_tokens"], representations["src_tokens"]
+        )
+
+    @staticmethod
+    def _log_pairs(terms: LossTerms, mse: Tensor, extra: Dict[str, Any]):
+        labelled = terms.source_is_labelled
+        source = terms.source if labelled is None else terms.source[labelled]
+        logged = {
+            "task_source": source,
+            "task_target": terms.target[: len(terms.source)],
+            "mse": mse,
         }
+        if terms.prediction is not None:
+            logged["kl"] = terms.prediction
         if extra["mixup_ratio"] is not None:
             ratio = extra["mixup_ratio"].detach().float()
-            terms["lambda"] = ratio.mean(dim=1)
-            terms["lambda_squared"] = ratio.pow(2).mean(dim=1)
-        return terms
+            logged["lambda"] = ratio.mean(dim=1)
+            logged["lambda_squared"] = ratio.pow(2).mean(dim=1)
+        sums = {name: term.detach().sum() for name, term in logged.items()}
+        return {**sums, "labelled_pairs": len(source)}
 
-    def _weigh(self, terms: Dict[str, Tensor]) -> Tensor:
-        loss = balanced_task_loss(
-            terms["task_source"], terms["task_target"], self.source_loss_weight
-        )
+    def _weigh(self, terms: LossTerms, mse: Tensor) -> Tensor:
+        weight: Any = self.source_loss_weight
+        if terms.source_is_labelled is not None:
+            # A source without labels leaves the task to the target, with full weight.
+            weight = weight * terms.source_is_labelled.to(terms.source.dtype)
+        target = terms.target[: len(terms.source)]
+        loss = balanced_task_loss(terms.source, target, weight)
         if self.representation_loss_weight:
-            loss = loss + self.representation_loss_weight * terms["mse"]
-        if self.prediction_loss_weight:
-            loss = loss + self.prediction_loss_weight * terms["kl"]
+            loss = loss + self.representation_loss_weight * mse
+        if self.prediction_loss_weight and terms.prediction is not None:
+            loss = loss + self.prediction_loss_weight * terms.prediction
         return loss
 
     @staticmethod
@@ -183,22 +179,6 @@ class XMixupCriterion(FairseqCriterion):
             state["ratio_bias"] = sum(ratio.bias.detach() for ratio in ratios)
         return state
 
-    def _count_correct(
-        self, logits: Tensor, source_logits: Tensor, sample: Dict[str, Any]
-    ) -> Dict[str, Any]:
-        """Rows and right predictions a language; the mean of both streams predicts."""
-        predicted = F.softmax(logits.float(), dim=-1)
-        pairs = len(source_logits)
-        predicted[:pairs] += F.softmax(source_logits.float(), dim=-1)
-        predicted[:pairs] /= 2
-        correct = predicted.argmax(dim=-1).eq(sample["target"]).cpu().numpy()
-        counts: Dict[str, Any] = {}
-        for index, lang in enumerate(self.task.languages):
-            here = sample["lang"] == index
-            counts[f"rows:{lang}"] = int(here.sum())
-            counts[f"correct:{lang}"] = int(correct[here].sum())
-        return counts
-
     @classmethod
     def reduce_metrics(cls, logging_outputs: List[Dict[str, Any]]) -> None:
         """Aggregate over workers and micro-batches, and log."""
@@ -209,8 +189,12 @@ class XMixupCriterion(FairseqCriterion):
         rows, pairs = total("sample_size"), total("pairs")
         metrics.log_scalar("loss", total("loss") / rows, rows, priority=10, round=4)
         if pairs:
-            for term in PAIR_TERMS[:-2]:
+            for term in ("task_target", "mse", "kl"):
                 metrics.log_scalar(term, total(term) / pairs, pairs, 20, round=4)
+        labelled = total("labelled_pairs")
+        if labelled:
+            value = total("task_source") / labelled
+            metrics.log_scalar("task_source", value, labelled, 20, round=4)
         if total("ratio_batches") and pairs:
             mean = total("lambda") / pairs
             squares = total("lambda_squared") / pairs
@@ -222,17 +206,7 @@ class XMixupCriterion(FairseqCriterion):
             for key in [k for k in logging_outputs[0] if k.startswith(f"{state}_")]:
                 if batches and not key.endswith("_batches"):
                     metrics.log_scalar(key, total(key) / batches, batches, 23, round=4)
-        cls._log_accuracy(total, logging_outputs[0])
-
-    @staticmethod
-    def _log_accuracy(total, keys) -> None:
-        languages = [key[len("rows:") :] for key in keys if key.startswith("rows:")]
-        seen = [lang for lang in languages if total(f"rows:{lang}")]
-        for lang in seen:
-            metrics.log_scalar_sum(f"_correct_{lang}", total(f"correct:{lang}"))
-            metrics.log_scalar_sum(f"_rows_{lang}", total(f"rows:{lang}"))
-            metrics.log_derived(f"accuracy_{lang}", _AccuracyOf([lang]), 30)
-        metrics.log_derived("accuracy", _AccuracyOf(languages), 11)
+        log_scores(total, logging_outputs[0])
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
@@ -246,18 +220,3 @@ def _spread(meters) -> float:
         return 0.0
     variance = meters["_lambda_squared"].avg - meters["lambda"].avg ** 2
     return round(float(max(variance, 0.0)) ** 0.5, 4)
-
-
-class _AccuracyOf:
-    """Accuracy in percent, averaged over those of the languages that have rows."""
-
-    def __init__(self, languages: List[str]) -> None:
-        self.languages = languages
-
-    def __call__(self, meters) -> float:
-        accuracies = [
-            100.0 * meters[f"_correct_{lang}"].sum / meters[f"_rows_{lang}"].sum
-            for lang in self.languages
-            if f"_rows_{lang}" in meters and meters[f"_rows_{lang}"].sum
-        ]
-        return round(float(sum(accuracies)) / max(len(accuracies), 1), 2)

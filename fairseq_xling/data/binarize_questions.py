@@ -1,8 +1,9 @@
 """Questions and passages to token ids, with the characters that each token covers."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from fairseq.data import Dictionary
 
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.raw_questions import Question
@@ -12,7 +13,9 @@ class EncodedContext(NamedTuple):
     """A passage: its tokens, and the characters ``begins[i]:ends[i]`` of each.
 
     The characters are those of the original text, before SentencePiece's
-    normalisation; white space before a word does not belong to it.
+    normalisation; white space before a word does not belong to it, nor do characters
+    before that white space of which normalisation leaves nothing, such as a zero-width
+    space. A character that becomes several tokens belongs to the last of them.
     """
 
     tokens: np.ndarray
@@ -36,7 +39,17 @@ class EncodedQuestion(NamedTuple):
 
 
 class QuestionEncoder(TextEncoder):
-    """Encodes questions, keeping track of characters."""
+    """Encodes questions, keeping track of characters.
+
+    Args:
+        as :class:`TextEncoder`.
+    """
+
+    def __init__(
+        self, sentencepiece_model: str, dictionary: Dictionary, threads: int = 1
+    ) -> None:
+        super().__init__(sentencepiece_model, dictionary, threads)
+        self.blank: Dict[str, bool] = {}
 
     def encode(
         self, rows: Sequence[Optional[Question]]
@@ -49,12 +62,13 @@ class QuestionEncoder(TextEncoder):
         flat, counts = self.encode_texts([row.question for row in present])
         questions = iter(np.split(flat, np.cumsum(counts)[:-1]))
         return [
-            None if row is None else self._join(row, next(questions), contexts)
+            row and self._join(row, next(questions), contexts[row.context])
             for row in rows
         ]
 
-    def _join(self, row: Question, question, contexts) -> EncodedQuestion:
-        context = contexts[row.context]
+    def _join(
+        self, row: Question, question: np.ndarray, context: EncodedContext
+    ) -> EncodedQuestion:
         bos, eos = self.dictionary.bos(), self.dictionary.eos()
         tokens = np.concatenate([[bos], question, [eos, eos], context.tokens, [eos]])
         span: Tuple[int, ...] = ()
@@ -71,17 +85,34 @@ class QuestionEncoder(TextEncoder):
         )
         return [self._context(text, proto) for text, proto in zip(texts, protos)]
 
-    def _context(self, text: str, proto) -> EncodedContext:
+    def _context(self, text: str, proto: Any) -> EncodedContext:
         pieces = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
         ids, begins, ends = np.array(pieces, np.int64).reshape(-1, 3).T
         tokens = self.table[ids]
         self.tokens += len(tokens)
         self.unknown += int((tokens == self.dictionary.unk()).sum())
-        # The first character from each on that is no white space.
-        after = np.arange(len(text) + 1)
-        after[:-1][[character.isspace() for character in text]] = len(text)
-        after = np.minimum.accumulate(after[::-1])[::-1]
-        return EncodedContext(tokens, np.minimum(after[begins], ends), ends)
+        begins = np.minimum(self._word_begins(text)[begins], ends)
+        return EncodedContext(tokens, begins, ends)
+
+    def _word_begins(self, text: str) -> np.ndarray:
+        """Where a token begins whose piece begins at each character, ``(len + 1,)``."""
+        size = len(text)
+        # The first character from each on of which something is left.
+        visible = np.arange(size + 1)
+        visible[:-1][[self._is_blank(character) for character in text]] = size
+        visible = np.minimum.accumulate(visible[::-1])[::-1]
+        # The end of the last white space before each.
+        spaced = np.zeros(size + 1, np.int64)
+        spaces = np.flatnonzero([character.isspace() for character in text])
+        spaced[spaces + 1] = spaces + 1
+        spaced = np.maximum.accumulate(spaced)
+        return np.maximum(np.arange(size + 1), spaced[visible])
+
+    def _is_blank(self, character: str) -> bool:
+        """Whether normalisation makes white space of a character, or nothing."""
+        if character not in self.blank:
+            self.blank[character] = not self.processor.encode(character)
+        return self.blank[character]
 
 
 def token_span(context: EncodedContext, start: int, end: int) -> Tuple[int, ...]:

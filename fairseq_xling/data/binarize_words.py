@@ -35,7 +35,9 @@ class WordEncoder(TextEncoder):
         one unknown token, so that every word keeps a place for its tag.
         """
         present = [words for words in sentences if words is not None]
-        pieces, counts = self.encode_texts([word for words in present for word in words])
+        pieces, counts = self.encode_texts(
+            [word for words in present for word in words]
+        )
         known = (counts > 0).astype(np.int64)
         unknown = self.dictionary.unk()
         # Put one unknown token where a word has no piece.

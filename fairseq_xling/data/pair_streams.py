@@ -13,6 +13,9 @@ from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+# The commands that write streams after preprocessing.
+WRITERS = {"soft_tags": "xling-pseudo-label"}
+
 
 @dataclass
 class Streams:
@@ -24,6 +27,12 @@ class Streams:
         source: its counterpart in the source language; empty rows have none.
         backtranslation: the source text translated there and back.
         label: one token a row, an index of the label dictionary.
+        word_starts, source_word_starts: position of each word's first token.
+        tags, source_tags: an index of the label dictionary a word.
+        soft_tags: a distribution over the tags a word, as bits of 16-bit floats.
+        context_length: tokens of the passage, one number a row.
+        span, source_span: first and last token of the answer, or nothing.
+        offsets: first character and the one after the last of each passage token.
     """
 
     lang: str
@@ -31,6 +40,15 @@ class Streams:
     source: Optional[MMapIndexedDataset] = None
     backtranslation: Optional[MMapIndexedDataset] = None
     label: Optional[MMapIndexedDataset] = None
+    word_starts: Optional[MMapIndexedDataset] = None
+    source_word_starts: Optional[MMapIndexedDataset] = None
+    tags: Optional[MMapIndexedDataset] = None
+    source_tags: Optional[MMapIndexedDataset] = None
+    soft_tags: Optional[MMapIndexedDataset] = None
+    context_length: Optional[MMapIndexedDataset] = None
+    span: Optional[MMapIndexedDataset] = None
+    source_span: Optional[MMapIndexedDataset] = None
+    offsets: Optional[MMapIndexedDataset] = None
 
     def __len__(self) -> int:
         return len(self.input)
@@ -42,6 +60,12 @@ class Streams:
             if stream is not None:
                 lengths = np.maximum(lengths, stream.sizes)
         return np.minimum(lengths, max_length)
+
+    def paired(self) -> np.ndarray:
+        """Which rows have a counterpart, bool ``(rows,)``."""
+        if self.source is None:
+            return np.zeros(len(self), bool)
+        return np.asarray(self.source.sizes) > 0
 
 
 def open_streams(
@@ -67,8 +91,8 @@ def open_streams(
         dataset = MMapIndexedDataset(prefix)
         if len(dataset) != entry.rows:
             raise UserError(
-                f"{prefix}.idx: {len(dataset)} rows, though manifest.json says "
-                f"{entry.rows}; run preprocessing again"
+                f"{prefix}.idx: {len(dataset)} rows, though the text has {entry.rows}; "
+                f"run {WRITERS.get(stream, 'preprocessing')} again"
             )
         opened[stream] = dataset
     return Streams(lang, **opened)

@@ -1,11 +1,27 @@
 """Questions about passages, from SQuAD 1.1's JSON as XTREME lays it out."""
 
 import json
+import re
+from functools import cached_property
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, NoReturn, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    FrozenSet,
+    Iterator,
+    List,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Tuple,
+)
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
+
+# Text of an answer, and its first character in the passage.
+Answer = Tuple[str, int]
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class Question(NamedTuple):
@@ -17,15 +33,18 @@ class Question(NamedTuple):
         answers: texts and their first characters in the context; none where the file
             does not tell.
         line: number of the question in its file, from 1.
+        misplaced: answers that were left out because they do not stand where the file
+            says.
     """
 
     id: str
     question: str
     context: str
-    answers: List[Tuple[str, int]]
+    answers: List[Answer]
     line: int
     path: Path
     label: None = None
+    misplaced: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -43,7 +62,10 @@ class QuestionFile:
         lang: keep only questions whose id says so, where a file mixes languages.
         lang_of: the language that a question's id names.
         skip_misplaced: leave out answers that do not stand where the file says,
-            instead of refusing them; they are counted in ``misplaced``.
+            instead of refusing them.
+
+    Attributes:
+        reads_answers: whether answers are read and checked; without, there are none.
     """
 
     labels_survive_translation = True
@@ -62,15 +84,13 @@ class QuestionFile:
         self.lang = lang
         self.lang_of = lang_of
         self.skip_misplaced = skip_misplaced
-        self.misplaced = 0
+        self.reads_answers = True
         self.loaded: Optional[List[Question]] = None
 
-    @property
+    @cached_property
     def has_labels(self) -> bool:
         """Whether any question has an answer."""
-        has = any(row.answers for row in self.rows())
-        self.close()
-        return has
+        return any(row.answers for row in self.rows())
 
     def rows(self) -> Iterator[Question]:
         """Read question by question.
@@ -80,35 +100,28 @@ class QuestionFile:
                 in its passage where the file says.
         """
         number = 0
-        self.misplaced = 0
         for path in self.paths:
-            for question_id, question, context, answers in read_questions(path):
+            questions = read_questions(path, self.reads_answers)
+            for question_id, question, context, answers in questions:
                 if self.lang is not None and self.lang_of(question_id) != self.lang:
                     continue
                 number += 1
-                kept = self._checked(path, question_id, context, answers)
-                yield Question(question_id, question, context, kept, number, path)
+                row = Question(question_id, question, context, [], number, path)
+                yield self._answered(row, answers)
 
-    def _checked(
-        self, path: Path, question_id: str, context: str, answers: List[Tuple[str, int]]
-    ) -> List[Tuple[str, int]]:
-        kept = []
-        for text, start in answers:
-            if not text:
-                continue
-            found = context[start : start + len(text)] if start >= 0 else ""
-            if found == text:
-                kept.append((text, start))
-                continue
-            self.misplaced += 1
-            if not self.skip_misplaced:
-                raise UserError(
-                    f"{path}, question {question_id}: the answer {shorten(text)!r} does "
-                    f"not stand at character {start} of its context (there is "
-                    f"{shorten(found)!r}); mend answer_start, or leave such answers out "
-                    "with --skip-misplaced-answers"
-                )
-        return kept
+    def _answered(self, row: Question, answers: List[Answer]) -> Question:
+        given = [answer for answer in answers if answer[0]]
+        kept = [answer for answer in given if stands_in(row.context, *answer)]
+        if len(kept) < len(given) and not self.skip_misplaced:
+            text, start = next(answer for answer in given if answer not in kept)
+            found = row.context[start : start + len(text)] if start >= 0 else ""
+            raise UserError(
+                f"{row.path}, question {row.id}: the answer {shorten(text)!r} does "
+                f"not stand at character {start} of its context (there is "
+                f"{shorten(found)!r}); mend answer_start, or leave such answers out "
+                "with --skip-misplaced-answers"
+            )
+        return row._replace(answers=kept, misplaced=len(given) - len(kept))
 
     def index(self) -> IdIndex:
         """Where each id's question stands.
@@ -151,7 +164,7 @@ class QuestionFile:
             row = next(row for row in self.rows() if row.line == repeat[0])
             raise UserError(
                 f"{row.path}: question id {row.id} occurs twice (questions {repeat[1]} "
-                f"and {repeat[0]}); ids must differ"
+                f"and {repeat[0]}); give each question an id of its own"
             )
 
 
@@ -164,7 +177,7 @@ class QuestionSubset(QuestionFile):
         inside: whether to keep the questions in the set, or those outside.
     """
 
-    def __init__(self, file: QuestionFile, ids: frozenset, inside: bool) -> None:
+    def __init__(self, file: QuestionFile, ids: FrozenSet[str], inside: bool) -> None:
         super().__init__(file.paths, file.lang, file.lang_of, file.skip_misplaced)
         self.ids = ids
         self.inside = inside
@@ -178,53 +191,92 @@ class QuestionSubset(QuestionFile):
                 yield row._replace(line=number)
 
 
+def stands_in(context: str, text: str, start: int) -> bool:
+    """Whether a text stands at a character of a passage."""
+    return start >= 0 and context.startswith(text, start)
+
+
 def read_questions(
-    path: Path,
-) -> Iterator[Tuple[str, str, str, List[Tuple[str, int]]]]:
+    path: Path, with_answers: bool = True
+) -> Iterator[Tuple[str, str, str, List[Answer]]]:
     """Ids, questions, passages and answers of a file.
+
+    Args:
+        path: the file.
+        with_answers: whether to look at the answers; without, there are none.
 
     Raises:
         UserError: the file is no JSON, or not as SQuAD has it.
     """
-
-    def refuse(where: str, why: str) -> NoReturn:
-        raise UserError(f"{path}, {where}: {why}; the file must be SQuAD 1.1's JSON")
-
-    try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: not UTF-8 (byte {error.start + 1}); convert the file"
-        ) from None
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
-        raise UserError(
-            f"{path}, line {line}: not JSON ({getattr(error, 'msg', error)}); the file "
-            "may be cut off, fetch it again"
-        ) from None
+    content = _read_json(path)
     articles = content.get("data") if isinstance(content, dict) else None
     if not isinstance(articles, list):
-        refuse("line 1", "no list of articles under 'data'")
+        _refuse(path, "line 1", "no list of articles under 'data'")
     for a, article in enumerate(articles, 1):
-        for p, paragraph in enumerate(_list_in(article, "paragraphs"), 1):
-            where = f"article {a}, paragraph {p}"
-            context = paragraph.get("context") if isinstance(paragraph, dict) else None
-            if not isinstance(context, str):
-                refuse(where, "no 'context'")
-            for entry in _list_in(paragraph, "qas"):
-                try:
-                    answers = [
-                        (str(answer["text"]), int(answer["answer_start"]))
-                        for answer in entry.get("answers") or []
-                    ]
-                    yield str(entry["id"]), str(entry["question"]), context, answers
-                except (KeyError, TypeError, ValueError, AttributeError) as error:
-                    refuse(where, f"a question without {error}")
+        for p, paragraph in enumerate(
+            _list(path, f"article {a}", article, "paragraphs")
+        ):
+            where = f"article {a}, paragraph {p + 1}"
+            context = _text(path, where, paragraph, "context")
+            for q, entry in enumerate(_list(path, where, paragraph, "qas"), 1):
+                of_question = f"{where}, question {q}"
+                yield (
+                    _text(path, of_question, entry, "id"),
+                    _text(path, of_question, entry, "question"),
+                    context,
+                    _answers(path, of_question, entry) if with_answers else [],
+                )
 
 
-def _list_in(entry, name: str) -> list:
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}, line {line}: not UTF-8 (byte {error.start + 1} of the file); "
+            "convert the file"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg}); the file may be cut "
+            "off, fetch it again"
+        ) from None
+
+
+def _answers(path: Path, where: str, entry: dict) -> List[Answer]:
+    if not entry.get("answers"):  # back-translations may not have the field at all
+        return []
+    answers = []
+    for answer in _list(path, where, entry, "answers"):
+        text = _text(path, where, answer, "text")
+        start = answer.get("answer_start")
+        if not isinstance(start, int):
+            _refuse(path, where, "no number 'answer_start' in an answer")
+        answers.append((text, start))
+    return answers
+
+
+def _list(path: Path, where: str, entry: Any, name: str) -> list:
     found = entry.get(name) if isinstance(entry, dict) else None
-    return found if isinstance(found, list) else []
+    if not isinstance(found, list):
+        _refuse(path, where, f"no list {name!r}")
+    return found
+
+
+def _text(path: Path, where: str, entry: Any, name: str) -> str:
+    found = entry.get(name) if isinstance(entry, dict) else None
+    if isinstance(found, int):  # ids may be numbers
+        found = str(found)
+    if not isinstance(found, str):
+        _refuse(path, where, f"no text {name!r}")
+    if HALF_CHARACTER.search(found):
+        _refuse(path, where, f"half a character (a lone surrogate) in {name!r}")
+    return found
+
+
+def _refuse(path: Path, where: str, why: str) -> NoReturn:
+    raise UserError(f"{path}, {where}: {why}; the file must be SQuAD 1.1's JSON")
 
 
 def shorten(text: str, length: int = 40) -> str:

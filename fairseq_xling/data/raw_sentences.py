@@ -22,9 +22,10 @@ from typing import IO, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Tup
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
 
-COMMENT = re.compile(r"#\s*[\w-]+\s*=")
+# In files other than CoNLL-U, where a line may also begin with the word "#".
+COMMENT = re.compile(r"#\s*[\w-]+ =(?: |$)")
 SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*?)\s*$")
-LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:")
+LANGUAGE_PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*:).")
 SPACES = re.compile(" +")
 TEXT_ENDING = "-translated.txt"
 # Scripts written without spaces between words; each character is a word there.
@@ -107,19 +108,20 @@ class SentenceFile:
         self.path = paths[0]
         self.known = tags
         self.files: Dict[int, IO[bytes]] = {}
-        self.has_ids = False
-        self.has_labels = False
+        # The first sentence shows which of these the file has; it is read without.
+        self.expects_ids: Optional[bool] = None
         self.is_iob1 = False
         self.prefix = ""
         first = next(self.rows(), None)
         if first is None:
-            raise UserError(f"{self.path}: has no sentences; give it some, or remove it")
-        self.has_ids = first.id is not None
+            raise UserError(
+                f"{self.path}: has no sentences; give it some, or remove it"
+            )
+        self.has_ids = self.expects_ids = first.id is not None
         self.has_labels = first.tags is not None
-        prefixes = {match.group() for match in map(LANGUAGE_PREFIX.match, first.words)
-                    if match}  # fmt: skip
-        if len(prefixes) == 1 and all(w.startswith(*prefixes) for w in first.words):
-            self.prefix = prefixes.pop()
+        matches = [LANGUAGE_PREFIX.match(word) for word in first.words]
+        prefixes = {match.group(1) if match else "" for match in matches}
+        self.prefix = prefixes.pop() if chunked and len(prefixes) == 1 else ""
         if chunked and self.has_labels:
             self.is_iob1 = self._begins_chunks_with_i()
 
@@ -216,13 +218,17 @@ class SentenceFile:
         Raises:
             UserError: an id occurs twice.
         """
-        repeat = index.finish()
-        if repeat is not None:
-            line, before = repeat
-            raise UserError(
-                f"{self.path}, line {line}: the sent_id of line {before}, too; ids "
-                "must differ"
-            )
+        if index.finish() is None:
+            return
+        places: Dict[str, str] = {}
+        for row in self.rows():
+            place = f"{row.path}, line {row.line}"
+            before = places.setdefault(str(row.id), place)
+            if before is not place:
+                raise UserError(
+                    f"{place}: sent_id {row.id} occurs before, too ({before}); give "
+                    "each sentence of a language an id of its own"
+                )
 
 
 class _Block:
@@ -256,15 +262,17 @@ class _Block:
             match = SENTENCE_ID.match(line)
             self.id = match.group(1) if match else self.id
             return
-        fields = self._split(line, number)
-        if fields[0] == "-DOCSTART-":
+        if line.startswith("-DOCSTART-"):  # not always of as many columns
             return
+        fields = self._split(line, number)
         if self.is_conllu:
             if not fields[0].isdigit():  # a range of words, or an empty node
                 return
             fields = [fields[1], fields[3]]
-        word = fields[0].removeprefix(self.file.prefix) if self.file.prefix else fields[0]
-        if not word:
+        word = fields[0]
+        if word.startswith(self.file.prefix):
+            word = word[len(self.file.prefix) :]
+        if not word.strip(" "):
             self._refuse(number, "no word; give it one, or remove the line")
         self.words.append(word)
         if len(fields) > 1:
@@ -275,7 +283,9 @@ class _Block:
             self.separator = "\t" if "\t" in line or self.has_tabs else None
         # No-break spaces and their like are parts of words.
         fields = (
-            line.split(self.separator) if self.separator else SPACES.split(line.strip(" "))
+            line.split(self.separator)
+            if self.separator
+            else SPACES.split(line.strip(" "))
         )
         if self.width is None:
             self.width = 10 if self.is_conllu else len(fields)
@@ -302,11 +312,12 @@ class _Block:
         tags = self.tags if self.tags else None
         if tags is not None and self.file.is_iob1:
             tags = to_iob2(tags)
-        if self.file.has_ids and self.id is None:
+        if self.file.expects_ids not in (None, self.id is not None):
+            has, first = ("no", "one") if self.id is None else ("a", "none")
             self._refuse(
                 self.line,
-                "a sentence without sent_id, though the first one has one; give all "
-                "of them one, or none",
+                f"this sentence has {has} sent_id, but the file's first has {first}; "
+                "give one to all of them, or to none",
             )
         sentence = TaggedSentence(self.words, tags, self.id, self.line, self.path)
         self.clear()
@@ -325,5 +336,3 @@ def _decode(path: Path, number: int, raw: bytes) -> str:
             "convert the file"
         ) from None
     return (line.lstrip("\ufeff") if number == 1 else line).rstrip("\r\n")
-
-

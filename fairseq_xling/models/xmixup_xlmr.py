@@ -4,6 +4,7 @@ import logging
 from typing import Dict, Optional
 
 import torch
+import torch.nn.functional as F
 from fairseq.models import register_model, register_model_architecture
 from fairseq.models.roberta import RobertaModel, XLMRModel
 from fairseq.models.roberta.model import (
@@ -12,12 +13,14 @@ from fairseq.models.roberta.model import (
     roberta_large_architecture,
 )
 from fairseq.utils import safe_getattr
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.checkpoint_shapes import check_shapes
-from fairseq_xling.models.encoder import XMixupEncoder
+from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
 from fairseq_xling.models.loading import load_hub_interface
+from fairseq_xling.models.token_head import TokenHead
+from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,10 @@ class XMixupXLMRModel(RobertaModel):
 
     Source: X-Mixup section 4.
     """
+
+    def __init__(self, args, encoder) -> None:
+        super().__init__(args, encoder)
+        self.token_heads = nn.ModuleDict()
 
     @classmethod
     def hub_models(cls) -> Dict[str, str]:
@@ -108,6 +115,11 @@ class XMixupXLMRModel(RobertaModel):
         """
         return load_hub_interface(cls, model_name_or_path, checkpoint_file, overrides)
 
+    def register_token_head(self, name: str, outputs: int, dropout: float) -> None:
+        """Add a :class:`TokenHead`; training and checkpoints know it by its name."""
+        dim = self.args.encoder_embed_dim
+        self.token_heads[name] = TokenHead(dim, outputs, dropout)
+
     def forward(
         self,
         src_tokens: Tensor,
@@ -115,6 +127,10 @@ class XMixupXLMRModel(RobertaModel):
         features_only: bool = False,
         return_all_hiddens: bool = False,
         classification_head_name: Optional[str] = None,
+        token_head_name: Optional[str] = None,
+        word_starts: Optional[Tensor] = None,
+        source_word_starts: Optional[Tensor] = None,
+        word_pooling: str = "first",
         **kwargs,
     ):
         """Encode one stream, or rows together with the sources of the first of them.
@@ -122,16 +138,29 @@ class XMixupXLMRModel(RobertaModel):
         Args:
             src_tokens: ``(batch, len)``; rows with a source come first.
             source_tokens: the sources, ``(pairs, src_len)``, or None.
-            classification_head_name: the head to apply to both streams.
+            classification_head_name: the head for sequences, applied to both streams.
+            token_head_name: the head for tokens, instead.
+            word_starts: position of each word's first piece, ``(batch, words)``, -1
+                for none; the head then scores words, else tokens.
+            source_word_starts: the same of the sources, ``(pairs, src_words)``; where
+                only ``word_starts`` is given, sources are not scored.
+            word_pooling: ``"first"`` piece's state, or ``"mean"`` over a word's pieces.
 
         Returns:
-            With one stream, fairseq's output. With two, the logits
-            ``(batch, classes)`` (without head: the features) and a dictionary of
-            ``features`` ``(batch, width, dim)``, ``source_features``
-            ``(pairs, width, dim)``, ``source_logits`` ``(pairs, classes)`` and
-            ``mixup_ratio`` ``(pairs, mixing layers)`` or None.
+            With one stream and no head for tokens, fairseq's output. Else the logits
+            ``(batch, classes)``, ``(batch, words, tags)`` or ``(batch, width, 2)``
+            (without head: the features) and a dictionary of ``features``
+            ``(batch, width, dim)`` and, with two streams, ``source_features``
+            ``(pairs, width, dim)``, ``source_logits`` of the same kind as the logits,
+            and ``mixup_ratio`` ``(pairs, mixing layers)`` or None.
         """
         if source_tokens is None or len(source_tokens) == 0:
+            if token_head_name is not None:
+                states, _ = super().forward(src_tokens, features_only=True, **kwargs)
+                states = self._touch_ratio_parameters(states)
+                return self._score_tokens(
+                    states, src_tokens, word_starts, token_head_name, word_pooling
+                ), {"features": states}
             x, extra = super().forward(
                 src_tokens,
                 features_only=features_only,
@@ -147,11 +176,39 @@ class XMixupXLMRModel(RobertaModel):
             "source_features": states[rows:],
             "mixup_ratio": torch.stack(ratios, dim=1) if ratios else None,
         }
+        if token_head_name is not None:
+            if word_starts is None or source_word_starts is not None:
+                extra["source_logits"] = self._score_tokens(
+                    states[rows:],
+                    source_tokens,
+                    source_word_starts,
+                    token_head_name,
+                    word_pooling,
+                )
+            return self._score_tokens(
+                states[:rows], src_tokens, word_starts, token_head_name, word_pooling
+            ), extra
         if classification_head_name is None:
             return states[:rows], extra
         logits = self.classification_heads[classification_head_name](states)
         extra["source_logits"] = logits[rows:]
         return logits[:rows], extra
+
+    def _score_tokens(
+        self,
+        states: Tensor,
+        tokens: Tensor,
+        word_starts: Optional[Tensor],
+        head_name: str,
+        word_pooling: str,
+    ) -> Tensor:
+        if word_starts is not None and word_pooling == "mean":
+            counted = count_tokens(tokens, self.encoder.dictionary)
+            counted = F.pad(counted, (0, states.size(1) - counted.size(1)))
+            states = mean_of_pieces(states, word_starts, counted)
+        elif word_starts is not None:
+            states = first_piece(states, word_starts)
+        return self.token_heads[head_name](states)
 
     def ratio_modules(self):
         """The :class:`MixupRatio` of each mixing layer, first layer first."""
@@ -175,6 +232,7 @@ class XMixupXLMRModel(RobertaModel):
         """
         super().upgrade_state_dict_named(state_dict, name)
         prefix = f"{name}." if name else ""
+        self._fit_token_heads(state_dict, f"{prefix}token_heads.")
         current = self.state_dict()
         for key in [k for k in state_dict if ".mixup_ratio." in k]:
             if key[len(prefix) :] not in current:
@@ -188,6 +246,29 @@ class XMixupXLMRModel(RobertaModel):
             rows = len(current[key])
             state_dict[prefix + key] = state_dict[prefix + key][:rows]
         check_shapes(state_dict, current, prefix)
+
+    def _fit_token_heads(self, state_dict: Dict[str, Tensor], prefix: str) -> None:
+        """Take a checkpoint's heads for tokens as fairseq takes those for sequences."""
+        for key in [k for k in state_dict if k.startswith(prefix)]:
+            head_name = key[len(prefix) :].split(".")[0]
+            weight = state_dict.get(f"{prefix}{head_name}.out_proj.weight")
+            if head_name not in self.token_heads and weight is not None:
+                if getattr(self.args, "load_checkpoint_heads", False):
+                    self.register_token_head(head_name, len(weight), 0.0)
+            head = (
+                self.token_heads[head_name] if head_name in self.token_heads else None
+            )
+            if (
+                weight is None
+                or head is None
+                or head.out_proj.weight.shape != weight.shape
+            ):
+                logger.warning(
+                    f"{key} of the checkpoint is not used: no head of its size"
+                )
+                del state_dict[key]
+        for key, value in self.token_heads.state_dict().items():
+            state_dict.setdefault(prefix + key, value)
 
 
 def mixup_defaults(args) -> None:

@@ -1,6 +1,19 @@
 """One registered task a benchmark."""
 
+from fairseq_xling.tasks.xmixup_mlqa import XMixupMLQATask
+from fairseq_xling.tasks.xmixup_panx import XMixupPANXTask
 from fairseq_xling.tasks.xmixup_pawsx import XMixupPAWSXTask
+from fairseq_xling.tasks.xmixup_tydiqa import XMixupTyDiQATask
+from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSTask
 from fairseq_xling.tasks.xmixup_xnli import XMixupXNLITask
+from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADTask
 
-__all__ = ["XMixupPAWSXTask", "XMixupXNLITask"]
+__all__ = [
+    "XMixupMLQATask",
+    "XMixupPANXTask",
+    "XMixupPAWSXTask",
+    "XMixupTyDiQATask",
+    "XMixupUDPOSTask",
+    "XMixupXNLITask",
+    "XMixupXQuADTask",
+]

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
-from fairseq_xling.tasks.sentence_pair import SentencePairTask
-from fairseq_xling.tasks.sentence_pair_config import SentencePairConfig
+from fairseq_xling.tasks.sentence_pair import SentencePairConfig, SentencePairTask
 
 
 @dataclass

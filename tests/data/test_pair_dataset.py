@@ -143,5 +143,5 @@ def test_damaged_folder_is_reported(tmp_path):
     for suffix in ("bin", "idx"):
         source = other / f"train.sw.input.{suffix}"
         (folder / f"train.sw.input.{suffix}").write_bytes(source.read_bytes())
-    with pytest.raises(UserError, match="7 rows, though manifest.json says 24"):
+    with pytest.raises(UserError, match="7 rows, though the text has 24"):
         open_streams(folder, Manifest.load(folder), "train", "sw", WANTED)

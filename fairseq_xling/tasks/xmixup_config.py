@@ -1,4 +1,4 @@
-"""Options of the sentence-pair tasks."""
+"""Options that all X-Mixup tasks share."""
 
 from dataclasses import dataclass, field
 from typing import List, Optional
@@ -10,8 +10,8 @@ from fairseq_xling.errors import UserError
 
 
 @dataclass
-class SentencePairConfig(FairseqDataclass):
-    """Options of the sentence-pair tasks."""
+class XMixupTaskConfig(FairseqDataclass):
+    """Options that all X-Mixup tasks share."""
 
     data: str = field(default="", metadata={"help": "folder of binarized data"})
     source_lang: Optional[str] = field(
@@ -34,10 +34,6 @@ class SentencePairConfig(FairseqDataclass):
     )
     max_positions: int = field(
         default=512, metadata={"help": "longest sequence, in tokens"}
-    )
-    truncate_sequence: bool = field(
-        default=False,
-        metadata={"help": "shorten longer sequences, the longer of a pair first"},
     )
     scheduled_sampling_decay: float = field(
         default=1000.0,
@@ -67,7 +63,7 @@ class SentencePairConfig(FairseqDataclass):
     update_freq: List[int] = II("optimization.update_freq")
 
 
-def check_options(cfg: SentencePairConfig) -> None:
+def check_options(cfg: XMixupTaskConfig) -> None:
     """Refuse values that no run can have.
 
     Raises:

@@ -1,0 +1,117 @@
+"""What the datasets of all tasks share: order, batches, counterparts."""
+
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+import torch
+from fairseq.data import FairseqDataset
+from fairseq.data.data_utils import collate_tokens
+from torch import Tensor
+
+
+class PairedDataset(FairseqDataset):
+    """Sequences with the source-language counterpart of some of them.
+
+    Subclasses set ``lengths`` ``(items,)``, the longest sequence of each item in
+    tokens, and ``paired`` bool ``(items,)``.
+
+    Args:
+        pad: index of the padding symbol.
+        shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
+        seed: the run's seed.
+    """
+
+    # Each epoch has batches of its own, also when training resumes in its middle.
+    can_reuse_epoch_itr_across_epochs = False
+    lengths: np.ndarray
+    paired: np.ndarray
+
+    def __init__(self, pad: int, shuffle: bool, seed: int) -> None:
+        self.pad = pad
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 1
+
+    def collate_streams(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
+        """Merge the streams of samples of which those with a counterpart come first.
+
+        Args:
+            samples: each with ``id``, ``lang``, ``row``, ``input`` and, or None,
+                ``source`` and ``backtranslation``.
+
+        Returns:
+            ``net_input`` with ``src_tokens`` ``(batch, len)`` and ``source_tokens``
+            ``(pairs, src_len)`` or None; ``backtranslation`` ``(pairs, bt_len)`` or
+            None, with the real source where a row has none; ``has_backtranslation``
+            bool ``(pairs,)`` or None; numpy arrays ``lang``, ``row`` and ``rows``
+            ``(batch,)``, which stay on the CPU; ``nsentences``, ``ntokens``, ``id``.
+        """
+        pairs = [sample for sample in samples if sample["source"] is not None]
+        sources = [sample["source"] for sample in pairs]
+        back = [sample["backtranslation"] for sample in pairs]
+        backtranslation: Optional[Tensor] = None
+        has_back: Optional[Tensor] = None
+        if any(tokens is not None for tokens in back):
+            filled = [a if a is not None else b for a, b in zip(back, sources)]
+            backtranslation = collate_tokens(filled, self.pad)
+            has_back = torch.tensor([tokens is not None for tokens in back])
+        inputs = [sample["input"] for sample in samples]
+        ids = [sample["id"] for sample in samples]
+        return {
+            "id": torch.tensor(ids),
+            "rows": np.array(ids),
+            "lang": np.array([sample["lang"] for sample in samples]),
+            "row": np.array([sample["row"] for sample in samples]),
+            "nsentences": len(samples),
+            "ntokens": sum(map(len, inputs)) + sum(map(len, sources)),
+            "net_input": {
+                "src_tokens": collate_tokens(inputs, self.pad),
+                "source_tokens": collate_tokens(sources, self.pad) if pairs else None,
+            },
+            "backtranslation": backtranslation,
+            "has_backtranslation": has_back,
+        }
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Longest sequence of each item, in tokens."""
+        return self.lengths
+
+    def size(self, index: int) -> int:
+        return int(self.lengths[index])
+
+    def num_tokens(self, index: int) -> int:
+        """Tokens that the item takes up in a batch: both streams, equally wide."""
+        return int(self.num_tokens_vec(np.array([index]))[0])
+
+    def num_tokens_vec(self, indices: np.ndarray) -> np.ndarray:
+        return self.lengths[indices] * np.where(self.paired[indices], 2, 1)
+
+    def ordered_indices(self) -> np.ndarray:
+        """Items sorted by length, in random order among equals when shuffled."""
+        if self.shuffle:
+            generator = np.random.default_rng((self.seed, self.epoch))
+            order = generator.permutation(len(self))
+        else:
+            order = np.arange(len(self))
+        return order[np.argsort(self.lengths[order], kind="stable")]
+
+    def batch_by_size(
+        self,
+        indices,
+        max_tokens=None,
+        max_sentences=None,
+        required_batch_size_multiple=1,
+    ):
+        """Form batches that together hold every item.
+
+        ``required_batch_size_multiple`` is not heeded: fairseq drops a last batch that
+        is no multiple of it, and with it rows of a test set.
+        """
+        return super().batch_by_size(indices, max_tokens, max_sentences, 1)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch

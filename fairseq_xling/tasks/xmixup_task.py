@@ -1,0 +1,274 @@
+"""What all X-Mixup tasks share: data folders, scheduled sampling, the model."""
+
+import logging
+import os
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+from fairseq.data import Dictionary
+from omegaconf import OmegaConf, open_dict
+from torch import Tensor
+
+from fairseq_xling.criterions.loss_terms import LossTerms
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.data.pair_streams import Streams, open_streams
+from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.encoder import count_tokens
+from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.tasks.source_sampling import SourceSamplingTask
+from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options
+
+logger = logging.getLogger(__name__)
+
+# What the log says of a stream that is wanted and not there.
+CONSEQUENCES = {
+    "source": "no mixup and no consistency there, the target stands alone",
+    "backtranslation": "no scheduled sampling there, the source is always real",
+}
+
+
+class XMixupTask(SourceSamplingTask):
+    """A task in languages that have no labels of their own.
+
+    Attributes:
+        family: ``"classification"``, ``"tagging"`` or ``"qa"``: what the objective is.
+        benchmark: the data's name in their manifest.
+        default_source_loss_weight: alpha, where none is given.
+    """
+
+    cfg: XMixupTaskConfig
+    family: str
+    benchmark: str
+    default_source_loss_weight: float
+    # Whether scores are cheap enough to be logged for training batches, too.
+    scores_in_training = False
+
+    def __init__(
+        self,
+        cfg: XMixupTaskConfig,
+        manifest: Manifest,
+        dictionary: Dictionary,
+        label_dictionary: Dictionary,
+    ) -> None:
+        super().__init__(cfg)
+        self.manifest = manifest
+        self.dictionary = dictionary
+        self.label_dictionary = label_dictionary
+        self.label_names: List[str] = label_dictionary.symbols[
+            label_dictionary.nspecial :
+        ]
+        self.source_lang = cfg.source_lang or manifest.source_lang
+        self.languages = self._choose_languages()
+        check_options(cfg)
+
+    @classmethod
+    def setup_task(cls, cfg: XMixupTaskConfig, **kwargs) -> "XMixupTask":
+        """Read the data folder's manifest and dictionaries.
+
+        Raises:
+            UserError: the folder is not one of this task's, or is damaged.
+        """
+        manifest = Manifest.load(cfg.data)
+        if manifest.task != cls.benchmark:
+            raise UserError(
+                f"{cfg.data}: holds {manifest.task} data; this task reads "
+                f"{cls.benchmark}"
+            )
+        dictionary = load_dictionary(os.path.join(cfg.data, "dict.txt"))
+        if len(dictionary) != manifest.dictionary_size:
+            raise UserError(
+                f"{cfg.data}/dict.txt: {len(dictionary)} entries, but the data were "
+                f"binarized with {manifest.dictionary_size}; put the right one back"
+            )
+        labels = Dictionary.load(os.path.join(cfg.data, "label.dict.txt"))
+        return cls(cfg, manifest, dictionary, labels)
+
+    def _choose_languages(self) -> List[str]:
+        if self.source_lang != self.manifest.source_lang:
+            raise UserError(
+                f"--source-lang {self.source_lang}: the data's counterparts are in "
+                f"{self.manifest.source_lang}; run preprocessing with that source"
+            )
+        held = [lang for lang in self.manifest.languages if lang != self.source_lang]
+        wanted = held
+        if self.cfg.target_langs is not None:
+            wanted = [lang for lang in self.cfg.target_langs.split(",") if lang]
+        unknown = sorted(set(wanted) - set(held))
+        if unknown:
+            raise UserError(
+                f"--target-langs {','.join(unknown)}: not in {self.cfg.data}, which "
+                f"holds {','.join(held)}"
+            )
+        return [self.source_lang] + wanted
+
+    def load_dataset(
+        self,
+        split: str,
+        combine: bool = False,
+        task_cfg=None,
+        with_source: Optional[bool] = None,
+        **kwargs,
+    ) -> PairedDataset:
+        """Load all languages of a split.
+
+        Args:
+            split: such as ``"train"``; to ``"supervised"`` belong the source
+                language's rows of ``"train"``, too.
+            with_source: whether to load the source counterparts of a split that is
+                not trained on (default: where the model was trained on pairs).
+
+        Raises:
+            UserError: the data have no such split, lack what training needs, or a
+                sequence is too long.
+        """
+        is_train = split == self.cfg.train_subset
+        parts = self._parts_of(split, is_train)
+        paired = self._streams_for(is_train, with_source)
+        self._say_what_is_missing(split, [lang for _, lang in parts], paired)
+        streams = [
+            open_streams(
+                self.cfg.data,
+                self.manifest,
+                part,
+                lang,
+                paired | self.own_streams(paired),
+            )
+            for part, lang in parts
+        ]
+        lang_ids = [self.languages.index(lang) for _, lang in parts]
+        self.datasets[split] = self.make_dataset(streams, lang_ids, parts, is_train)
+        return self.datasets[split]
+
+    def own_streams(self, paired: Set[str]) -> Set[str]:
+        """The streams that the family reads beside the text.
+
+        Args:
+            paired: those of ``source`` and ``backtranslation`` that are read.
+        """
+        raise NotImplementedError
+
+    def make_dataset(
+        self,
+        streams: List[Streams],
+        lang_ids: List[int],
+        parts: List[Tuple[str, str]],
+        is_train: bool,
+    ) -> PairedDataset:
+        """Make the dataset of some streams.
+
+        Args:
+            streams: one entry a language.
+            lang_ids: their indices in ``self.languages``.
+            parts: the split and language of each.
+            is_train: whether it is trained on.
+        """
+        raise NotImplementedError
+
+    def build_head(self, model) -> None:
+        """Add the family's head to a new model."""
+        raise NotImplementedError
+
+    def default_mixup_layer(self, layers: int) -> str:
+        """The layer to mix in where none is given, of a model with ``layers``."""
+        raise NotImplementedError
+
+    def forward(self, model, sample: Dict[str, Any]):
+        """Logits of a batch, and what the model says beside them."""
+        raise NotImplementedError
+
+    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+        """The losses of each row of a batch and of each pair.
+
+        Args:
+            logits, extra: what :meth:`forward` gave.
+            sample: the batch.
+        """
+        raise NotImplementedError
+
+    def count_scores(self, logits: Tensor, extra, sample: Dict[str, Any]):
+        """What the family's score is computed from, summed over a batch.
+
+        Returns:
+            sums by name and language, such as ``rows:en``; the same names for every
+            batch. See :mod:`fairseq_xling.criterions.score_logging`.
+        """
+        raise NotImplementedError
+
+    def _parts_of(self, split: str, is_train: bool) -> List[Tuple[str, str]]:
+        splits = self.manifest.splits
+        parts = [(split, x) for x in self.languages if x in splits.get(split, {})]
+        if split == "supervised" and parts:
+            parts.insert(0, ("train", self.source_lang))
+        if is_train and self.cfg.training_set == "source":
+            parts = [(part, lang) for part, lang in parts if lang == self.source_lang]
+        if not parts:
+            raise UserError(
+                f"{self.cfg.data}: no split {split} for {','.join(self.languages)}; "
+                f"it has {', '.join(sorted(splits))}"
+            )
+        return parts
+
+    def _streams_for(self, is_train: bool, with_source: Optional[bool]) -> Set[str]:
+        pairs = self.cfg.training_set == "pairs"
+        if not is_train:
+            if with_source is None:
+                with_source = pairs and not self.cfg.no_mixup_inference
+            return {"source"} if with_source else set()
+        if not pairs:
+            return set()
+        sampled = self.cfg.scheduled_sampling_decay > 0
+        return {"source", "backtranslation"} if sampled else {"source"}
+
+    def _say_what_is_missing(
+        self, split: str, languages: List[str], wanted: Set[str]
+    ) -> None:
+        for stream in sorted(wanted):
+            lacking = [
+                lang
+                for lang in languages
+                if lang != self.source_lang
+                and stream not in self.manifest.splits[split][lang].streams
+            ]
+            if lacking:
+                logger.warning(
+                    f"{split}: {','.join(lacking)} without {stream}: "
+                    f"{CONSEQUENCES[stream]}"
+                )
+
+    def counted_tokens(self, tokens: Tensor) -> Tensor:
+        """Which tokens are neither padding nor ``<s>`` nor ``</s>``, same shape."""
+        return count_tokens(tokens, self.dictionary)
+
+    def build_model(self, cfg, from_checkpoint: bool = False):
+        """Build the model, with the task's mixup layer where none was given."""
+        if OmegaConf.is_config(cfg):
+            with open_dict(cfg):
+                self._fill_model_options(cfg)
+        else:
+            self._fill_model_options(cfg)
+        model = super().build_model(cfg, from_checkpoint)
+        self.build_head(model)
+        # The LM head is not trained; its output matrix is the input embeddings.
+        embeddings = model.encoder.sentence_encoder.embed_tokens.weight
+        for parameter in model.encoder.lm_head.parameters():
+            if parameter is not embeddings:
+                parameter.requires_grad = False
+        return model
+
+    def _fill_model_options(self, cfg) -> None:
+        cfg.max_positions = self.cfg.max_positions
+        if getattr(cfg, "mixup_layer", None) is None:
+            pairs = self.cfg.training_set == "pairs"
+            layers = getattr(cfg, "encoder_layers", None) or 12
+            cfg.mixup_layer = self.default_mixup_layer(layers) if pairs else "0"
+
+    def max_positions(self) -> int:
+        return self.cfg.max_positions
+
+    @property
+    def source_dictionary(self) -> Dictionary:
+        return self.dictionary
+
+    @property
+    def target_dictionary(self) -> Dictionary:
+        return self.dictionary
