@@ -1,5 +1,6 @@
 """The recipes: every method prints commands that fairseq understands."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -7,50 +8,65 @@ from pathlib import Path
 
 import pytest
 from fairseq import options
-from pair_data import write_pair_data
+from fairseq.tasks import TASK_REGISTRY
 from training import ROOT, environment
 
 import fairseq_xling  # noqa: F401
+from fairseq_xling.cli.evaluate import build_parser
 
+PAIRS = ["xnli", "pawsx"]
+TAGGING = ["udpos", "panx"]
+QUESTIONS = ["xquad", "mlqa", "tydiqa"]
+METRICS = {
+    **dict.fromkeys(PAIRS, "accuracy"),
+    **dict.fromkeys(TAGGING, "f1"),
+    **dict.fromkeys(QUESTIONS, "score"),
+}
+# What a method adds for each family's metric, and the stream it predicts from.
 METHODS = {
-    "xmixup": ({}, "mean"),
-    "no-mixup": ({"mixup_layer": "0"}, "mean"),
-    "no-mixup-inference": ({"no_mixup_inference": True}, "mean"),
-    "no-scheduled-sampling": ({"scheduled_sampling_decay": 0.0}, "mean"),
-    "constant-ratio": ({"mixup_ratio": "constant"}, "mean"),
-    "no-mse": ({"representation_loss_weight": 0.0}, "mean"),
-    "no-kl": ({"prediction_loss_weight": 0.0}, "mean"),
+    "xmixup": ("", "mean"),
+    "no-mixup": ("--mixup-layer 0", "mean"),
+    "no-mixup-inference": ("--no-mixup-inference", "mean"),
+    "no-scheduled-sampling": ("--scheduled-sampling-decay 0", "mean"),
+    "constant-ratio": ("--mixup-ratio constant", "mean"),
+    "no-mse": ("--representation-loss-weight 0", "mean"),
+    "no-kl": ("--prediction-loss-weight 0", "mean"),
     "no-consistency": (
-        {"representation_loss_weight": 0.0, "prediction_loss_weight": 0.0},
+        "--representation-loss-weight 0 --prediction-loss-weight 0",
         "mean",
     ),
     "zero-shot": (
-        {"training_set": "source", "best_checkpoint_metric": "accuracy_en"},
+        "--training-set source --best-checkpoint-metric {metric}_en",
         "target",
     ),
-    "translate-test": ({"training_set": "source"}, "source"),
-    "translate-train": ({"training_set": "concatenated"}, "target"),
+    "translate-test": (
+        "--training-set source --best-checkpoint-metric {metric}_en",
+        "source",
+    ),
+    "translate-train": ("--training-set concatenated", "target"),
     "supervised": (
-        {"training_set": "concatenated", "train_subset": "supervised"},
+        "--training-set concatenated --train-subset supervised",
         "target",
     ),
 }
-PAPER = {
-    "arch": "xmixup_xlmr_large",
-    "criterion": "xmixup",
-    "max_positions": 128,
-    "truncate_sequence": True,
-    "lr": [5e-6],
-    "max_epoch": 4,
-    "batch_size": 16,
-    "scheduled_sampling_decay": 1000.0,
+PAIRS_ONLY = ["no-kl", "no-consistency", "translate-test"]
+LENGTHS = {
+    **dict.fromkeys(PAIRS, {"max-positions": "128", "truncate-sequence": ""}),
+    **dict.fromkeys(TAGGING, {"max-positions": "128"}),
+    **dict.fromkeys(QUESTIONS, {"max-positions": "384", "doc-stride": "128"}),
 }
+TRAINING = {
+    **dict.fromkeys(PAIRS + TAGGING, {"lr": "5e-6", "max-epoch": "4"}),
+    **dict.fromkeys(["xquad", "mlqa"], {"lr": "5e-6", "max-epoch": "2"}),
+    "tydiqa": {"lr": "3e-5", "max-epoch": "4"},
+}
+# Tasks set these themselves; all but some methods leave them alone.
+OWN_DEFAULTS = ["mixup-layer", "source-loss-weight", "scheduled-sampling-decay"]
 
 
-def dry_run(task, *arguments):
-    script = str(ROOT / "examples" / f"{task}.sh")
+def bash(script, *arguments):
     return subprocess.run(
-        ["bash", script, *map(str, arguments)],
+        ["bash", str(ROOT / "examples" / script), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -58,53 +74,211 @@ def dry_run(task, *arguments):
     )
 
 
-def parse(line):
-    words = shlex.split(line)
-    assert words[0].endswith("fairseq-train")
+def dry_run(task, *arguments):
+    """The commands that a recipe prints, as lists of words."""
+    done = bash(f"{task}.sh", *arguments, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    return [shlex.split(line) for line in done.stdout.strip().splitlines()]
+
+
+def name_of(words):
+    """``fairseq-train``, or the script that Python runs."""
+    first, second = (Path(word).name for word in words[:2])
+    return second if first == "python" else first
+
+
+def settings_of(words):
+    """The options of a command; of one that is given twice, the last."""
+    found, option = {}, None
+    for word in words[1:]:
+        if word.startswith("--"):
+            option = word[2:]
+            found[option] = ""
+        elif option:
+            found[option] = f"{found[option]} {word}".strip()
+    return found
+
+
+def parse(words):
     return options.parse_args_and_arch(options.get_training_parser(), words[1:])
+
+
+def write_manifest(out, soft_tags=False):
+    """An output folder whose data are binarized already, as far as recipes look."""
+
+    def entry(rows, *streams):
+        return {"rows": rows, "streams": ["input", *streams]}
+
+    streams = ["tags", "soft_tags"] if soft_tags else ["tags"]
+    splits = {
+        "train": {
+            "en": entry(640, "tags"),
+            "de": entry(640, *streams),
+            "sw": entry(640, *streams),
+        },
+        "supervised": {lang: entry(64, "tags") for lang in ("en", "de", "sw")},
+    }
+    (out / "data-bin").mkdir(parents=True)
+    manifest = {"source_lang": "en", "splits": splits}
+    (out / "data-bin" / "manifest.json").write_text(json.dumps(manifest))
+    return out
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """An output folder whose data are binarized already."""
-    out = tmp_path_factory.mktemp("out")
-    rows = {"train": 640, "supervised": 64, "valid": 4}
-    write_pair_data(out / "data-bin", rows=rows)
-    return out
+    return write_manifest(tmp_path_factory.mktemp("out"), soft_tags=True)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_method_sets_its_options(prepared, method):
-    wanted, predicting = METHODS[method]
-    done = dry_run(
-        *("xnli", "raw", prepared, "--dry-run"), *("--method", method, "--gpus", 2)
-    )
-    assert done.returncode == 0, done.stdout
-    train, evaluate = done.stdout.strip().splitlines()
-    args = parse(train)
-    assert args.task == "xmixup_xnli" and args.update_freq == [2]
-    for name, value in {**PAPER, **wanted}.items():
-        assert getattr(args, name) == value, name
-    rows = {"source": 640, "concatenated": 1920, "pairs": 1920}[args.training_set]
+def check_method(task, method, train, evaluate):
+    metric = METRICS[task]
+    own, predicting = METHODS[method]
+    wanted = settings_of(["", *own.format(metric=metric).split()])
+    found = settings_of(train)
+    batch_size = "4" if task in QUESTIONS else "16"
+    rows = {"source": 640, "concatenated": 1920}.get(wanted.get("training-set"), 1920)
     if method == "supervised":
         rows = 640 + 3 * 64
-    assert int(args.total_num_update) == rows * 4 // 64
-    words = shlex.split(evaluate)
-    assert words[words.index("--predict") + 1] == predicting
+    epochs = int(TRAINING[task]["max-epoch"])
+    updates = rows * epochs // 64
+    expected = {
+        "task": f"xmixup_{task}",
+        "arch": "xmixup_xlmr_large",
+        "criterion": "xmixup",
+        "batch-size": batch_size,
+        "update-freq": "8" if task in QUESTIONS else "2",
+        "total-num-update": str(updates),
+        "best-checkpoint-metric": metric,
+        **LENGTHS[task],
+        **TRAINING[task],
+        **wanted,
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    for name in ("truncate-sequence", "doc-stride", *OWN_DEFAULTS):
+        assert (name in found) == (name in expected), name
+    if task in QUESTIONS:
+        assert int(found["warmup-updates"]) == -(-updates // 10)
+    else:
+        assert "warmup-updates" not in found
+    if f"xmixup_{task}" in TASK_REGISTRY:
+        parse(train)
+    args = build_parser().parse_args(evaluate[1:])
+    assert args.path == f"{found['save-dir']}/checkpoint_best.pt"
+    assert args.split == "test" and args.names == [method]
+    if task in PAIRS:
+        assert args.predict == [predicting]
+    else:
+        assert "--predict" not in evaluate
 
 
-def test_preprocessing_comes_first_on_a_fresh_folder(tmp_path):
-    done = dry_run("pawsx", "raw", tmp_path, "--dry-run", "--model", "xlmr.base")
-    first = done.stdout.splitlines()[0]
-    assert "preprocess/pawsx.py raw" in first
-    assert "--spm xlmr.base/sentencepiece.bpe.model" in first
+@pytest.mark.parametrize("task", METRICS)
+def test_every_method_sets_its_options(prepared, task):
+    for method in METHODS:
+        if method in PAIRS_ONLY and task not in PAIRS:
+            continue
+        given = ("raw", prepared, "--method", method, "--gpus", 2)
+        train, evaluate = dry_run(task, *given)
+        check_method(task, method, train, evaluate)
+
+
+def test_defaults_are_the_papers(prepared):
+    args = parse(dry_run("xnli", "raw", prepared)[0])
+    assert args.task == "xmixup_xnli" and args.update_freq == [4]
+    assert args.lr == [5e-6] and args.scheduled_sampling_decay == 1000
+    assert args.max_positions == 128 and args.truncate_sequence and args.fp16
+
+
+@pytest.mark.parametrize("task", TAGGING + QUESTIONS)
+@pytest.mark.parametrize("method", PAIRS_ONLY)
+def test_methods_of_sentence_pairs_are_refused_elsewhere(tmp_path, task, method):
+    done = bash(f"{task}.sh", "raw", tmp_path, "--method", method, "--dry-run")
+    assert done.returncode == 2
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"error: --method {method}: {task} ")
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_preprocessing_comes_first_on_a_fresh_folder(tmp_path, task):
+    first, *others = dry_run(task, "raw", tmp_path, "--model", "xlmr.base")
+    assert name_of(first) == f"{task}.py" and first[2] == "raw"
+    found = settings_of(first)
+    assert found["spm"] == "xlmr.base/sentencepiece.bpe.model"
+    assert found.get("held-out") == ("0.1" if task == "tydiqa" else None)
+    stages = ["fairseq-train", "xling-evaluate"]
+    if task in TAGGING:
+        stages = ["fairseq-train", "xling-pseudo-label", *stages]
+    assert [name_of(words) for words in others] == stages
+
+
+def test_tagging_learns_from_pseudo_labels_of_a_source_model(tmp_path):
+    write_manifest(tmp_path)
+    source = tmp_path / "zero-shot-3"
+    given = ("udpos", "raw", tmp_path, "--cpu", "--seed", 3)
+    zero, label, train, _ = dry_run(*given)
+    found = settings_of(zero)
+    assert found["save-dir"] == str(source) and found["training-set"] == "source"
+    assert found["best-checkpoint-metric"] == "f1_en"
+    assert int(found["total-num-update"]) == 640 * 4 // 64
+    assert label[1:] == [
+        *(str(tmp_path / "data-bin"), "--path", f"{source}/checkpoint_best.pt"),
+        "--cpu",
+    ]
+    found = settings_of(train)
+    assert "training-set" not in found and found["best-checkpoint-metric"] == "f1"
+    assert found["save-dir"] == str(tmp_path / "xmixup-3")
+    for method in ("zero-shot", "supervised"):
+        names = [name_of(words) for words in dry_run(*given, "--method", method)]
+        assert names == ["fairseq-train", "xling-evaluate"]
+
+
+def test_the_source_model_is_trained_once(tmp_path):
+    write_manifest(tmp_path)
+    source = tmp_path / "zero-shot-1"
+    source.mkdir()
+
+    def stages():
+        return [name_of(words) for words in dry_run("panx", "raw", tmp_path)]
+
+    rest = ["xling-pseudo-label", "fairseq-train", "xling-evaluate"]
+    (source / "checkpoint_best.pt").touch()
+    assert stages() == rest
+    # Stopped half-way: it goes on.
+    (source / "checkpoint_last.pt").touch()
+    assert stages() == ["fairseq-train", *rest]
+    (source / "trained").touch()
+    assert stages() == rest
+
+
+def test_stages_can_be_run_by_themselves(tmp_path):
+    def stages(stage):
+        done = dry_run("udpos", "raw", tmp_path, "--stage", stage)
+        return [name_of(words) for words in done]
+
+    assert stages("prepare") == ["udpos.py", "fairseq-train", "xling-pseudo-label"]
+    assert stages("finetune") == ["fairseq-train", "xling-evaluate"]
+    done = bash("udpos.sh", "raw", tmp_path, "--stage", "finetune")
+    assert done.returncode == 2 and "--stage prepare first" in done.stdout
+
+
+def test_run_and_split_name_the_results(prepared):
+    def results(*given):
+        return settings_of(dry_run("xnli", "raw", prepared, *given)[-1])
+
+    found = results("--split", "valid")
+    assert found["split"] == "valid"
+    assert found["results-path"] == str(prepared / "results/xmixup-1-valid")
+    found = results("--split", "valid", "--run", "a/b")
+    assert found["results-path"] == str(prepared / "a/b/results-valid")
+    assert found["path"] == str(prepared / "a/b/checkpoint_best.pt")
+    assert "cpu" not in found and "cpu" in results("--cpu")
 
 
 def test_more_options_are_passed_on(prepared):
-    done = dry_run("xnli", "raw", prepared, "--dry-run", "--cpu", "--", "--lr", "1e-4")
+    arguments = ["xnli.sh", "raw", prepared, "--dry-run", "--cpu", "--"]
+    done = bash(*arguments, "--lr", "1e-4", "--source-loss-weight", "0.6")
     assert done.returncode == 0
-    args = parse(done.stdout.splitlines()[0])
+    args = parse(shlex.split(done.stdout.splitlines()[0]))
     assert args.lr == [1e-4] and args.cpu and not args.fp16
+    assert args.source_loss_weight == 0.6
 
 
 @pytest.mark.parametrize(
@@ -113,8 +287,13 @@ def test_more_options_are_passed_on(prepared):
         (["raw"], "usage"),
         (["raw", "out", "--method", "magic"], "error: unknown method magic"),
         (["raw", "out", "--what"], "error: unknown option --what"),
+        (["raw", "out", "--model"], "error: --model: give a value"),
+        (["raw", "out", "--gpus", "0"], "error: --gpus 0: give a whole number"),
+        (["raw", "out", "--batch-size", "x"], "error: --batch-size x: give"),
+        (["raw", "out", "--split", "train"], "error: --split train: give test or"),
+        (["raw", "out", "--stage", "train"], "error: --stage train: give prepare"),
     ],
 )
 def test_wrong_use_is_refused(arguments, message):
-    done = dry_run("xnli", *arguments)
+    done = bash("xnli.sh", *arguments)
     assert done.returncode == 2 and message in done.stdout
