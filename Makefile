@@ -22,8 +22,10 @@ $(INSTALLED): setup.py Makefile
 	@echo "installing torch and the requirements ..."
 	@$(BIN)/python -c 'import torch; assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 6)' 2>/dev/null || $(PIP) $(TORCH)
 	@$(PIP) "setuptools<81"
-	@$(LIST) BUILD_REQUIREMENTS REQUIREMENTS TEST_REQUIREMENTS LINT_REQUIREMENTS > $(VENV)/requirements.txt
+	@$(LIST) BUILD_REQUIREMENTS > $(VENV)/requirements.txt
 	@$(PIP) -r $(VENV)/requirements.txt
+	@$(LIST) REQUIREMENTS TEST_REQUIREMENTS LINT_REQUIREMENTS > $(VENV)/requirements.txt
+	@$(PIP) --no-build-isolation -r $(VENV)/requirements.txt
 	@echo "building fairseq (about two minutes) ..."
 	@$(BIN)/python -c 'import fairseq' 2>/dev/null || $(PIP) --no-build-isolation --no-deps "$$($(BIN)/python -c 'import setup; print(setup.FAIRSEQ)')"
 	@$(PIP) --no-build-isolation --no-deps --editable .

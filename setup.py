@@ -17,7 +17,14 @@ TORCH = "torch>=2.6"
 # listed below.
 FAIRSEQ = "fairseq-fixed==0.12.3.1"
 # numpy is what fairseq is built against; it uses numpy.compat, which numpy 2 dropped.
-BUILD_REQUIREMENTS = ["cython==3.0.12", "numpy==1.26.4", "setuptools<81", "wheel"]
+# seqeval is published as source alone, which newer setuptools_scm cannot build.
+BUILD_REQUIREMENTS = [
+    "cython==3.0.12",
+    "numpy==1.26.4",
+    "setuptools<81",
+    "setuptools_scm<9",
+    "wheel",
+]
 REQUIREMENTS = [
     "bitarray==3.0.0",
     "cffi==1.17.1",
@@ -31,6 +38,7 @@ REQUIREMENTS = [
     "scikit-learn==1.6.1",
     "scipy==1.13.1",
     "sentencepiece==0.2.0",
+    "seqeval==1.2.2",
     "tqdm==4.67.1",
 ]
 TEST_REQUIREMENTS = [
@@ -60,6 +68,10 @@ if __name__ == "__main__":
         install_requires=[TORCH, FAIRSEQ, *REQUIREMENTS],
         extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
         entry_points={
-            "console_scripts": ["xling-evaluate = fairseq_xling.cli.evaluate:cli_main"]
+            "console_scripts": [
+                "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
+                "xling-predict = fairseq_xling.cli.predict:cli_main",
+                "xling-pseudo-label = fairseq_xling.cli.pseudo_label:cli_main",
+            ]
         },
     )

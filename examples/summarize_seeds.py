@@ -21,12 +21,12 @@ def main() -> None:
     columns = [*languages, "average", "gap"]
     rows = []
     for name, model in runs[0]["models"].items():
-        for way in model["accuracy"]:
+        for way in model["scores"]:
             if way == "mean" and model["predict"] != way:
                 continue
             cells = []
             for column in columns:
-                values = [run["models"][name]["accuracy"][way][column] for run in runs]
+                values = [run["models"][name]["scores"][way][column] for run in runs]
                 spread = statistics.stdev(values) if len(values) > 1 else 0.0
                 cells.append(f"{statistics.mean(values):.1f} ± {spread:.1f}")
             rows.append([f"{name} ({way})", *cells])

@@ -1,4 +1,4 @@
-"""A chart of accuracy by language."""
+"""A chart of scores by language."""
 
 import math
 from pathlib import Path
@@ -19,22 +19,22 @@ MARKER_WIDTH, GAP_WIDTH, HANDLE_WIDTH = 0.13, 0.25, 0.6
 FONT_SIZE = 10
 
 
-def accuracy_chart(
+def score_chart(
     results: Dict[str, Any], path: PathLike, chance: Optional[float] = None
 ) -> None:
-    """Draw the accuracy of each model in each language as a PNG.
+    """Draw the score of each model in each language as a PNG.
 
-    Languages stand in the order of the first model's accuracy, the source language
-    first; those without accuracy are left out.
+    Languages stand in the order of the first model's score, the source language
+    first; those without one are left out.
 
     Args:
         results: what ``xling-evaluate`` writes to ``results.json``.
         path: the PNG to write.
-        chance: accuracy of guessing, in percent; drawn as a line where some accuracy
-            comes within 10 points of it.
+        chance: score of guessing, in percent; drawn as a line where some score comes
+            within 10 points of it.
     """
     models = results["models"]
-    scores = {name: m["accuracy"][m["predict"]] for name, m in models.items()}
+    scores = {name: m["scores"][m["predict"]] for name, m in models.items()}
     first = next(iter(scores.values()))
     source = results["source_lang"]
     languages = sorted(
@@ -77,8 +77,8 @@ def accuracy_chart(
         axes.axhline(chance, color="grey", linestyle=":", label=label)
     axes.set_xlim(-0.5, len(languages) - 0.5)
     axes.set_xticks(range(len(languages)), languages)
-    axes.set_xlabel("language (source first, then by the first model's accuracy)")
-    axes.set_ylabel("accuracy (%)")
+    axes.set_xlabel("language (source first, then by the first model's score)")
+    axes.set_ylabel(f"{results['metric']} (%)")
     axes.set_title(f"{results['task']}, {results['split']}")
     axes.grid(axis="y", alpha=0.3)
     figure.legend(

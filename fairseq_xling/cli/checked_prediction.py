@@ -2,20 +2,18 @@
 
 import argparse
 import zipfile
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Tuple
 
-import numpy as np
 import torch
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.prediction import Predictions, load_task_model, predict_split
-from fairseq_xling.tasks.sentence_pair import HEAD_NAME
+from fairseq_xling.prediction import load_task_model, predict_split
 
 
-def check_classes(path: str, label_names: Sequence[str]) -> None:
-    """Refuse a checkpoint whose classifier has not one output a label of the data.
+def check_head(path: str, task: Any) -> None:
+    """Refuse a checkpoint whose head has not the outputs that the data need.
 
-    fairseq loads it all the same, with a new classifier that knows nothing.
+    fairseq loads it all the same, with a new head that knows nothing.
 
     Raises:
         UserError: it has another number.
@@ -24,18 +22,31 @@ def check_classes(path: str, label_names: Sequence[str]) -> None:
     state = torch.load(
         path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
     )
-    bias = state["model"].get(f"classification_heads.{HEAD_NAME}.out_proj.bias")
-    if bias is None or len(bias) != len(label_names):
-        found = "no classifier" if bias is None else f"{len(bias)} classes"
+    bias = state["model"].get(task.head_bias)
+    outputs = len(task.label_names) if task.label_names else 2
+    if bias is None or len(bias) != outputs:
+        found = "no head for this task" if bias is None else f"{len(bias)} classes"
+        needed = f"have {len(task.label_names)} labels ({', '.join(task.label_names)})"
         raise UserError(
-            f"{path}: has {found}, the data have {len(label_names)} labels "
-            f"({', '.join(label_names)}); give a checkpoint that was trained on them"
+            f"{path}: has {found}, the data {needed if task.label_names else 'need one'}"
+            "; give a checkpoint that was trained on them"
         )
+
+
+def load_checked(path: str, data: str) -> Tuple[Any, Any]:
+    """Load a checkpoint's task, set to other data, and its model.
+
+    Raises:
+        UserError: it does not fit the data.
+    """
+    task, model = load_task_model(path, data)
+    check_head(path, task)
+    return task, model
 
 
 def predict(
     path: str, way: str, args: argparse.Namespace
-) -> Tuple[Any, Dict[str, Predictions]]:
+) -> Tuple[Any, Dict[str, Any]]:
     """Load a checkpoint and predict the split.
 
     Returns:
@@ -45,8 +56,7 @@ def predict(
         UserError: it does not fit the data, lacks the stream that is to predict, or
             predicts no numbers.
     """
-    task, model = load_task_model(path, args.data)
-    check_classes(path, task.label_names)
+    task, model = load_checked(path, args.data)
     try:
         predictions = predict_split(task, model, args.split, args)
     except AssertionError as error:
@@ -57,15 +67,17 @@ def predict(
             f"{task.max_positions()}, or --batch-size instead"
         ) from None
     for lang, one in predictions.items():
-        if not (np.isfinite(one.target).all() and np.isfinite(one.source).all()):
+        if not one.is_finite:
             cause = "half precision overflows, leave out --fp16" if args.fp16 else ""
             raise UserError(
                 f"{path}: probabilities that are not numbers in {lang}; "
                 f"{cause or 'its training diverged, give an earlier checkpoint'}"
             )
-        # No labels are -1 where other languages of the same batch have some.
-        if one.labels is not None and (one.labels < 0).any():
-            one.labels = None
+    if way == "source" and task.family != "classification":
+        raise UserError(
+            f"--predict source: {task.benchmark} is predicted from the target alone; "
+            "choose --predict target"
+        )
     if way == "source" and not has_source(predictions):
         raise UserError(
             f"{path}: --predict source, but it reads no counterparts of {args.split}; "
@@ -75,6 +87,6 @@ def predict(
     return task, predictions
 
 
-def has_source(predictions: Dict[str, Predictions]) -> bool:
+def has_source(predictions: Dict[str, Any]) -> bool:
     """Whether any row has a source stream."""
     return any(one.has_source.any() for one in predictions.values())

@@ -3,21 +3,23 @@
 import argparse
 import json
 import logging
-import warnings
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
 from fairseq_xling.cli.checked_prediction import has_source, predict
+from fairseq_xling.cli.options import add_batch_options, quiet_logging
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.errors import UserError
-from fairseq_xling.metrics.accuracy import accuracy_by_language
 from fairseq_xling.metrics.bootstrap import paired_bootstrap
 from fairseq_xling.metrics.transfer_gap import summarize
-from fairseq_xling.prediction import WAYS, Predictions
+from fairseq_xling.prediction import WAYS
 
 logger = logging.getLogger(__name__)
+
+# What a score is, by family of tasks.
+METRICS = {"classification": "accuracy", "tagging": "F1", "qa": "(F1 + EM) / 2"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,11 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--results-path", help="folder to write (default: beside the checkpoint)"
     )
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--max-tokens", type=int, help="instead of --batch-size")
-    parser.add_argument("--num-workers", type=int, default=0)
-    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
-    parser.add_argument("--fp16", action="store_true", help="half precision, on a GPU")
+    add_batch_options(parser)
     parser.add_argument("--bootstrap-samples", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     return parser
@@ -109,7 +107,7 @@ def choose_ways(ways: Sequence[str], count: int) -> List[str]:
 
 
 def score(
-    predictions: Dict[str, Predictions], source_lang: str, way: str
+    predictions: Dict[str, Any], source_lang: str, way: str, family: str
 ) -> Dict[str, Any]:
     """Scores of one model.
 
@@ -117,26 +115,32 @@ def score(
         predictions: by language.
         source_lang: the language with labels.
         way: the stream that gives the model's prediction, where it has both.
+        family: of the task; all but classification predict from the target alone.
 
     Returns:
         what ``results.json`` says of the model.
     """
-    paired = has_source(predictions)
-    gold = {lang: one.labels for lang, one in predictions.items()}
-    scores: Dict[str, Dict[str, float]] = {}
-    for each in WAYS if paired else ("target",):
-        by_lang = accuracy_by_language(
-            {lang: one.predicted(each) for lang, one in predictions.items()}, gold
-        )
-        if by_lang:
-            scores[each] = summarize(by_lang, source_lang)
+    both = has_source(predictions) and family == "classification"
+    tables: Dict[str, Dict[str, Dict[str, float]]] = {"score": {}}
+    for each in WAYS if both else ("target",):
+        by_lang = {lang: one.scores(each) for lang, one in predictions.items()}
+        scored = {lang: scores for lang, scores in by_lang.items() if scores}
+        for name in next(iter(scored.values()), {}):
+            values = {lang: scores[name] for lang, scores in scored.items()}
+            tables.setdefault(name, {})[each] = summarize(values, source_lang)
+    if "exact_match" in tables:
+        # Table 8's transfer gap is that of the exact match.
+        for each, summary in tables["score"].items():
+            if "gap" in summary:
+                summary["gap"] = tables["exact_match"][each]["gap"]
     return {
-        "predict": way if paired else "target",
-        "rows": {lang: len(one.target) for lang, one in predictions.items()},
+        "predict": way if both else "target",
+        "rows": {lang: len(one) for lang, one in predictions.items()},
         "with_source": {
             lang: int(one.has_source.sum()) for lang, one in predictions.items()
         },
-        "accuracy": scores,
+        "scores": tables.pop("score"),
+        **tables,
         "lambda": {
             lang: {"mean": float(one.ratio.mean()), "std": float(one.ratio.std())}
             for lang, one in predictions.items()
@@ -146,16 +150,16 @@ def score(
 
 
 def compare(
-    predictions: Dict[str, Dict[str, Predictions]],
+    predictions: Dict[str, Dict[str, Any]],
     ways: Sequence[str],
     args: argparse.Namespace,
 ) -> Dict[str, Dict[str, Any]]:
     """Differences of each further model to the first, where there are labels."""
     right = {
         name: {
-            lang: one.predicted(way) == one.labels
+            lang: one.outcomes(way)
             for lang, one in predictions[name].items()
-            if one.labels is not None
+            if one.scores(way)
         }
         for name, way in zip(predictions, ways)
     }
@@ -172,11 +176,11 @@ def compare(
 def write_results(
     folder: Path,
     results: Dict[str, Any],
-    predictions: Dict[str, Dict[str, Predictions]],
+    predictions: Dict[str, Dict[str, Any]],
 ) -> None:
     """Write tables, figures of merit, a chart and prediction files.
 
-    Prediction files are XTREME's: one label a line, in the order of the split.
+    Prediction files are XTREME's, rows in the order of the split.
     """
     texts = {
         "results.txt": report(results),
@@ -186,19 +190,25 @@ def write_results(
     for name, by_lang in predictions.items():
         way = results["models"][name]["predict"]
         for lang, one in by_lang.items():
-            labels = (results["labels"][i] for i in one.predicted(way))
-            path = f"predictions/{name}/{results['split']}-{lang}.tsv"
-            texts[path] = "".join(f"{label}\n" for label in labels)
+            stem = f"{name}/{results['split']}-{lang}"
+            ending = "json" if results["family"] == "qa" else "tsv"
+            text = one.submission(way, results["labels"])
+            texts[f"predictions/{stem}.{ending}"] = text
+            if results["family"] == "qa":
+                n_best = json.dumps(one.n_best(), ensure_ascii=False, indent=2)
+                texts[f"n-best/{stem}.json"] = n_best + "\n"
     for path, text in texts.items():
         with atomic_file(folder / path) as file:
             file.write(text)
-    if any(model["accuracy"] for model in results["models"].values()):
+    if any(model["scores"] for model in results["models"].values()):
         # Imported late: on import matplotlib logs its settings, and what fairseq's
         # import leaves of logging would print them.
-        from fairseq_xling.analysis.accuracy_chart import accuracy_chart
+        from fairseq_xling.analysis.score_chart import score_chart
 
-        chance = 100 / len(results["labels"])
-        accuracy_chart(results, folder / "accuracy.png", chance)
+        chance = None
+        if results["family"] == "classification":
+            chance = 100 / len(results["labels"])
+        score_chart(results, folder / "scores.png", chance)
 
 
 def main(args: argparse.Namespace) -> Dict[str, Any]:
@@ -212,11 +222,12 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     names = choose_names(paths, args.names)
     ways = choose_ways(args.predict, len(paths))
     results: Dict[str, Any] = {"split": args.split, "models": {}}
-    predictions: Dict[str, Dict[str, Predictions]] = {}
+    predictions: Dict[str, Dict[str, Any]] = {}
     for name, path, way in zip(names, paths, ways):
         task, found = predict(path, way, args)
         predictions[name] = found
-        model = {"path": str(path), **score(found, task.source_lang, way)}
+        scores = score(found, task.source_lang, way, task.family)
+        model = {"path": str(path), **scores}
         results["models"][name] = model
         if not has_source(found):
             logger.info(f"{name}: predicts from the target alone")
@@ -227,14 +238,18 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
                 f"{','.join(results['languages'])}; compare models of the same ones"
             )
         results.update(
-            task=task.benchmark, source_lang=task.source_lang, labels=task.label_names
+            task=task.benchmark,
+            family=task.family,
+            metric=METRICS[task.family],
+            source_lang=task.source_lang,
+            labels=task.label_names,
         )
-    unlabelled = [lang for lang, one in found.items() if one.labels is None]
+    unlabelled = [lang for lang, one in found.items() if not one.scores("target")]
     if len(unlabelled) == len(found):
         logger.warning(f"{args.split} has no labels: only predictions are written")
     elif unlabelled:
         logger.warning(
-            f"{args.split} has no labels in {','.join(unlabelled)}: no accuracy there"
+            f"{args.split} has no labels in {','.join(unlabelled)}: no score there"
         )
     if len(names) > 1 and len(unlabelled) < len(found):
         results["baseline"] = names[0]
@@ -249,12 +264,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
 def cli_main() -> None:
     """Entry point of ``xling-evaluate``."""
     args = build_parser().parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    logging.getLogger("fairseq").setLevel(logging.WARNING)
-    # It tells in many lines of the classifiers that check_classes refuses in one.
-    logging.getLogger("fairseq.models.roberta").setLevel(logging.ERROR)
-    # fairseq asks for pinned memory without a GPU, too, which torch then remarks on.
-    warnings.filterwarnings("ignore", message=".*pin_memory.*", category=UserWarning)
+    quiet_logging()
     main(args)
 
 

@@ -17,6 +17,7 @@ from fairseq_xling.cli.preprocess import (
     run,
     summary,
 )
+from fairseq_xling.data.aligned_rows import RawFile
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_questions import EncodedQuestion, QuestionEncoder
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
@@ -96,19 +97,25 @@ class QuestionLayout(RawLayout):
                 f"--held-out {self.held_out}: {self.folder} has dev files; leave the "
                 "option out, or these"
             )
-        source = cast(QuestionFile, splits[0].input)
-        ids = last_questions(source, self.held_out)
-        train, dev = [], []
+        ids = last_questions(cast(QuestionFile, splits[0].input), self.held_out)
+        rest, dev = [], []
         for part in splits:
             if part.split != "train":
-                train.append(part)
+                rest.append(part)
                 continue
-            file = cast(QuestionFile, part.input)
-            train.append(part._replace(input=QuestionSubset(file, ids, inside=False)))
-            held = QuestionSubset(file, ids, inside=True)
+            kept, held = (
+                as_raw_file(QuestionSubset(cast(QuestionFile, part.input), ids, inside))
+                for inside in (False, True)
+            )
+            rest.append(part._replace(input=kept))
             if next(held.rows(), None) is not None:  # some may not be translated
                 dev.append(SplitSources("valid", part.lang, held, part.source))
-        return train + dev
+        return rest + dev
+
+
+def as_raw_file(file: QuestionFile) -> RawFile:
+    """The same; types cannot say that ``has_labels`` is found out when asked for."""
+    return cast(RawFile, file)
 
 
 def last_questions(file: QuestionFile, share: float) -> FrozenSet[str]:
@@ -162,8 +169,9 @@ def main(
     if not 0 <= args.held_out < 1:
         raise UserError(f"--held-out {args.held_out}: give a share from 0 to below 1")
 
-    def open_file(paths: List[Path], lang: Optional[str]) -> QuestionFile:
-        return QuestionFile(paths, lang, lang_of, args.skip_misplaced_answers)
+    def open_file(paths: List[Path], lang: Optional[str]) -> RawFile:
+        skip = args.skip_misplaced_answers
+        return as_raw_file(QuestionFile(paths, lang, lang_of, skip))
 
     def languages_in(path: Path) -> FrozenSet[str]:
         found = {lang_of(question_id) for question_id, *_ in read_questions(path)}

@@ -77,8 +77,10 @@ def main(
         help="read a tag, or a type of chunks, as another, such as DATE=O; repeatable",
     )
     args = parse_args(parser, argv)
-    if args.labels:
-        tags = [tag for tag in args.labels.split(",") if tag]
+    if args.labels is not None:
+        tags = args.labels.split(",")
+        if "" in tags or len(set(tags)) < len(tags):
+            raise UserError(f"--labels {args.labels}: give each tag once, none empty")
     known = known_tags(tags, args)
 
     def open_file(paths: List[Path], lang: Optional[str]) -> SentenceFile:
@@ -101,16 +103,16 @@ def known_tags(tags: Sequence[str], args: argparse.Namespace) -> Dict[str, str]:
             raise UserError(
                 f"--map-label {mapping}: give it as FROM=TO, such as DATE=O"
             )
-        if new in known:
+        if new in tags:
             pairs = {old: new, f"B-{old}": new, f"I-{old}": new}
         else:
             pairs = {f"{mark}-{old}": f"{mark}-{new}" for mark in "BI"}
         if not set(pairs.values()) <= set(tags):
             raise UserError(
                 f"--map-label {mapping}: {new} is not among the tags "
-                f"({', '.join(tags)})"
+                f"({', '.join(tags)}); give one of them, or more tags with --labels"
             )
-        known.update({raw: tag for raw, tag in pairs.items() if raw not in tags})
+        known.update(pairs)
     return known
 
 
@@ -126,7 +128,7 @@ def write_split(
         names += ["source_word_starts", "source_tags"]
     names += ["backtranslation"] * (part.backtranslation is not None)
     sizes = {"tags": len(labels), "source_tags": len(labels)}
-    # Positions in a sentence; sentences of more than 2**31 words are not expected.
+    # Positions in a sentence: more than this says, so that they are 32 bits.
     sizes.update({"word_starts": 1 << 30, "source_word_starts": 1 << 30})
     writers = {
         name: StreamWriter(
@@ -194,5 +196,6 @@ def refuse_empty(sentences: Sequence, words: np.ndarray, known: np.ndarray) -> N
     for i in np.flatnonzero((words > 0) & (known == 0)):
         raise UserError(
             f"{sentences[i].path}, line {sentences[i].line}: no word of this sentence "
-            "has a visible character; remove the sentence"
+            "has a visible character; give it words, or remove it (of running text "
+            "empty the line)"
         )

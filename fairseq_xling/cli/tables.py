@@ -3,6 +3,7 @@
 from typing import Any, Dict, List, Optional, Sequence
 
 Cell = Optional[object]
+WHAT = {"classification": "Accuracy", "tagging": "F1", "qa": "F1 and exact match"}
 
 
 def format_cell(cell: Cell) -> str:
@@ -41,17 +42,25 @@ def report(results: Dict[str, Any], markdown: bool = False) -> str:
     languages = results["languages"]
     rows = []
     for name, model in results["models"].items():
-        for way, scores in model["accuracy"].items():
+        for way, scores in model["scores"].items():
             label = f"{name} ({way})" + (" *" if way == model["predict"] else "")
             columns = [*languages, "average", "gap"]
-            rows.append([label, *(scores.get(column) for column in columns)])
+            lines = {label: scores}
+            if "exact_match" in model:
+                lines = {
+                    f"{label} F1": model["f1"][way],
+                    f"{label} EM": model["exact_match"][way],
+                }
+            for title, line in lines.items():
+                rows.append([title, *(line.get(column) for column in columns)])
     if not rows:
-        return f"No accuracy: {results['task']} {results['split']} has no labels.\n"
+        return f"No scores: {results['task']} {results['split']} has no labels.\n"
     header = ["model (stream)", *languages, "Avg.", "Gap"]
     table = (markdown_table if markdown else text_table)(header, rows)
     legend = (
-        f"Accuracy in percent on {results['task']} {results['split']}; * predicts; "
-        "Avg.: mean over languages; Gap: source language minus the mean of the others."
+        f"{WHAT[results['family']]} in percent on {results['task']} "
+        f"{results['split']}; * predicts; Avg.: mean over languages; Gap: source "
+        "language minus the mean of the others."
     )
     bullet = "- " if markdown else ""
     lines = [f"{bullet}{line}\n" for line in difference_lines(results)]

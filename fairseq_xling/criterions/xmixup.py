@@ -189,7 +189,7 @@ class XMixupCriterion(FairseqCriterion):
         rows, pairs = total("sample_size"), total("pairs")
         metrics.log_scalar("loss", total("loss") / rows, rows, priority=10, round=4)
         if pairs:
-            for term in ("task_target", "mse", "kl"):
+            for term in ("task_target", "mse", "kl")[: 3 if total("kl") else 2]:
                 metrics.log_scalar(term, total(term) / pairs, pairs, 20, round=4)
         labelled = total("labelled_pairs")
         if labelled:

@@ -117,9 +117,9 @@ class QuestionEncoder(TextEncoder):
 
 def token_span(context: EncodedContext, start: int, end: int) -> Tuple[int, ...]:
     """First and last token that cover characters ``start:end``; nothing if none do."""
-    first = int(np.searchsorted(context.ends, start, side="right"))
-    last = int(np.searchsorted(context.begins, end, side="left")) - 1
-    return (first, last) if first <= last else ()
+    begins, ends = np.maximum(context.begins, start), np.minimum(context.ends, end)
+    inside = np.flatnonzero(begins < ends)
+    return (int(inside[0]), int(inside[-1])) if len(inside) else ()
 
 
 def covered_text(text: str, context: EncodedContext, first: int, last: int) -> str:

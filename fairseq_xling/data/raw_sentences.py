@@ -1,8 +1,8 @@
 """Sentences whose words have tags, from the column formats they are published in.
 
 One word a line, an empty line after each sentence, columns separated by tabs (in files
-of other names than ``.tsv`` also by spaces): the first is the word, the last its tag; a single
-column has no tags. Also read:
+of other names than ``.tsv`` also by spaces): the first is the word, the last its tag; a
+single column has no tags. Also read:
 
 * CoNLL-U (``.conllu``): form and universal part of speech of each syntactic word;
   ranges such as ``1-2`` and empty nodes such as ``1.1`` are left out;

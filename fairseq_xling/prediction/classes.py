@@ -1,23 +1,18 @@
-"""Predictions of a trained model for every language of a split."""
+"""Predicted classes of one language, from either stream or both."""
 
-import argparse
-import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
-import torch
-from fairseq import checkpoint_utils, utils
-from tqdm import tqdm
 
-from fairseq_xling.errors import UserError
+from fairseq_xling.metrics.accuracy import accuracy
 
 WAYS = ("mean", "target", "source")
 
 
 @dataclass
-class Predictions:
-    """A model's predictions for one language, in the order of its rows.
+class ClassPredictions:
+    """A model's classes for one language, in the order of its rows.
 
     Attributes:
         target: probabilities from the target stream, ``(rows, classes)``.
@@ -47,67 +42,27 @@ class Predictions:
         """Predicted classes, ``(rows,)``."""
         return self.probabilities(way).argmax(axis=1)
 
+    def __len__(self) -> int:
+        return len(self.target)
 
-def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
-    """Load a checkpoint with its task, set to other data.
+    @property
+    def is_finite(self) -> bool:
+        """Whether all probabilities are numbers."""
+        return bool(np.isfinite(self.target).all() and np.isfinite(self.source).all())
 
-    Raises:
-        UserError: there is no such file, or it was not trained by a task of ours on
-            these labels.
-    """
-    if not os.path.exists(path):
-        raise UserError(f"{path}: not found; give a checkpoint of fairseq-train")
-    models, _, task = checkpoint_utils.load_model_ensemble_and_task(
-        [path], arg_overrides={"data": data}
-    )
-    if not hasattr(task, "predict_step"):
-        raise UserError(
-            f"{path}: was trained with task {type(task).__name__}; give a checkpoint "
-            "that was fine-tuned for the data's task"
-        )
-    return task, models[0]
+    def scores(self, way: str) -> Optional[Dict[str, float]]:
+        """Accuracy in percent; None without labels."""
+        if self.labels is None:
+            return None
+        return {"score": accuracy(self.predicted(way), self.labels)}
 
+    def outcomes(self, way: str) -> np.ndarray:
+        """Whether each row is right, bool ``(rows,)``, for the paired bootstrap."""
+        return self.predicted(way) == self.labels
 
-def predict_split(
-    task: Any, model: Any, split: str, args: argparse.Namespace
-) -> Dict[str, Predictions]:
-    """Predict all rows of a split.
-
-    Args:
-        task: a task with ``predict_step``.
-        model: its model.
-        split: name of the split.
-        args: ``batch_size``, ``max_tokens``, ``num_workers``, ``cpu`` and ``fp16``.
-
-    Returns:
-        predictions by language, in the task's order of languages.
-    """
-    use_cuda = torch.cuda.is_available() and not args.cpu
-    if use_cuda:
-        model = (model.half() if args.fp16 else model).cuda()
-    model.eval()
-    # Counterparts serve baselines, too: their source stream is translate-test.
-    dataset = task.load_dataset(split, with_source=not task.cfg.no_mixup_inference)
-    batches = task.get_batch_iterator(
-        dataset,
-        max_tokens=args.max_tokens,
-        max_sentences=None if args.max_tokens else args.batch_size,
-        max_positions=task.max_positions(),
-        num_workers=args.num_workers,
-    ).next_epoch_itr(shuffle=False)
-    collected: Dict[int, List[dict]] = {}
-    for sample in tqdm(batches, desc=split, unit=" batches", disable=None):
-        sample = utils.move_to_cuda(sample) if use_cuda else sample
-        output = as_arrays(task.predict_step(sample, model))
-        for lang in np.unique(output["lang"]):
-            here = output["lang"] == lang
-            collected.setdefault(int(lang), []).append(
-                {
-                    key: None if value is None else value[here]
-                    for key, value in output.items()
-                }
-            )
-    return {task.languages[i]: put_together(collected[i]) for i in sorted(collected)}
+    def submission(self, way: str, labels: Sequence[str]) -> str:
+        """XTREME's prediction file: one label a line."""
+        return "".join(f"{labels[i]}\n" for i in self.predicted(way))
 
 
 def as_arrays(output: Dict[str, Any]) -> Dict[str, Optional[np.ndarray]]:
@@ -132,7 +87,7 @@ def as_arrays(output: Dict[str, Any]) -> Dict[str, Optional[np.ndarray]]:
     }
 
 
-def put_together(parts: List[Dict[str, Any]]) -> Predictions:
+def put_together(parts: List[Dict[str, Any]]) -> ClassPredictions:
     """Merge the parts of one language, in the order of its rows."""
     order = np.argsort(np.concatenate([part["row"] for part in parts]))
 
@@ -144,8 +99,11 @@ def put_together(parts: List[Dict[str, Any]]) -> Predictions:
     ratio = np.concatenate(ratios) if ratios else None
     if ratio is not None:
         ratio = ratio[~np.isnan(ratio).any(axis=1)]
-    unlabelled = any(part["label"] is None for part in parts)
-    return Predictions(
+    # No labels are -1 where other languages of the same batch have some.
+    unlabelled = any(
+        part["label"] is None or (part["label"] < 0).any() for part in parts
+    )
+    return ClassPredictions(
         target=merged("target"),
         source=merged("source"),
         has_source=has_source,

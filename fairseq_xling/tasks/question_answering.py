@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fairseq_xling.answers import Answer, WindowScores, best_answers
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import span_loss
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.span_dataset import SpanDataset
 from fairseq_xling.errors import UserError
 from fairseq_xling.metrics.question_answering import score_answer
+from fairseq_xling.prediction.spans import Answer, WindowScores, best_answers
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
 
@@ -83,6 +83,7 @@ class QuestionAnsweringTask(XMixupTask):
     cfg: QuestionAnsweringConfig
     family = "qa"
     default_source_loss_weight = 0.2
+    head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
     # By whose rules answers are scored, by split.
     rules: Dict[str, str] = {}
 

@@ -34,6 +34,7 @@ class SentencePairTask(XMixupTask):
     cfg: SentencePairConfig
     family = "classification"
     default_source_loss_weight = 0.4
+    head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
     scores_in_training = True
 
     def default_mixup_layer(self, layers: int) -> str:

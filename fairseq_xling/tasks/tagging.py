@@ -59,6 +59,7 @@ class TaggingTask(XMixupTask):
     cfg: TaggingConfig
     family = "tagging"
     default_source_loss_weight = 0.8
+    head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
 
     def default_mixup_layer(self, layers: int) -> str:
         """The fourth layer (X-Mixup section 5.1), or the last of fewer."""

@@ -34,12 +34,14 @@ class XMixupTask(SourceSamplingTask):
         family: ``"classification"``, ``"tagging"`` or ``"qa"``: what the objective is.
         benchmark: the data's name in their manifest.
         default_source_loss_weight: alpha, where none is given.
+        head_bias: the bias of the head's last layer, by its name in checkpoints.
     """
 
     cfg: XMixupTaskConfig
     family: str
     benchmark: str
     default_source_loss_weight: float
+    head_bias: str
     # Whether scores are cheap enough to be logged for training batches, too.
     scores_in_training = False
 
@@ -125,6 +127,19 @@ class XMixupTask(SourceSamplingTask):
         parts = self._parts_of(split, is_train)
         paired = self._streams_for(is_train, with_source)
         self._say_what_is_missing(split, [lang for _, lang in parts], paired)
+        self.datasets[split] = self.open_dataset(parts, paired, is_train)
+        return self.datasets[split]
+
+    def open_dataset(
+        self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
+    ) -> PairedDataset:
+        """Open streams as one dataset.
+
+        Args:
+            parts: splits and languages.
+            paired: which of ``source`` and ``backtranslation`` to read.
+            is_train: whether it is trained on.
+        """
         streams = [
             open_streams(
                 self.cfg.data,
@@ -136,8 +151,7 @@ class XMixupTask(SourceSamplingTask):
             for part, lang in parts
         ]
         lang_ids = [self.languages.index(lang) for _, lang in parts]
-        self.datasets[split] = self.make_dataset(streams, lang_ids, parts, is_train)
-        return self.datasets[split]
+        return self.make_dataset(streams, lang_ids, parts, is_train)
 
     def own_streams(self, paired: Set[str]) -> Set[str]:
         """The streams that the family reads beside the text.
@@ -234,6 +248,34 @@ class XMixupTask(SourceSamplingTask):
                     f"{split}: {','.join(lacking)} without {stream}: "
                     f"{CONSEQUENCES[stream]}"
                 )
+
+    def state_dict(self) -> Dict[str, Any]:
+        """What checkpoints remember: the benchmark, and what its labels are."""
+        return {
+            "benchmark": self.benchmark,
+            "labels": self.label_names,
+            "dictionary_sha256": self.manifest.dictionary_sha256,
+        }
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Check that a checkpoint was trained on these labels and this dictionary.
+
+        Raises:
+            UserError: it was not.
+        """
+        ours = self.state_dict()
+        labels = state_dict.get("labels", ours["labels"])
+        if labels != ours["labels"]:
+            raise UserError(
+                f"trained on the labels {', '.join(labels)}, but {self.cfg.data} has "
+                f"{', '.join(ours['labels'])}; give a checkpoint that was trained on them"
+            )
+        digest = state_dict.get("dictionary_sha256", ours["dictionary_sha256"])
+        if digest != ours["dictionary_sha256"]:
+            raise UserError(
+                f"trained with another dict.txt than that of {self.cfg.data}; binarize "
+                "the data with the checkpoint's"
+            )
 
     def counted_tokens(self, tokens: Tensor) -> Tensor:
         """Which tokens are neither padding nor ``<s>`` nor ``</s>``, same shape."""

@@ -95,9 +95,9 @@ def test_results_report_three_ways_and_write_xtremes_files(
         for lang, entries in rows.items():
             right = [probabilities(t, s).argmax() == label for t, s, label in entries]
             want = 100 * sum(right) / len(right)
-            assert model["accuracy"][way][lang] == pytest.approx(want)
-    average = sum(model["accuracy"]["mean"][x] for x in rows) / 3
-    assert model["accuracy"]["mean"]["average"] == pytest.approx(average)
+            assert model["scores"][way][lang] == pytest.approx(want)
+    average = sum(model["scores"]["mean"][x] for x in rows) / 3
+    assert model["scores"]["mean"]["average"] == pytest.approx(average)
     assert set(model["lambda"]) == {"de", "sw"}
     assert 0 < model["lambda"]["de"]["mean"] < 0.5
     for lang, entries in rows.items():
@@ -108,7 +108,7 @@ def test_results_report_three_ways_and_write_xtremes_files(
     assert "mixed (mean) *" in table and "mixed (target)" in table
     assert json.loads((tmp_path / "results.json").read_text()) == results
     assert "| mixed (mean) * |" in (tmp_path / "results.md").read_text()
-    assert (tmp_path / "accuracy.png").read_bytes()[1:4] == b"PNG"
+    assert (tmp_path / "scores.png").read_bytes()[1:4] == b"PNG"
 
 
 def test_comparison_gives_differences_with_intervals(checkpoints, data, tmp_path):
@@ -119,8 +119,8 @@ def test_comparison_gives_differences_with_intervals(checkpoints, data, tmp_path
     )
     results = main(args)
     difference = results["differences"]["ours"]["average"]
-    ours = results["models"]["ours"]["accuracy"]["mean"]["average"]
-    zero = results["models"]["zero-shot"]["accuracy"]["target"]["average"]
+    ours = results["models"]["ours"]["scores"]["mean"]["average"]
+    zero = results["models"]["zero-shot"]["scores"]["target"]["average"]
     assert difference["value"] == pytest.approx(ours - zero)
     assert difference["low"] <= difference["value"] <= difference["high"]
     assert "ours minus zero-shot" in (tmp_path / "results.txt").read_text()
@@ -149,7 +149,7 @@ def test_zero_shot_models_source_stream_is_translate_test(checkpoints, data, tmp
         output = task.predict_step(dataset.collater([item]), network)
         right.append(output["target"].argmax().item() == item["label"])
     want = 100 * sum(right) / len(right)
-    assert model["accuracy"]["source"]["de"] == pytest.approx(want)
+    assert model["scores"]["source"]["de"] == pytest.approx(want)
 
 
 def test_model_without_mixup_inference_predicts_from_the_target(
@@ -159,7 +159,7 @@ def test_model_without_mixup_inference_predicts_from_the_target(
     model = main(args)["models"]["alone"]
     assert not any(model["with_source"].values())
     assert "alone (target) *" in capsys.readouterr().out
-    assert list(model["accuracy"]) == ["target"] and model["predict"] == "target"
+    assert list(model["scores"]) == ["target"] and model["predict"] == "target"
 
 
 def test_source_stream_that_does_not_exist_is_not_replaced(checkpoints, data, tmp_path):
@@ -192,11 +192,11 @@ def test_split_without_labels_gets_predictions_only(checkpoints, tmp_path, caplo
     )
     with caplog.at_level("WARNING"):
         results = main(args)
-    assert results["models"]["mixed"]["accuracy"] == {}
+    assert results["models"]["mixed"]["scores"] == {}
     assert "test has no labels" in caplog.text
     lines = (tmp_path / "out/predictions/mixed/test-de.tsv").read_text().splitlines()
     assert len(lines) == 12 and set(lines) <= set(LABELS)
-    assert not (tmp_path / "out" / "accuracy.png").exists()
+    assert not (tmp_path / "out" / "scores.png").exists()
     assert "has no labels" in (tmp_path / "out" / "results.txt").read_text()
 
 
@@ -210,9 +210,9 @@ def test_language_without_labels_is_not_counted_as_wrong(
     options += ["--batch-size", 36, "--results-path", tmp_path / "out"]
     with caplog.at_level("WARNING"):
         results = main(arguments(folder, "--path", checkpoints.mixed, *options))
-    assert f"test has no labels in {lang}: no accuracy there" in caplog.text
+    assert f"test has no labels in {lang}: no score there" in caplog.text
     left = {"en", "de", "sw"} - {lang}
-    scores = results["models"]["mixed"]["accuracy"]["mean"]
+    scores = results["models"]["mixed"]["scores"]["mean"]
     assert set(scores) == left | {"average"} | ({"gap"} if lang == "de" else set())
     assert scores["average"] == pytest.approx(sum(scores[x] for x in left) / 2)
     assert set(results["differences"]["zero"]) == left | {"average"}
@@ -265,7 +265,7 @@ def test_checkpoint_for_other_labels_is_refused(
     monkeypatch.setattr(pair_data, "LABELS", labels)
     folder = write_pair_data(tmp_path / "bin")
     args = arguments(folder, "--path", checkpoints.mixed, "--results-path", tmp_path)
-    with pytest.raises(UserError, match=f"has 3 classes, the data have {len(labels)}"):
+    with pytest.raises(UserError, match=f"neutral, but .* has {', '.join(labels)};"):
         main(args)
     assert not (tmp_path / "results.json").exists()
 
@@ -277,7 +277,7 @@ def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
     done = run(evaluate, check=False)
     assert done.returncode == 1
     *before, last = done.stdout.splitlines()
-    assert last.startswith(f"error: {checkpoints.mixed}: has 3 classes")
+    assert last.startswith(f"error: {checkpoints.mixed}: trained on the labels")
     assert not [line for line in before if "tensorboardX" not in line]
 
 

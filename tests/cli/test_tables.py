@@ -30,16 +30,17 @@ def test_small_numbers_have_no_minus_before_zero(number, text):
 
 RESULTS = {
     "task": "xnli",
+    "family": "classification",
     "split": "test",
     "languages": ["en", "de"],
     "models": {
         "zero": {
             "predict": "target",
-            "accuracy": {"target": {"en": 90.0, "average": 90.0}},
+            "scores": {"target": {"en": 90.0, "average": 90.0}},
         },
         "ours": {
             "predict": "mean",
-            "accuracy": {
+            "scores": {
                 "mean": {"en": 80.0, "de": 70.0, "average": 75.0, "gap": 10.0},
                 "target": {"en": 80.0, "de": 60.0, "average": 70.0, "gap": 20.0},
             },
@@ -80,6 +81,6 @@ def test_report_tells_differences_with_their_interval(p_value, text):
 
 
 def test_report_without_labels_says_so():
-    models = {"ours": {"predict": "mean", "accuracy": {}}}
+    models = {"ours": {"predict": "mean", "scores": {}}}
     text = report({**RESULTS, "models": models})
-    assert text == "No accuracy: xnli test has no labels.\n"
+    assert text == "No scores: xnli test has no labels.\n"

@@ -1,0 +1,165 @@
+"""xling-pseudo-label: a source model's tags for the translated training sentences.
+
+Writes the ``soft_tags`` stream of every target language's training set: for each word
+the distribution over all tags that a model trained on the source language predicts.
+Languages that are done are left as they are, so a stopped run goes on.
+"""
+
+import argparse
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+
+from fairseq_xling.cli.checked_prediction import load_checked
+from fairseq_xling.cli.options import add_batch_options, quiet_logging
+from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.binarize import StreamWriter
+from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.prediction import predict_batches
+
+logger = logging.getLogger(__name__)
+
+STREAM = "soft_tags"
+# Which checkpoint each language's pseudo-labels come from.
+RECORD = "pseudo_labels.json"
+# Streams of bits of 16-bit floats are kept as 16-bit integers.
+BITS = 1 << 16
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``xling-pseudo-label``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", help="folder of binarized tagging data")
+    parser.add_argument(
+        "--path", required=True, help="checkpoint trained on the source language"
+    )
+    parser.add_argument(
+        "--target-langs", help="comma list (default: all with translated training data)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace those of another checkpoint"
+    )
+    add_batch_options(parser)
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the pseudo-labels.
+
+    Raises:
+        UserError: the data or the checkpoint is wrong, or pseudo-labels of another
+            checkpoint are there.
+    """
+    task, model = load_checked(args.path, args.data)
+    if task.family != "tagging":
+        raise UserError(
+            f"{args.data}: holds {task.benchmark} data; pseudo-labels are for tagging"
+        )
+    folder = Path(args.data)
+    digest = sha256_of(args.path)
+    record_path = folder / RECORD
+    record: Dict[str, Any] = {}
+    if record_path.exists():
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+    for lang in choose_languages(task.manifest, args):
+        known = STREAM in task.manifest.splits["train"][lang].streams
+        if known and record.get(lang, {}).get("sha256") == digest:
+            logger.info(f"train.{lang}: done before")
+            continue
+        if known and not args.overwrite:
+            raise UserError(
+                f"{folder}: train.{lang} has pseudo-labels of another checkpoint "
+                f"({record.get(lang, {}).get('path', 'unknown')}); replace them with "
+                "--overwrite"
+            )
+        remove_stream(folder, lang)
+        write_stream(task, model, folder, lang, args)
+        record[lang] = {"path": str(args.path), "sha256": digest}
+        with atomic_file(record_path) as file:
+            json.dump(record, file, indent=2)
+        # Only now, with all files in place, does the manifest name the stream.
+        manifest = Manifest.load(folder)
+        manifest.splits["train"][lang].streams.append(STREAM)
+        manifest.save(folder)
+
+
+def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
+    """Languages whose training set is translated and so has no tags of its own.
+
+    Raises:
+        UserError: there is none, or one asked for is not among them.
+    """
+    held = [
+        lang
+        for lang, entry in manifest.splits["train"].items()
+        if lang != manifest.source_lang and "tags" not in entry.streams
+    ]
+    wanted = [x for x in (args.target_langs or ",".join(held)).split(",") if x]
+    unknown = sorted(set(wanted) - set(held))
+    if unknown or not wanted:
+        raise UserError(
+            f"{args.data}: no translated training data without tags in "
+            f"{','.join(unknown) or 'any language'}; it has {','.join(held) or 'none'}"
+        )
+    return wanted
+
+
+def remove_stream(folder: Path, lang: str) -> None:
+    """Take the stream out of the manifest before its files are replaced."""
+    manifest = Manifest.load(folder)
+    streams = manifest.splits["train"][lang].streams
+    if STREAM in streams:
+        streams.remove(STREAM)
+        manifest.save(folder)
+
+
+def write_stream(
+    task: Any, model: Any, folder: Path, lang: str, args: argparse.Namespace
+) -> None:
+    """Predict one language's training sentences and write the distributions."""
+    dataset = task.open_dataset([("train", lang)], set(), is_train=False)
+    rows: List[Any] = [None] * task.manifest.splits["train"][lang].rows
+    certain = words = 0.0
+    for batch in predict_batches(task, model, dataset, args, f"train.{lang}"):
+        for tagged in batch:
+            if not np.isfinite(tagged.probabilities).all():
+                raise UserError(
+                    f"{args.path}: probabilities that are not numbers in {lang}; give "
+                    "an earlier checkpoint, or leave out --fp16"
+                )
+            rows[tagged.row] = tagged.probabilities.astype(np.float16)
+            certain += float(tagged.probabilities.max(axis=1).sum())
+            words += len(tagged.probabilities)
+    prefix = stream_prefix(folder, "train", lang, STREAM)
+    temporary = f"{prefix}.{os.getpid()}.part"
+    try:
+        writer = StreamWriter(temporary, BITS)
+        for row in rows:
+            writer.write(row.view(np.uint16).ravel(), np.array([row.size]))
+        writer.close()
+        for ending in ("bin", "idx"):
+            os.replace(f"{temporary}.{ending}", f"{prefix}.{ending}")
+    except BaseException:
+        for ending in ("bin", "idx"):
+            Path(f"{temporary}.{ending}").unlink(missing_ok=True)
+        raise
+    logger.info(
+        f"train.{lang}: {len(rows)} sentences, {int(words)} words, mean largest "
+        f"probability {certain / max(words, 1):.2f}"
+    )
+
+
+def cli_main() -> None:
+    """Entry point of ``xling-pseudo-label``."""
+    args = build_parser().parse_args()
+    quiet_logging()
+    main(args)
+
+
+if __name__ == "__main__":
+    cli_main()

@@ -1,0 +1,125 @@
+"""Running a trained model over a split."""
+
+import argparse
+import os
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+import torch
+from fairseq import checkpoint_utils, utils
+from tqdm import tqdm
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.prediction.answers import AnswerPredictions
+from fairseq_xling.prediction.classes import as_arrays, put_together
+from fairseq_xling.prediction.tags import TagPredictions
+
+
+def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
+    """Load a checkpoint with its task, set to other data.
+
+    Raises:
+        UserError: there is no such file, or it was not trained by a task of ours on
+            these labels.
+    """
+    if not os.path.exists(path):
+        raise UserError(f"{path}: not found; give a checkpoint of fairseq-train")
+    try:
+        models, _, task = checkpoint_utils.load_model_ensemble_and_task(
+            [path], arg_overrides={"data": data}
+        )
+    except UserError as error:
+        raise UserError(error if path in str(error) else f"{path}: {error}") from None
+    if not hasattr(task, "predict_step"):
+        raise UserError(
+            f"{path}: was trained with task {type(task).__name__}; give a checkpoint "
+            "that was fine-tuned for the data's task"
+        )
+    return task, models[0]
+
+
+def predict_batches(
+    task: Any, model: Any, dataset: Any, args: argparse.Namespace, title: str
+) -> Iterator[Any]:
+    """What the task predicts for each batch of a dataset.
+
+    Args:
+        task: a task with ``predict_step``.
+        model: its model.
+        dataset: one of its datasets.
+        args: ``batch_size``, ``max_tokens``, ``num_workers``, ``cpu`` and ``fp16``.
+        title: what the progress bar says.
+    """
+    use_cuda = torch.cuda.is_available() and not args.cpu
+    if use_cuda:
+        model = (model.half() if args.fp16 else model).cuda()
+    model.eval()
+    batches = task.get_batch_iterator(
+        dataset,
+        max_tokens=args.max_tokens,
+        max_sentences=None if args.max_tokens else args.batch_size,
+        max_positions=task.max_positions(),
+        num_workers=args.num_workers,
+    ).next_epoch_itr(shuffle=False)
+    for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
+        sample = utils.move_to_cuda(sample) if use_cuda else sample
+        yield task.predict_step(sample, model)
+
+
+def predict_split(
+    task: Any, model: Any, split: str, args: argparse.Namespace
+) -> Dict[str, Any]:
+    """Predict all rows of a split.
+
+    Args:
+        task: a task with ``predict_step``.
+        model: its model.
+        split: name of the split.
+        args: as :func:`predict_batches`.
+
+    Returns:
+        the family's predictions by language, in the task's order of languages.
+    """
+    # Counterparts serve baselines, too: their source stream is translate-test.
+    dataset = task.load_dataset(split, with_source=not task.cfg.no_mixup_inference)
+    outputs = predict_batches(task, model, dataset, args, split)
+    if task.family == "classification":
+        found = merge_classes(outputs)
+    else:
+        found = merge_rows(task, split, outputs)
+        for lang, streams in zip(dataset.lang_ids, dataset.streams):
+            found[lang].has_source = streams.paired()
+    return {task.languages[lang]: found[lang] for lang in sorted(found)}
+
+
+def merge_classes(outputs: Iterator[Any]) -> Dict[int, Any]:
+    """Predicted classes by language."""
+    collected: Dict[int, List[dict]] = {}
+    for batch in outputs:
+        output = as_arrays(batch)
+        for lang in np.unique(output["lang"]):
+            here = output["lang"] == lang
+            collected.setdefault(int(lang), []).append(
+                {
+                    key: None if value is None else value[here]
+                    for key, value in output.items()
+                }
+            )
+    return {lang: put_together(parts) for lang, parts in collected.items()}
+
+
+def merge_rows(task: Any, split: str, outputs: Iterator[Any]) -> Dict[int, Any]:
+    """Predicted tags or answers by language, rows in the order of their data."""
+    collected: Dict[int, List[Any]] = {}
+    for rows in outputs:
+        for row in rows:
+            collected.setdefault(row.lang, []).append(row)
+    found: Dict[int, Any] = {}
+    for lang, rows in collected.items():
+        rows.sort(key=lambda row: row.row)
+        if task.family == "tagging":
+            found[lang] = TagPredictions(rows, task.label_names)
+        else:
+            rules = task.rules.get(split, "squad")
+            found[lang] = AnswerPredictions(rows, task.languages[lang], rules)
+    return found
