@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
 # The demo: made-up languages, a mini XLM-R, baselines and X-Mixup, compared.
-#   make demo        (or: bash examples/demo.sh)
+#   make demo [DEMO=pairs|tagging|qa]        (or: DEMO=qa bash examples/demo.sh)
 # SEED is the seed of fine-tuning, DEMO_DIR the folder. Started again, it goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=${XLING_BIN:-$PWD/.venv/bin}
 dir=${DEMO_DIR:-demo}
 seed=${SEED:-2}
+demo=${DEMO:-pairs}
 export PYTHONWARNINGS=ignore
-stages=9 stage=0
+# mini: the pre-trained model's folder; text: what it is trained on; run: where
+# fine-tuned models go, by family.
+mini=$dir/mini-xlmr text=monolingual run=$dir/$demo
+case $demo in
+  pairs) task=xnli raw=xnli metric=accuracy stages=9 run=$dir ;;
+  tagging) task=udpos raw=udpos metric=f1 stages=10 ;;
+  qa) task=xquad raw=qa metric=score stages=9 mini=$dir/mini-xlmr-qa text=monolingual-qa ;;
+  *) echo "error: DEMO=$demo: choose pairs, tagging or qa" >&2; exit 2 ;;
+esac
+stage=0
 mkdir -p "$dir/logs"
 
 # stage NAME MARK COMMAND...: run a command unless its mark is there. What it prints goes
@@ -42,10 +52,10 @@ languages() {
   "$bin/python" preprocess/demo_languages.py "$dir/raw"
 }
 
-text() {
-  rm -rf "$dir/mini-xlmr"
-  "$bin/python" preprocess/monolingual.py "$dir/raw/monolingual" --vocabulary 1000 \
-    --destdir "$dir/mini-xlmr"
+binarize_text() {
+  rm -rf "$mini"
+  "$bin/python" preprocess/monolingual.py "$dir/raw/$text" --vocabulary 1000 \
+    --destdir "$mini"
 }
 
 train() {
@@ -57,54 +67,68 @@ train() {
 }
 
 pretrain() {
-  train "$dir/mini-xlmr/bin" --task masked_lm --criterion masked_lm \
+  train "$mini/bin" --task masked_lm --criterion masked_lm \
     --sample-break-mode eos --tokens-per-sample 126 \
     --mask-prob 0.25 --random-token-prob 0.25 --leave-unmasked-prob 0.25 \
     --lr 1e-3 --warmup-updates 200 --total-num-update $1 --max-update $1 \
     --dropout 0 --attention-dropout 0 --disable-validation --seed 1 \
-    --save-dir "$dir/mini-xlmr/checkpoints"
-  cp "$dir/mini-xlmr/checkpoints/checkpoint_last.pt" "$dir/mini-xlmr/model.pt"
+    --save-dir "$mini/checkpoints"
+  cp "$mini/checkpoints/checkpoint_last.pt" "$mini/model.pt"
 }
 
-pairs() {
-  "$bin/python" preprocess/xnli.py "$dir/raw/xnli" --destdir "$dir/data-bin" --overwrite \
-    --spm "$dir/mini-xlmr/sentencepiece.bpe.model" --dict "$dir/mini-xlmr/dict.txt"
+binarize() {
+  "$bin/python" "preprocess/$task.py" "$dir/raw/$raw" --destdir "$run/data-bin" \
+    --overwrite --spm "$mini/sentencepiece.bpe.model" --dict "$mini/dict.txt"
 }
 
 # finetune NAME OPTIONS...
 finetune() {
   local name=$1; shift
-  train "$dir/data-bin" --task xmixup_xnli --criterion xmixup \
-    --finetune-from-model "$dir/mini-xlmr/model.pt" \
-    --lr 3e-4 --warmup-updates 60 --total-num-update $updates --max-update $updates \
+  train "$run/data-bin" --task "xmixup_$task" --criterion xmixup \
+    --finetune-from-model "$mini/model.pt" \
+    --lr $lr --warmup-updates 60 --total-num-update $updates --max-update $updates \
     --dropout 0 --attention-dropout 0 --validate-interval-updates 200 \
-    --best-checkpoint-metric accuracy --maximize-best-checkpoint-metric \
-    --seed "$seed" --save-dir "$dir/$name-$seed" "$@"
+    --best-checkpoint-metric $metric --maximize-best-checkpoint-metric \
+    --seed "$seed" --save-dir "$run/$name-$seed" "$@"
+}
+
+pseudo_label() {
+  "$bin/xling-pseudo-label" "$run/data-bin" --cpu --overwrite \
+    --path "$run/zero-shot-$seed/checkpoint_best.pt"
 }
 
 evaluate() {
   local best=checkpoint_best.pt
-  "$bin/xling-evaluate" "$dir/data-bin" --path "$dir/zero-shot-$seed/$best" \
-    --compare "$dir"/{translate-train,x-mixup,supervised}-"$seed/$best" \
+  "$bin/xling-evaluate" "$run/data-bin" --path "$run/zero-shot-$seed/$best" \
+    --compare "$run"/{translate-train,x-mixup,supervised}-"$seed/$best" \
     --names zero-shot translate-train x-mixup supervised \
-    --predict target target mean target --results-path "$dir/results-$seed" --cpu
+    --predict target target "$predict" target --results-path "$run/results-$seed" --cpu
 }
 
-updates=400
+updates=400 lr=3e-4 predict=target pretraining=1000
+# The pairs' marks have no prefix, and the tagging demo shares their pre-trained model.
+mark=$demo- text_mark=
+case $demo in
+  pairs) mark= predict=mean ;;
+  qa) updates=800 lr=5e-4 text_mark=qa- ;;
+esac
 stage "making languages" languages languages
-stage "training SentencePiece, binarizing text" text text
-stage "pre-training a mini XLM-R" pretrain pretrain 1000
-stage "binarizing sentence pairs" pairs pairs
-stage "fine-tuning: zero-shot" "zero-shot-$seed" finetune zero-shot \
-  --training-set source --best-checkpoint-metric accuracy_en
-stage "fine-tuning: translate-train" "translate-train-$seed" finetune translate-train \
-  --training-set concatenated
-stage "fine-tuning: X-Mixup" "x-mixup-$seed" finetune x-mixup \
-  --mixup-layer 1 --scheduled-sampling-midpoint 0.5
-stage "fine-tuning: supervised (upper bound)" "supervised-$seed" finetune supervised \
-  --training-set concatenated --train-subset supervised
-stage "evaluating" "results-$seed" evaluate
+stage "training SentencePiece, binarizing text" "${text_mark}text" binarize_text
+stage "pre-training a mini XLM-R" "${text_mark}pretrain" pretrain $pretraining
+stage "binarizing the task's data" "${mark}${demo}" binarize
+stage "fine-tuning: zero-shot" "${mark}zero-shot-$seed" finetune zero-shot \
+  --training-set source --best-checkpoint-metric ${metric}_en
+if [ "$demo" = tagging ]; then
+  stage "pseudo-labels of the source model" "${mark}pseudo-label-$seed" pseudo_label
+fi
+stage "fine-tuning: translate-train" "${mark}translate-train-$seed" \
+  finetune translate-train --training-set concatenated
+stage "fine-tuning: X-Mixup" "${mark}x-mixup-$seed" finetune x-mixup \
+  --scheduled-sampling-midpoint 0.5
+stage "fine-tuning: supervised (upper bound)" "${mark}supervised-$seed" \
+  finetune supervised --training-set concatenated --train-subset supervised
+stage "evaluating" "${mark}results-$seed" evaluate
 echo
-cat "$dir/results-$seed/results.txt"
+cat "$run/results-$seed/results.txt"
 echo
-echo "More of it: $dir/results-$seed (results.md, results.json, accuracy.png, predictions/)"
+echo "More of it: $run/results-$seed (results.md, results.json, scores.png, predictions/)"

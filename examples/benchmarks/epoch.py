@@ -76,7 +76,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--vocabulary", type=int, default=8000)
     args, device, dictionary = set_up(parser)
-    shape = SimpleNamespace(mixup_layer="1", layers=args.layers, ratio_scores="heads")
+    shape = SimpleNamespace(
+        task="pairs", mixup_layer="1", layers=args.layers, ratio_scores="heads"
+    )
     model, criterion = build_ours(shape, dictionary)
     model = model.to(device)
     dataset = make_dataset(args.rows, len(dictionary), args.seed)

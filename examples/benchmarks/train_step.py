@@ -12,44 +12,66 @@ import json
 import statistics
 import time
 from argparse import Namespace
-from types import SimpleNamespace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from fairseq.data import Dictionary
-from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
+from torch.nn.utils.rnn import pad_sequence
+from transformers import (
+    XLMRobertaConfig,
+    XLMRobertaForQuestionAnswering,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaForTokenClassification,
+)
 
 from fairseq_xling.criterions import XMixupCriterion
-from fairseq_xling.models import XMixupXLMRModel
-from fairseq_xling.models.encoder import count_tokens
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.models.xmixup_xlmr import xmixup_xlmr_base
-from fairseq_xling.tasks.sentence_pair import HEAD_NAME
+from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSConfig, XMixupUDPOSTask
+from fairseq_xling.tasks.xmixup_xnli import XMixupXNLIConfig, XMixupXNLITask
+from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADConfig, XMixupXQuADTask
 
-LAYERS, WIDTH, HEADS, CLASSES = 12, 768, 12, 3
+WIDTH, HEADS = 768, 12
+LABELS = ("contradiction", "entailment", "neutral")
+TAGS = tuple(f"T{number}" for number in range(17))
+FAMILIES = {
+    "pairs": (XMixupXNLITask, XMixupXNLIConfig, LABELS),
+    "tagging": (XMixupUDPOSTask, XMixupUDPOSConfig, TAGS),
+    "qa": (XMixupXQuADTask, XMixupXQuADConfig, ()),
+}
 
 
 def build_ours(args, dictionary):
     """Our model and criterion with XLM-R base's shape, in training mode."""
-    options = Namespace(mixup_layer=args.mixup_layer, encoder_layers=args.layers)
+    task_class, config, labels = FAMILIES[args.task]
+    label_dictionary = Dictionary()
+    for label in labels:
+        label_dictionary.add_symbol(label)
+    manifest = Manifest(
+        task_class.benchmark,
+        "en",
+        ["en", "de"],
+        list(labels),
+        {},
+        len(dictionary),
+        "",
+        "",
+        "",
+    )
+    task = task_class(config(), manifest, dictionary, label_dictionary)
+    options = Namespace(arch="xmixup_xlmr_base", encoder_layers=args.layers)
+    options.mixup_layer = args.mixup_layer
     options.ratio_scores = args.ratio_scores
     xmixup_xlmr_base(options)
-    task = SimpleNamespace(
-        source_dictionary=dictionary,
-        max_positions=lambda: 512,
-        languages=["en", "de"],
-        default_source_loss_weight=0.4,
-        counted_tokens=lambda tokens: count_tokens(tokens, dictionary),
+    return task.build_model(options).train(), XMixupCriterion(
+        task, None, 1.0, 1.0, "mean"
     )
-    model = XMixupXLMRModel.build_model(options, task)
-    model.register_classification_head(HEAD_NAME, num_classes=CLASSES)
-    for parameter in model.encoder.lm_head.parameters():
-        tied = parameter is model.encoder.sentence_encoder.embed_tokens.weight
-        parameter.requires_grad = tied
-    return model.train(), XMixupCriterion(task, None, 1.0, 1.0, "mean")
 
 
 def build_theirs(args, vocabulary):
     """Hugging Face's XLM-R of the same shape, in training mode."""
+    labels = FAMILIES[args.task][2]
     config = XLMRobertaConfig(
         vocab_size=vocabulary,
         hidden_size=WIDTH,
@@ -58,28 +80,73 @@ def build_theirs(args, vocabulary):
         intermediate_size=4 * WIDTH,
         max_position_embeddings=514,
         type_vocab_size=1,
-        num_labels=CLASSES,
+        num_labels=len(labels) or 2,
         classifier_dropout=0.0,
         attn_implementation="sdpa",
     )
-    return XLMRobertaForSequenceClassification(config).train()
+    kinds = {
+        "pairs": XLMRobertaForSequenceClassification,
+        "tagging": XLMRobertaForTokenClassification,
+        "qa": XLMRobertaForQuestionAnswering,
+    }
+    return kinds[args.task](config).train()
 
 
 def make_batch(args, vocabulary):
-    """B targets and their B sources, of lengths around ``--length``."""
+    """B targets and their B sources, of lengths around ``--length``.
+
+    Returns:
+        tokens ``(2B, length)``, our batch, and the labels as Hugging Face takes them.
+    """
     generator = np.random.default_rng(args.seed)
     low = max(8, int(args.length * 0.6))
     lengths = generator.integers(low, args.length + 1, 2 * args.pairs)
     lengths[0] = args.length
     tokens = torch.full((2 * args.pairs, args.length), 1)
+    starts, word_labels = [], torch.full((2 * args.pairs, args.length), -100)
     for row, length in enumerate(lengths):
         tokens[row, :length] = torch.from_numpy(
             generator.integers(4, vocabulary - 1, length)
         )
         middle = length // 2
-        tokens[row, [0, middle, middle + 1, length - 1]] = torch.tensor([0, 2, 2, 2])
-    labels = torch.from_numpy(generator.integers(0, CLASSES, args.pairs))
-    return tokens, labels
+        marks = [0, middle, middle + 1, length - 1]
+        if args.task == "tagging":
+            marks = [0, length - 1]
+        tokens[row, marks] = torch.tensor([0, 2, 2, 2][: len(marks) - 1] + [2])
+        # Two words in three are of one piece.
+        pieces = np.arange(1, length - 1)
+        begins = torch.from_numpy(pieces[generator.random(len(pieces)) < 0.75])
+        starts.append(begins)
+        tags = torch.from_numpy(generator.integers(0, len(TAGS), len(begins)))
+        word_labels[row, begins] = tags
+    net_input = {
+        "src_tokens": tokens[: args.pairs],
+        "source_tokens": tokens[args.pairs :],
+    }
+    batch = {
+        "net_input": net_input,
+        "lang": np.ones(args.pairs, int),
+        "ntokens": int(tokens.ne(1).sum()),
+    }
+    if args.task == "pairs":
+        labels = torch.from_numpy(generator.integers(0, len(LABELS), args.pairs))
+        batch["target"] = labels
+        return tokens, batch, {"labels": torch.cat([labels, labels])}
+    if args.task == "tagging":
+        padded = pad_sequence(starts, batch_first=True, padding_value=-1)
+        tags = word_labels.gather(1, padded.clamp(min=0))
+        probs = F.one_hot(tags.clamp(min=0), len(TAGS)) * padded.ge(0).unsqueeze(-1)
+        net_input["word_starts"] = padded[: args.pairs]
+        net_input["source_word_starts"] = padded[args.pairs :]
+        batch["tag_probs"] = probs[: args.pairs].float()
+        batch["source_tag_probs"] = probs[args.pairs :].float()
+        return tokens, batch, {"labels": word_labels}
+    first = torch.from_numpy(lengths // 2 + 2)
+    spans = torch.stack([first, first + 1], dim=1)
+    batch["span"], batch["source_span"] = spans[: args.pairs], spans[args.pairs :]
+    batch["has_source_span"] = torch.ones(args.pairs, dtype=torch.bool)
+    theirs = {"start_positions": spans[:, 0], "end_positions": spans[:, 1]}
+    return tokens, batch, theirs
 
 
 def set_up(parser: argparse.ArgumentParser):
@@ -105,13 +172,25 @@ def set_up(parser: argparse.ArgumentParser):
     return args, device, dictionary
 
 
+def move_to(value, device: str):
+    """Move all tensors in lists and dictionaries."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: move_to(entry, device) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [move_to(entry, device) for entry in value]
+    return value
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", default="pairs", choices=FAMILIES)
     parser.add_argument("--pairs", type=int, default=8, help="B")
     parser.add_argument("--length", type=int, default=64, help="tokens, padded")
-    parser.add_argument("--layers", type=int, default=LAYERS)
-    parser.add_argument("--mixup-layer", default="1")
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--mixup-layer", help="default: the task's")
     parser.add_argument("--ratio-scores", default="heads", choices=["heads", "hidden"])
     parser.add_argument("--vocabulary", type=int, default=30000)
     parser.add_argument("--steps", type=int, default=15, help="measured, of each")
@@ -119,17 +198,7 @@ def main() -> None:
     ours, criterion = build_ours(args, dictionary)
     theirs = build_theirs(args, len(dictionary))
     ours, theirs = ours.to(device), theirs.to(device)
-    tokens, labels = (x.to(device) for x in make_batch(args, len(dictionary)))
-    sample = {
-        "net_input": {
-            "src_tokens": tokens[: args.pairs],
-            "source_tokens": tokens[args.pairs :],
-        },
-        "target": labels,
-        "lang": np.ones(args.pairs, int),
-        "ntokens": int(tokens.ne(1).sum()),
-    }
-    both = torch.cat([labels, labels])
+    tokens, sample, labels = move_to(make_batch(args, len(dictionary)), device)
 
     def our_step() -> None:
         ours.zero_grad(set_to_none=True)
@@ -137,7 +206,7 @@ def main() -> None:
 
     def their_step() -> None:
         theirs.zero_grad(set_to_none=True)
-        theirs(tokens, attention_mask=tokens.ne(1), labels=both).loss.backward()
+        theirs(tokens, attention_mask=tokens.ne(1), **labels).loss.backward()
 
     def seconds(step) -> float:
         start = time.perf_counter()
@@ -151,9 +220,10 @@ def main() -> None:
     times = [(seconds(our_step), seconds(their_step)) for _ in range(args.steps)]
     result = {
         "device": device,
+        "task": args.task,
         "pairs": args.pairs,
         "length": args.length,
-        "mixup_layer": args.mixup_layer,
+        "mixup_layer": ours.args.mixup_layer,
         "ours_seconds": statistics.median(ours for ours, _ in times),
         "hugging_face_seconds": statistics.median(theirs for _, theirs in times),
         "ratio": statistics.median(ours / theirs for ours, theirs in times),
@@ -162,8 +232,8 @@ def main() -> None:
         print(json.dumps(result))
         return
     print(
-        f"{args.pairs} pairs of {args.length} tokens, mixup in layer "
-        f"{args.mixup_layer}, {args.threads} threads, {device}, {args.steps} steps each"
+        f"{args.task}: {args.pairs} pairs of {args.length} tokens, mixup in layer "
+        f"{ours.args.mixup_layer}, {args.threads} threads, {device}, {args.steps} steps each"
     )
     print(f"ours (two streams, mixup)   {result['ours_seconds']:.3f} s a step")
     print(f"Hugging Face (2B, SDPA)     {result['hugging_face_seconds']:.3f} s a step")
