@@ -1,4 +1,4 @@
-"""Binarize TyDiQA: python preprocess/tydiqa.py RAW --spm MODEL --dict DICT --destdir DIR
+"""Binarize TyDiQA: python preprocess/tydiqa.py RAW --spm SPM --dict DICT --destdir DIR
 
 RAW is XTREME's folder download, or one with train-en.json, dev-de.json and the like.
 

@@ -233,7 +233,7 @@ def main() -> None:
         return
     print(
         f"{args.task}: {args.pairs} pairs of {args.length} tokens, mixup in layer "
-        f"{ours.args.mixup_layer}, {args.threads} threads, {device}, {args.steps} steps each"
+        f"{ours.args.mixup_layer}, {args.threads} threads, {device}, {args.steps} steps"
     )
     print(f"ours (two streams, mixup)   {result['ours_seconds']:.3f} s a step")
     print(f"Hugging Face (2B, SDPA)     {result['hugging_face_seconds']:.3f} s a step")

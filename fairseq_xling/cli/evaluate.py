@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
+from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.checked_prediction import has_source, predict
 from fairseq_xling.cli.options import add_batch_options, quiet_logging
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.metrics.bootstrap import paired_bootstrap
 from fairseq_xling.metrics.transfer_gap import summarize
@@ -25,8 +27,15 @@ METRICS = {"classification": "accuracy", "tagging": "F1", "qa": "(F1 + EM) / 2"}
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-evaluate``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", help="folder of binarized data")
-    parser.add_argument("--path", required=True, help="checkpoint to evaluate")
+    parser.add_argument(
+        "data",
+        nargs="+",
+        help="folder of binarized data; several, of different tasks, with a checkpoint "
+        "each, give X-Mixup's Table 3",
+    )
+    parser.add_argument(
+        "--path", required=True, nargs="+", help="checkpoint to evaluate, one for each"
+    )
     parser.add_argument(
         "--compare", nargs="+", default=[], metavar="PATH", help="further checkpoints"
     )
@@ -212,7 +221,51 @@ def write_results(
 
 
 def main(args: argparse.Namespace) -> Dict[str, Any]:
-    """Evaluate, write the results, and return what ``results.json`` holds.
+    """Evaluate one task, or several one after the other.
+
+    Returns:
+        what ``results.json`` holds; for several tasks, that by task.
+
+    Raises:
+        UserError: a checkpoint, the data or an option is wrong.
+    """
+    if len(args.data) != len(args.path):
+        raise UserError(
+            f"--path: {len(args.path)} checkpoints for {len(args.data)} data folders; "
+            "give each its own (further ones of the same data go to --compare)"
+        )
+    each = [
+        argparse.Namespace(**{**vars(args), "data": data, "path": path})
+        for data, path in zip(args.data, args.path)
+    ]
+    if len(each) == 1:
+        return evaluate(each[0])
+    if args.compare or not args.results_path:
+        raise UserError(
+            "several data folders: give --results-path, and compare models of one task "
+            "at a time"
+        )
+    names = args.names or ["model"]
+    by_task: Dict[str, Any] = {}
+    for one in each:
+        task = Manifest.load(one.data).task
+        if task in by_task:
+            raise UserError(f"{one.data}: {task} is among the data already")
+        one.results_path = str(Path(args.results_path) / task)
+        one.names = names
+        by_task[task] = evaluate(one)
+    for markdown, name in ((False, "tables.txt"), (True, "tables.md")):
+        with atomic_file(Path(args.results_path) / name) as file:
+            file.write(benchmark_tables(list(by_task.values()), markdown))
+    print(benchmark_tables(list(by_task.values())))
+    return by_task
+
+
+def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
+    """Evaluate one task, write the results, and return what ``results.json`` holds.
+
+    Args:
+        args: the command line, with one ``data`` and one ``path``.
 
     Raises:
         UserError: a checkpoint, the data or an option is wrong.

@@ -45,13 +45,13 @@ def report(results: Dict[str, Any], markdown: bool = False) -> str:
         for way, scores in model["scores"].items():
             label = f"{name} ({way})" + (" *" if way == model["predict"] else "")
             columns = [*languages, "average", "gap"]
-            lines = {label: scores}
+            titled = {label: scores}
             if "exact_match" in model:
-                lines = {
+                titled = {
                     f"{label} F1": model["f1"][way],
                     f"{label} EM": model["exact_match"][way],
                 }
-            for title, line in lines.items():
+            for title, line in titled.items():
                 rows.append([title, *(line.get(column) for column in columns)])
     if not rows:
         return f"No scores: {results['task']} {results['split']} has no labels.\n"

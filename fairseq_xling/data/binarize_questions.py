@@ -13,9 +13,9 @@ class EncodedContext(NamedTuple):
     """A passage: its tokens, and the characters ``begins[i]:ends[i]`` of each.
 
     The characters are those of the original text, before SentencePiece's
-    normalisation; white space before a word does not belong to it, nor do characters
-    before that white space of which normalisation leaves nothing, such as a zero-width
-    space. A character that becomes several tokens belongs to the last of them.
+    normalisation. White space before a word does not belong to it, nor do characters
+    of which normalisation leaves nothing, such as a zero-width space. A character that
+    becomes several tokens belongs to the last of them; the others cover nothing.
     """
 
     tokens: np.ndarray
@@ -91,27 +91,21 @@ class QuestionEncoder(TextEncoder):
         tokens = self.table[ids]
         self.tokens += len(tokens)
         self.unknown += int((tokens == self.dictionary.unk()).sum())
-        begins = np.minimum(self._word_begins(text)[begins], ends)
+        begins = np.minimum(self._next_visible(text)[begins], ends)
         return EncodedContext(tokens, begins, ends)
 
-    def _word_begins(self, text: str) -> np.ndarray:
-        """Where a token begins whose piece begins at each character, ``(len + 1,)``."""
-        size = len(text)
-        # The first character from each on of which something is left.
-        visible = np.arange(size + 1)
-        visible[:-1][[self._is_blank(character) for character in text]] = size
-        visible = np.minimum.accumulate(visible[::-1])[::-1]
-        # The end of the last white space before each.
-        spaced = np.zeros(size + 1, np.int64)
-        spaces = np.flatnonzero([character.isspace() for character in text])
-        spaced[spaces + 1] = spaces + 1
-        spaced = np.maximum.accumulate(spaced)
-        return np.maximum(np.arange(size + 1), spaced[visible])
+    def _next_visible(self, text: str) -> np.ndarray:
+        """The first character from each on that is not blank, ``(len(text) + 1,)``."""
+        places = np.arange(len(text) + 1)
+        blank = [self._is_blank(character) for character in text]
+        places[:-1][blank] = len(text)
+        return np.minimum.accumulate(places[::-1])[::-1]
 
     def _is_blank(self, character: str) -> bool:
-        """Whether normalisation makes white space of a character, or nothing."""
+        """Whether a character is white space, or normalisation leaves nothing of it."""
         if character not in self.blank:
-            self.blank[character] = not self.processor.encode(character)
+            is_gone = not self.processor.encode(character)
+            self.blank[character] = is_gone or character.isspace()
         return self.blank[character]
 
 

@@ -111,7 +111,19 @@ class PairedDataset(FairseqDataset):
         ``required_batch_size_multiple`` is not heeded: fairseq drops a last batch that
         is no multiple of it, and with it rows of a test set.
         """
-        return super().batch_by_size(indices, max_tokens, max_sentences, 1)
+        batches = super().batch_by_size(indices, max_tokens, max_sentences, 1)
+        if not max_tokens:
+            return batches
+        return [part for batch in batches for part in self._split(batch, max_tokens)]
+
+    def _split(self, batch, max_tokens: int) -> List[Any]:
+        """Halve a batch that is over the limit: a long row alone widens short pairs."""
+        sequences = len(batch) + int(self.paired[batch].sum())
+        if len(batch) == 1 or sequences * self.lengths[batch].max() <= max_tokens:
+            return [batch]
+        half = len(batch) // 2
+        parts = (batch[:half], batch[half:])
+        return [one for part in parts for one in self._split(part, max_tokens)]
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch

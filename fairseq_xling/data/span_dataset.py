@@ -35,7 +35,9 @@ class SpanDataset(WindowDataset):
         max_question_length: int, **others: Any,
     ) -> None:  # fmt: skip
         self.doc_stride = doc_stride
-        self.max_question_length = max_question_length
+        # Room for one token of the passage stays in any case.
+        room = others["max_length"] - SPECIALS - 1
+        self.max_question_length = min(max_question_length, max(room, 0))
         super().__init__(streams, lang_ids, **others)
 
     def cut(self, streams: Streams) -> WindowIndex:
@@ -49,10 +51,11 @@ class SpanDataset(WindowDataset):
         kept = np.minimum(questions, self.max_question_length)
         capacities = self.max_length - SPECIALS - kept
         many = contexts > capacities
-        if (capacities[many] < self.doc_stride).any():
+        least = int(capacities[many].min(initial=self.max_length))
+        if many.any() and least < self.doc_stride:
             raise UserError(
-                f"--doc-stride {self.doc_stride}: over the {int(capacities.min())} "
-                f"tokens that --max-positions {self.max_length} leaves for a passage "
+                f"--doc-stride {self.doc_stride}: over the {least} tokens that "
+                f"--max-positions {self.max_length} leaves for a passage "
                 "beside a long question; lower it, or --max-question-length"
             )
         return strided_windows(contexts, capacities, self.doc_stride)

@@ -28,7 +28,6 @@ class TagDataset(WindowDataset):
     ) -> None:  # fmt: skip
         self.tag_count = tag_count
         self.label_offset = label_offset
-        self.cut_words = 0
         super().__init__(streams, lang_ids, **others)
 
     def cut(self, streams: Streams) -> WindowIndex:
@@ -115,9 +114,10 @@ class TagDataset(WindowDataset):
 
         Returns:
             in ``net_input`` ``word_starts`` ``(batch, words)`` and
-            ``source_word_starts`` ``(pairs, source words)`` or None, -1 where there is
-            no word; ``tag_probs`` ``(batch, words, tags)`` and ``source_tag_probs``
-            ``(pairs, source words, tags)``, each None where a sample has none.
+            ``source_word_starts`` ``(pairs, source words)``, -1 where there is no word;
+            ``tag_probs`` ``(batch, words, tags)`` and ``source_tag_probs`` ``(pairs,
+            source words, tags)``, 0 where none are known. Each but the first is None
+            where no sample has it.
         """
         pairs = [sample for sample in samples if sample["source"] is not None]
         self._fill_unknown(samples, "")
@@ -132,13 +132,15 @@ class TagDataset(WindowDataset):
         }
 
     def _fill_unknown(self, samples: List[Dict[str, Any]], prefix: str) -> None:
-        """Zeros where a sample has no tags and another one has."""
+        """No words, or zeros, where a sample has no tags and another one has."""
         if all(sample[f"{prefix}tag_probs"] is None for sample in samples):
             return
         for sample in samples:
-            starts = sample[f"{prefix}word_starts"]
-            if sample[f"{prefix}tag_probs"] is None and starts is not None:
-                sample[f"{prefix}tag_probs"] = torch.zeros(len(starts), self.tag_count)
+            if sample[f"{prefix}word_starts"] is None:
+                sample[f"{prefix}word_starts"] = torch.zeros(0, dtype=torch.long)
+            if sample[f"{prefix}tag_probs"] is None:
+                words = len(sample[f"{prefix}word_starts"])
+                sample[f"{prefix}tag_probs"] = torch.zeros(words, self.tag_count)
 
 
 def word_range(starts: Tensor, window: Tuple[int, int]) -> Tuple[int, int]:
@@ -149,8 +151,8 @@ def word_range(starts: Tensor, window: Tuple[int, int]) -> Tuple[int, int]:
 
 
 def padded(samples: List[Dict[str, Any]], name: str, value: float) -> Optional[Tensor]:
-    """Stack one entry of all samples, padded; None where any lacks it."""
+    """Stack one entry of all samples, padded; None where they lack it."""
     entries = [sample[name] for sample in samples]
-    if not entries or any(entry is None for entry in entries):
+    if not entries or entries[0] is None:
         return None
     return pad_sequence(entries, batch_first=True, padding_value=value)

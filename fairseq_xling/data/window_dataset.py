@@ -1,10 +1,8 @@
 """Batches of windows of long sequences: what tagging and question answering share."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import numpy as np
-from fairseq.data.data_utils import collate_tokens
-from torch import Tensor
 
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.paired_dataset import PairedDataset
@@ -75,7 +73,7 @@ class WindowDataset(PairedDataset):
         raise NotImplementedError
 
     def window_sample(self, streams: Streams, window: int) -> Dict[str, Any]:
-        """The streams of one window, as :meth:`collate_streams` wants them, and more."""
+        """One window's streams, as :meth:`collate_streams` wants them, and more."""
         raise NotImplementedError
 
     def collate_targets(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
@@ -128,29 +126,22 @@ class WindowDataset(PairedDataset):
         max_sentences=None,
         required_batch_size_multiple=1,
     ):
-        """Form batches that together hold every item; one that is too large is alone."""
+        """Form batches that together hold every item; a too large one is alone."""
         if not self.whole_rows:
             return super().batch_by_size(indices, max_tokens, max_sentences)
         batches: List[List[int]] = []
-        windows = width = 0
+        windows = sequences = width = 0
         for index in indices:
-            size = self.lengths[index] * (2 if self.paired[index] else 1)
-            windows += int(self.counts[index])
-            width = max(width, int(size))
+            count, length = int(self.counts[index]), int(self.lengths[index])
+            both = count * 2 if self.paired[index] else count
+            windows, sequences = windows + count, sequences + both
+            width = max(width, length)
             if (
                 not batches
                 or (max_sentences and windows > max_sentences)
-                or (max_tokens and windows * width > max_tokens)
+                or (max_tokens and sequences * width > max_tokens)
             ):
                 batches.append([])
-                windows, width = int(self.counts[index]), int(size)
+                windows, sequences, width = count, both, length
             batches[-1].append(int(index))
         return batches
-
-
-def merge(rows: List[Optional[Tensor]], padding: int) -> Tensor:
-    """Stack sequences to ``(rows, longest)``, None as an empty one."""
-    return collate_tokens([_EMPTY if row is None else row for row in rows], padding)
-
-
-_EMPTY = Tensor().long()

@@ -98,9 +98,10 @@ def paired_window(
         if held:
             middle = sum(candidate_answer) + 1
             return min(held, key=lambda i: abs(sum(candidates[i]) - middle))
-    place = sum(window) / max(length, 1)
-    distances = [abs(sum(c) / max(candidate_length, 1) - place) for c in candidates]
-    return int(np.argmin(distances))
+    # Times both lengths, so that equal distances are equal numbers.
+    place = sum(window) * max(candidate_length, 1)
+    distances = [abs(sum(c) * max(length, 1) - place) for c in candidates]
+    return distances.index(min(distances))
 
 
 def holds(window: Window, span: Span) -> bool:

@@ -38,8 +38,9 @@ def best_answers(
     A span's score is that of its first token as a first one plus that of its last token
     as a last one; spans begin in the window that holds the most context around their
     first token, have at most ``max_length`` tokens and at least one visible character.
-    Of spans with the same text the best counts. There is always an answer, as SQuAD 1.1
-    has no unanswerable questions: where no span is left, the empty text.
+    Of spans with the same text the best counts, of equally good ones the first, then
+    the shortest. There is always an answer, as SQuAD 1.1 has no unanswerable questions:
+    where no span is left, the empty text.
 
     Args:
         windows: all windows of the passage, in order.
@@ -50,39 +51,38 @@ def best_answers(
         max_length: tokens of the longest answer.
 
     Returns:
-        at most ``count`` answers, best first; their probabilities sum to 1.
+        at most ``count`` answers, best first; their probabilities sum to 1. Where
+        scores are no numbers, one without text whose probability is none either.
 
     Source: BERT's reading of SQuAD 1.1 (Devlin et al. 2019).
     """
     owner = most_context([(w.begin, w.begin + len(w.scores)) for w in windows])
-    found = []
+    if not all(np.isfinite(window.scores).all() for window in windows):
+        return [Answer("", 0, 0, float("nan"))]
+    width = min(max_length, max(len(window.scores) for window in windows))
+    # Row i, column j: the span of tokens i to i + j.
+    spans = np.full((len(owner), width), -np.inf)
     for number, window in enumerate(windows):
         size = len(window.scores)
-        if size == 0:
-            continue
-        # Row i, column j: the span of tokens i to i + j.
-        width = min(max_length, size)
-        ends = np.append(window.scores[:, 1], np.full(width - 1, -np.inf))
-        spans = window.scores[:, :1] + np.lib.stride_tricks.sliding_window_view(
-            ends, width
-        )
-        spans[owner[window.begin : window.begin + size] != number] = -np.inf
-        flat = spans.ravel()
-        # More than asked for, as some may have the same text or none.
-        candidates = min(len(flat), 3 * count)
-        for index in np.argpartition(-flat, candidates - 1)[:candidates]:
-            if np.isfinite(flat[index]):
-                first = window.begin + int(index) // width
-                found.append((float(flat[index]), first, first + int(index) % width))
-    found.sort(key=lambda span: (-span[0], span[1:]))
+        if size:
+            ends = np.append(window.scores[:, 1], np.full(width - 1, -np.inf))
+            last = np.lib.stride_tricks.sliding_window_view(ends, width)
+            own = owner[window.begin : window.begin + size] == number
+            rows = window.begin + np.flatnonzero(own)
+            spans[rows] = window.scores[own, :1] + last[own]
+    flat = spans.ravel()
     answers: List[tuple] = []
     texts = set()
-    for score, first, last in found:
-        begin, end = int(offsets[first, 0]), int(offsets[last, 1])
-        text = context[begin:end].rstrip()
-        if text and text not in texts and len(answers) < count:
+    for index in np.argsort(-flat, kind="stable"):
+        if len(answers) == count or flat[index] == -np.inf:
+            break
+        first, after = divmod(int(index), width)
+        begin, end = int(offsets[first, 0]), int(offsets[first + after, 1])
+        text = context[begin:end].strip()
+        if text and text not in texts:
             texts.add(text)
-            answers.append((score, text, begin, begin + len(text)))
+            begin = context.index(text, begin)
+            answers.append((float(flat[index]), text, begin, begin + len(text)))
     if not answers:
         return [Answer("", 0, 0, 1.0)]
     scores = np.array([answer[0] for answer in answers])
@@ -94,21 +94,24 @@ def best_answers(
 def most_context(windows: Sequence[tuple]) -> np.ndarray:
     """Which window holds the most context around each token.
 
-    The context is the smaller number of tokens before and after it in the window; of
-    windows with the same the longer one counts, then the first.
+    The context is the smaller number of tokens before and after it in the window, and a
+    hundredth of the window's length; of windows with the same the first counts.
 
     Args:
         windows: begin and end of each, in order, without gaps.
 
     Returns:
         indices of windows, ``(tokens,)``.
+
+    Source: BERT's reading of SQuAD (Devlin et al. 2019).
     """
     tokens = np.arange(max(end for _, end in windows))
+    # In hundredths, so that what is the same are equal numbers.
     context = [
         np.where(
             (tokens >= begin) & (tokens < end),
-            np.minimum(tokens - begin, end - 1 - tokens) + 0.01 * (end - begin),
-            -1.0,
+            100 * np.minimum(tokens - begin, end - 1 - tokens) + end - begin,
+            -1,
         )
         for begin, end in windows
     ]

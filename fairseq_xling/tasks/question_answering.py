@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import torch
@@ -106,13 +106,6 @@ class QuestionAnsweringTask(XMixupTask):
             if getattr(self.cfg, name) < 1:
                 option = "--" + name.replace("_", "-")
                 raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
-        if not is_train:
-            self.split = parts[0][0]
-            self.examples = {
-                index: ExampleFile(Path(self.cfg.data), *part)
-                for index, part in zip(lang_ids, parts)
-            }
-            self.offsets = {i: one.offsets for i, one in zip(lang_ids, streams)}
         return SpanDataset(
             streams,
             lang_ids,
@@ -126,6 +119,30 @@ class QuestionAnsweringTask(XMixupTask):
             shuffle=is_train,
             seed=self.cfg.seed,
         )
+
+    def open_dataset(
+        self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
+    ) -> SpanDataset:
+        dataset = super().open_dataset(parts, paired, is_train)
+        if not is_train:
+            examples = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
+            self.set_examples(parts[0][0], dataset, examples)
+        return dataset
+
+    def set_examples(
+        self, split: str, dataset: SpanDataset, examples: Sequence[Any]
+    ) -> None:
+        """Keep the texts that predictions are taken from.
+
+        Args:
+            split: by whose rules answers are scored.
+            dataset: the dataset that is predicted.
+            examples: the questions of each of its languages, by row.
+        """
+        self.split = split
+        self.examples = dict(zip(dataset.lang_ids, examples))
+        streams = zip(dataset.lang_ids, dataset.streams)
+        self.offsets: Dict[int, Any] = {lang: one.offsets for lang, one in streams}
 
     def build_head(self, model) -> None:
         model.register_token_head(SPAN_HEAD, 2, 0.0)

@@ -252,7 +252,9 @@ class XMixupTask(SourceSamplingTask):
     def state_dict(self) -> Dict[str, Any]:
         """What checkpoints remember: the benchmark, and what its labels are."""
         return {
+            "task": f"xmixup_{self.benchmark}",
             "benchmark": self.benchmark,
+            "languages": self.languages,
             "labels": self.label_names,
             "dictionary_sha256": self.manifest.dictionary_sha256,
         }

@@ -1,0 +1,142 @@
+"""xling-predict: tags, answers or classes for text, with a fine-tuned model.
+
+Reads one input a line, writes one JSON object a line. A line is plain text: a sentence
+to tag; or premise, hypothesis; or question, passage, with a tab between. Or it is a
+JSON object with these names (``text`` or ``words`` for tagging), and under ``source``,
+in the same form, its translation to the source language, which then takes part by
+mixup; other fields are copied to the output.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from contextlib import ExitStack
+from typing import Any, Dict, Iterator, List, Tuple
+
+from fairseq_xling.cli.options import add_batch_options, quiet_logging
+from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.errors import UserError
+from fairseq_xling.predictor import Predictor, from_pretrained
+
+CHUNK_LINES = 1024
+NAMES = (
+    *("text", "words", "question", "context", "source"),
+    *("premise", "hypothesis", "sentence1", "sentence2"),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``xling-predict``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "input", nargs="?", default="-", help="file of lines (default: standard input)"
+    )
+    parser.add_argument(
+        "--path", required=True, help="checkpoint of fairseq-train, or its folder"
+    )
+    parser.add_argument(
+        "--data",
+        help="folder with dict.txt and sentencepiece.bpe.model (default: beside the "
+        "checkpoint, or the data that it was trained on)",
+    )
+    parser.add_argument("--output", default="-", help="file (default: standard output)")
+    parser.add_argument(
+        "--format",
+        choices=["json", "text"],
+        default="json",
+        help="text: word, tag and probability in columns; or answer or label, and "
+        "probability",
+    )
+    add_batch_options(parser)
+    return parser
+
+
+def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, Any]]:
+    """Input, source and further fields of one line.
+
+    Raises:
+        UserError: it is no JSON though it looks like it, or lacks a tab.
+    """
+    line = line.rstrip("\r\n")
+    if not line.lstrip().startswith("{"):
+        if family == "tagging":
+            return line, None, {}
+        return line.split("\t"), None, {}
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON ({error}); mend the line") from None
+    others = {name: value for name, value in fields.items() if name not in NAMES}
+    return fields, fields.get("source"), others
+
+
+def predict_lines(
+    predictor: Predictor, lines: Iterator[str], name: str, args: argparse.Namespace
+) -> Iterator[Dict[str, Any]]:
+    """Predictions of lines, in their order."""
+    number = 0
+    while True:
+        block = list(itertools.islice(lines, CHUNK_LINES))
+        if not block:
+            return
+        inputs: List[Any] = []
+        sources: List[Any] = []
+        others: List[Dict[str, Any]] = []
+        for line in block:
+            number += 1
+            where = f"{name}, line {number}"
+            text, source, more = parse_line(line, where, predictor.task.family)
+            inputs.append(predictor.parse(text, where))
+            sources.append(source and predictor.parse(source, f"{where}, source"))
+            others.append(more)
+        results = predictor.predict_parsed(inputs, sources, args)
+        for more, result in zip(others, results):
+            yield {**more, **result}
+
+
+def as_text(result: Dict[str, Any]) -> str:
+    """A prediction as columns."""
+    if "tags" in result:
+        rows = zip(result["words"], result["tags"], result["probabilities"])
+        return "".join(f"{word}\t{tag}\t{p:.4f}\n" for word, tag, p in rows)
+    if "label" in result:
+        return f"{result['label']}\t{result['probabilities'][result['label']]:.4f}"
+    return f"{result['answer']}\t{result['probability']:.4f}"
+
+
+def main(args: argparse.Namespace) -> None:
+    """Predict.
+
+    Raises:
+        UserError: the model or a line is wrong.
+    """
+    predictor = from_pretrained(args.path, data=args.data)
+    with ExitStack() as stack:
+        source = sys.stdin
+        if args.input != "-":
+            try:
+                source = stack.enter_context(open(args.input, encoding="utf-8"))
+            except OSError as error:
+                raise UserError(f"{args.input}: {error.strerror}") from None
+        target: Any = sys.stdout
+        if args.output != "-":
+            target = stack.enter_context(atomic_file(args.output))
+        name = "standard input" if args.input == "-" else args.input
+        for result in predict_lines(predictor, iter(source), name, args):
+            text = as_text(result) if args.format == "text" else None
+            line = json.dumps(result, ensure_ascii=False) if text is None else text
+            print(line, file=target)
+
+
+def cli_main() -> None:
+    """Entry point of ``xling-predict``."""
+    args = build_parser().parse_args()
+    quiet_logging()
+    main(args)
+
+
+if __name__ == "__main__":
+    cli_main()

@@ -1,0 +1,648 @@
+"""Raw questions to binarized data: every stream, lost answers, and bad input."""
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+from raw_data import WORDS
+from training import ROOT, environment
+
+sys.path.insert(0, str(ROOT / "preprocess"))
+
+import mlqa  # noqa: E402
+import tydiqa  # noqa: E402
+import xquad  # noqa: E402
+
+from fairseq_xling.cli.preprocess_qa import main  # noqa: E402
+from fairseq_xling.data.binarize_questions import QuestionEncoder  # noqa: E402
+from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
+from fairseq_xling.errors import UserError  # noqa: E402
+
+TRAINED = "squad/translate-train/squad.translate.train.en-{}.json"
+BACK = "squad/translate-train-en/squad.translate.train.en-{}-en.json"
+DEV = "mlqa/MLQA_V1/dev/dev-context-{0}-question-{0}.json"
+TRANSLATED = {
+    "dev": "mlqa/translate-dev/mlqa.translate.dev.{}-en.json",
+    "test": "xquad/translate-test/xquad.translate.test.{}-en.json",
+}
+PLACES = {"train": "squad/train-v1.1.json", "dev": DEV, "test": "xquad/xquad.{}.json"}
+
+
+def preprocess(raw, spm, destdir, *options, task=xquad):
+    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
+    arguments += ["--destdir", str(destdir), *options]
+    if task is tydiqa:
+        main("tydiqa", tydiqa.PLACES, tydiqa.lang_of, argv=arguments)
+    else:
+        main(task.__name__, task.PLACES, argv=arguments)
+    return Manifest.load(destdir)
+
+
+def stream(folder, split, lang, name):
+    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
+    return [data[i].tolist() for i in range(len(data))]
+
+
+class Asked:
+    """A question about a passage of known words, with at most one answer."""
+
+    def __init__(self, question_id, question, context, answer, start):
+        self.id, self.question, self.context = question_id, question, context
+        self.answer, self.start = answer, start
+
+    def without_answer(self):
+        return Asked(self.id, self.question, self.context, None, None)
+
+
+def draw(generator, lang, passages, prefix, each=3):
+    """Questions about passages; answers are runs of whole words."""
+    out = []
+    for i in range(passages):
+        words = [generator.choice(WORDS[lang]) for _ in range(generator.randint(3, 12))]
+        context = " ".join(words)
+        for j in range(each):
+            first = generator.randrange(len(words))
+            last = generator.randrange(first, len(words))
+            answer = " ".join(words[first : last + 1])
+            start = len(" ".join([*words[:first], ""]))
+            assert context[start : start + len(answer)] == answer
+            asked = " ".join(generator.choice(WORDS[lang]) for _ in range(4))
+            out.append(Asked(f"{prefix}{i}-{j}", asked, context, answer, start))
+    return out
+
+
+def squad(rows):
+    """SQuAD's JSON, with questions of a passage that stand together in one list."""
+    paragraphs = []
+    for row in rows:
+        entry = {"id": row.id, "question": row.question, "answers": []}
+        if row.answer is not None:
+            entry["answers"] = [{"text": row.answer, "answer_start": row.start}]
+        if not paragraphs or paragraphs[-1]["context"] != row.context:
+            paragraphs.append({"context": row.context, "qas": []})
+        paragraphs[-1]["qas"].append(entry)
+    return {"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]}
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(squad(rows), indent=1), encoding="utf-8")
+
+
+def naive(spm, row):
+    """Tokens, length of the passage, characters of its tokens and the answer's place.
+
+    These passages have single spaces and nothing that normalisation changes, so the
+    pieces put together are the passage.
+    """
+    if row is None:
+        return [], [], [], []
+    dictionary = Dictionary.load(spm.dictionary)
+
+    def ids(text):
+        return [
+            dictionary.index(piece)
+            for piece in spm.processor.encode(text, out_type=str)
+        ]
+
+    characters, place = [], 0
+    for piece in spm.processor.encode(" " + row.context, out_type=str):
+        if piece.startswith("▁"):
+            place += bool(characters)  # the space before the word
+            piece = piece[1:]
+        characters.append((place, place + len(piece)))
+        assert row.context[place : place + len(piece)] == piece
+        place += len(piece)
+    assert place == len(row.context)
+    asked, context = ids(row.question), ids(row.context)
+    tokens = [0, *asked, 2, 2, *context, 2]
+    span = []
+    if row.answer is not None:
+        inside = range(row.start, row.start + len(row.answer))
+        hit = [
+            3 + len(asked) + i
+            for i, (begin, end) in enumerate(characters)
+            if any(place in inside for place in range(begin, end))
+        ]
+        span = [hit[0], hit[-1]]
+    return tokens, [len(context)], [x for pair in characters for x in pair], span
+
+
+def check(spm, folder, split, lang, rows, names):
+    """Compare streams with the four parts of the naive result; None is no stream."""
+    want = [naive(spm, row) for row in rows]
+    for part, name in enumerate(names):
+        if name is not None:
+            got = stream(folder, split, lang, name)
+            assert got == [row[part] for row in want], (split, lang, name)
+
+
+def examples(folder, split, lang):
+    text = (folder / f"{split}.{lang}.examples.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def translated(generator, lang, rows):
+    """The same questions in another language, as a translator would leave them."""
+    out = []
+    for row, other in zip(rows, draw(generator, lang, len(rows) // 3, "")):
+        other.id = row.id
+        out.append(other)
+    return out
+
+
+@pytest.fixture
+def data():
+    generator = random.Random(6)
+    sizes = {"train": 10, "dev": 3, "test": 4}
+    drawn = {}
+    for split, passages in sizes.items():
+        drawn[split, "en"] = draw(generator, "en", passages, split)
+        for lang in ("de", "zh"):
+            rows = translated(generator, lang, drawn[split, "en"])
+            back = translated(generator, "en", rows)
+            drawn[split, lang] = rows
+            drawn[split, lang, "en"] = [row.without_answer() for row in back]
+    return drawn
+
+
+@pytest.fixture
+def raw(tmp_path, data):
+    folder = tmp_path / "raw"
+    for split, place in PLACES.items():
+        write(folder / place.format("en"), data[split, "en"])
+    for lang in ("de", "zh"):
+        write(folder / TRAINED.format(lang), data["train", lang])
+        write(folder / BACK.format(lang), data["train", lang, "en"])
+        for split in ("dev", "test"):
+            write(folder / PLACES[split].format(lang), data[split, lang])
+            write(folder / TRANSLATED[split].format(lang), data[split, lang, "en"])
+    return folder
+
+
+FULL = ("input", "context_length", "offsets", "span")
+TRAIN = ("input", "context_length", None, "span")
+SOURCE = ("source", None, None, "source_span")
+
+
+def test_every_stream_is_that_of_a_loop_over_characters(raw, data, spm, tmp_path):
+    folder = tmp_path / "bin"
+    manifest = preprocess(raw, spm, folder)
+    assert manifest.task == "xquad" and manifest.labels == []
+    assert manifest.languages == ["en", "de", "zh"]
+    for lang in ("en", "de", "zh"):
+        train = data["train", lang]
+        check(spm, folder, "train", lang, train, TRAIN)
+        streams = ["input", "context_length", "span"]
+        if lang != "en":
+            check(spm, folder, "train", lang, data["train", "en"], SOURCE)
+            back = data["train", lang, "en"]
+            check(spm, folder, "train", lang, back, ["backtranslation"])
+            streams += ["source", "source_span", "backtranslation"]
+        assert manifest.splits["train"][lang].streams == streams
+        assert manifest.splits["train"][lang].rows == len(train) == 30
+        for split, kind in (("valid", "dev"), ("test", "test")):
+            rows = data[kind, lang]
+            check(spm, folder, split, lang, rows, FULL)
+            streams = ["input", "context_length", "span", "offsets"]
+            if lang != "en":
+                check(spm, folder, split, lang, data[kind, lang, "en"], ["source"])
+                streams.append("source")
+            assert manifest.splits[split][lang].streams == streams
+            assert examples(folder, split, lang) == [
+                {
+                    "id": row.id,
+                    "question": row.question,
+                    "context": row.context,
+                    "answers": [row.answer],
+                }
+                for row in rows
+            ]
+    assert not list(folder.glob("train.*.jsonl"))
+
+
+def test_streams_are_readable_whatever_their_numbers(raw, spm, tmp_path):
+    # Passages of more than 65,535 characters do not fit into 16 bits.
+    long = "the dog " * 9000 + "cat"
+    row = Asked("x", "the cat", long, "cat", len(long) - 3)
+    write(raw / PLACES["test"].format("en"), [row])
+    preprocess(raw, spm, tmp_path / "bin")
+    check(spm, tmp_path / "bin", "test", "en", [row], FULL)
+
+
+def digest(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
+
+
+def test_passages_are_encoded_once_whatever_workers_and_chunks(
+    raw, data, spm, tmp_path, monkeypatch
+):
+    encoded = []
+    encode = QuestionEncoder.encode_contexts
+
+    def noting(encoder, texts):
+        encoded.extend(texts)
+        return encode(encoder, texts)
+
+    monkeypatch.setattr(QuestionEncoder, "encode_contexts", noting)
+    preprocess(raw, spm, tmp_path / "one", "--workers=1", "--target-langs=")
+    passages = {row.context for split in PLACES for row in data[split, "en"]}
+    assert sorted(encoded) == sorted(passages)
+    preprocess(raw, spm, tmp_path / "all", "--workers=1")
+    monkeypatch.setattr("fairseq_xling.cli.preprocess.CHUNK_ROWS", 7)
+    preprocess(raw, spm, tmp_path / "four", "--workers=4")
+    assert digest(tmp_path / "all") == digest(tmp_path / "four")
+
+
+@pytest.mark.parametrize("task", ["xquad", "mlqa", "tydiqa"])
+def test_script_runs_from_anywhere(spm, tmp_path, task):
+    write(tmp_path / "raw/train-en.json", draw(random.Random(1), "en", 2, ""))
+    subprocess.run(
+        [sys.executable, str(ROOT / f"preprocess/{task}.py"), "raw"]
+        + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    manifest = Manifest.load(tmp_path / "out")
+    assert manifest.task == task and manifest.splits["train"]["en"].rows == 6
+
+
+def test_mlqas_own_test_files_are_read(raw, data, spm, tmp_path):
+    for lang in ("en", "de"):
+        name = f"mlqa/MLQA_V1/test/test-context-{lang}-question-{lang}.json"
+        write(raw / name, data["test", lang])
+    name = "mlqa/translate-test/mlqa.translate.test.de-en.json"
+    write(raw / name, data["test", "de", "en"])
+    manifest = preprocess(raw, spm, tmp_path / "bin", task=mlqa)
+    assert set(manifest.splits["test"]) == {"en", "de"}
+    check(spm, tmp_path / "bin", "test", "de", data["test", "de"], FULL)
+    check(spm, tmp_path / "bin", "test", "de", data["test", "de", "en"], ["source"])
+
+
+def test_counterparts_are_found_by_id(raw, data, spm, tmp_path, capfd):
+    german = data["train", "de"]
+    by_id = {row.id: row for row in data["train", "en"]}
+    back = {row.id: row for row in data["train", "de", "en"]}
+    del back[german[4].id]
+    german[7].id = "nobody"
+    write(raw / TRAINED.format("de"), german[::-1])
+    write(raw / BACK.format("de"), sorted(back.values(), key=lambda row: row.question))
+    folder = tmp_path / "bin"
+    preprocess(raw, spm, folder, "--target-langs=de")
+    check(spm, folder, "train", "de", german[::-1], TRAIN)
+    source = [by_id.get(row.id) for row in german[::-1]]
+    assert source.count(None) == 1
+    check(spm, folder, "train", "de", source, SOURCE)
+    found = [back.get(row.id) for row in german[::-1]]
+    assert found.count(None) == 2
+    check(spm, folder, "train", "de", found, ["backtranslation"])
+    log = capfd.readouterr().err
+    assert "train.de: 30 rows, 1 without source, 2 without backtranslation" in log
+
+
+def test_training_questions_whose_answer_is_lost_are_left_out(
+    raw, data, spm, tmp_path, capfd
+):
+    german, english = data["train", "de"], data["train", "en"]
+    for i in (2, 3, 11):
+        german[i] = german[i].without_answer()
+    german[20].context = german[20].context + " \u200b"
+    german[20].answer, german[20].start = "\u200b", len(german[20].context) - 1
+    write(raw / TRAINED.format("de"), german)
+    test = data["test", "de"]
+    test[5] = test[5].without_answer()
+    write(raw / PLACES["test"].format("de"), test)
+    folder = tmp_path / "bin"
+    manifest = preprocess(raw, spm, folder)
+    kept = [i for i in range(30) if i not in (2, 3, 11, 20)]
+    assert manifest.splits["train"]["de"].rows == 26
+    check(spm, folder, "train", "de", [german[i] for i in kept], TRAIN)
+    check(spm, folder, "train", "de", [english[i] for i in kept], SOURCE)
+    back = [data["train", "de", "en"][i] for i in kept]
+    check(spm, folder, "train", "de", back, ["backtranslation"])
+    # Evaluation keeps every question.
+    check(spm, folder, "test", "de", test, FULL)
+    assert examples(folder, "test", "de")[5]["answers"] == []
+    log = capfd.readouterr().err
+    assert "train.de: 26 rows, 4 whose answer is lost, left out" in log
+    assert "train.de: 26 rows, but train.en has 30" in log
+
+
+def test_source_without_an_answer_has_an_empty_span(raw, data, spm, tmp_path):
+    english = data["train", "en"]
+    english[1] = english[1].without_answer()
+    write(raw / PLACES["train"], english)
+    folder = tmp_path / "bin"
+    manifest = preprocess(raw, spm, folder)
+    check(spm, folder, "train", "de", english, SOURCE)
+    assert stream(folder, "train", "de", "source_span")[1] == []
+    assert manifest.splits["train"]["en"].rows == 29
+    assert manifest.splits["train"]["de"].rows == 30
+
+
+def test_test_questions_without_answers_have_no_spans(raw, data, spm, tmp_path):
+    bare = [row.without_answer() for row in data["test", "de"]]
+    write(raw / PLACES["test"].format("de"), bare)
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    streams = ["input", "context_length", "offsets", "source"]
+    assert manifest.splits["test"]["de"].streams == streams
+
+
+def test_answers_that_are_not_used_may_stand_anywhere(raw, data, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "plain")
+    for split, place in (("train", BACK), *TRANSLATED.items()):
+        rows = data[split, "de", "en"]
+        for row in rows:
+            row.answer, row.start = "nowhere", 5
+        write(raw / place.format("de"), rows)
+    preprocess(raw, spm, tmp_path / "moved")
+    assert digest(tmp_path / "plain") == digest(tmp_path / "moved")
+
+
+def test_misplaced_answers_are_left_out_when_told_and_counted(
+    raw, data, spm, tmp_path, capfd
+):
+    german = data["train", "de"]
+    german[8].start += 1
+    write(raw / TRAINED.format("de"), german)
+    test = data["test", "de"]
+    test[2].start = 10**6
+    write(raw / PLACES["test"].format("de"), test)
+    with pytest.raises(
+        UserError, match=f"question {german[8].id}: the answer .*--skip"
+    ):
+        preprocess(raw, spm, tmp_path / "bin")
+    preprocess(raw, spm, tmp_path / "bin", "--skip-misplaced-answers")
+    kept = german[:8] + german[9:]
+    check(spm, tmp_path / "bin", "train", "de", kept, TRAIN)
+    test[2] = test[2].without_answer()
+    check(spm, tmp_path / "bin", "test", "de", test, FULL)
+    log = capfd.readouterr().err
+    assert "train.de: 29 rows, 1 whose answer is lost, left out" in log
+    assert "test.de: 12 rows, 1 answers not where the file says, left out" in log
+
+
+def test_labelled_target_questions_become_the_supervised_split(
+    raw, data, spm, tmp_path
+):
+    write(raw / "squad/train-de.json", data["test", "de"])
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    assert manifest.splits["supervised"]["de"].streams == list(filter(None, TRAIN))
+    check(spm, tmp_path / "bin", "supervised", "de", data["test", "de"], TRAIN)
+
+
+def test_held_out_questions_are_the_dev_set_in_every_language(raw, data, spm, tmp_path):
+    for lang in ("en", "de", "zh"):
+        (raw / DEV.format(lang)).unlink()
+    # Of Chinese, only the beginning is translated.
+    write(raw / TRAINED.format("zh"), data["train", "zh"][:9])
+    folder = tmp_path / "bin"
+    manifest = preprocess(raw, spm, folder, "--held-out=0.25")
+    # The last quarter of 30 questions begins with question 22 (from 0); the passage
+    # that this is about has questions 21 to 23.
+    cut = 21
+    english, german = data["train", "en"], data["train", "de"]
+    check(spm, folder, "train", "en", english[:cut], TRAIN)
+    check(spm, folder, "train", "de", german[:cut], TRAIN)
+    check(spm, folder, "train", "de", english[:cut], SOURCE)
+    back = data["train", "de", "en"][:cut]
+    check(spm, folder, "train", "de", back, ["backtranslation"])
+    check(spm, folder, "valid", "en", english[cut:], FULL)
+    check(spm, folder, "valid", "de", german[cut:], FULL)
+    check(spm, folder, "valid", "de", english[cut:], ["source"])
+    assert set(manifest.splits["valid"]) == {"en", "de"}
+    assert manifest.splits["train"]["zh"].rows == 9
+    ids = [row["id"] for row in examples(folder, "valid", "de")]
+    assert ids == [row.id for row in german[cut:]]
+
+
+def test_tydiqas_file_of_all_languages_is_read_by_language(spm, tmp_path):
+    raw, folder = tmp_path / "raw", tmp_path / "bin"
+    generator = random.Random(3)
+    # The words do not matter here, only the language that an id names.
+    drawn = {
+        lang: draw(generator, "en", 4, f"{name}-")
+        for lang, name in (("en", "english"), ("fi", "finnish"), ("ko", "korean"))
+    }
+    everything = sum(drawn.values(), [])
+    passages = [everything[i : i + 3] for i in range(0, len(everything), 3)]
+    generator.shuffle(passages)
+    write(raw / tydiqa.ALL, sum(passages, []))
+    test = draw(generator, "en", 2, "finnish-t")
+    write(raw / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.fi.dev.json", test)
+    translations = translated(generator, "de", drawn["en"])
+    order = [row.id for row in sum(passages, []) if row.id.startswith("english")]
+    name = "tydiqa/translate-train/tydiqa.translate.train.en-fi.json"
+    write(raw / name, translations)
+    manifest = preprocess(raw, spm, folder, task=tydiqa)
+    assert manifest.languages == ["en", "fi", "ko"]
+    assert manifest.splits["supervised"].keys() == {"fi", "ko"}
+    by_id = {row.id: row for row in everything}
+    english = [by_id[question_id] for question_id in order]
+    check(spm, folder, "train", "en", english, TRAIN)
+    check(spm, folder, "train", "fi", translations, TRAIN)
+    check(spm, folder, "train", "fi", drawn["en"], SOURCE)
+    for lang, name in (("fi", "finnish"), ("ko", "korean")):
+        rows = [row for row in sum(passages, []) if row.id.startswith(name)]
+        check(spm, folder, "supervised", lang, rows, TRAIN)
+    check(spm, folder, "test", "fi", test, FULL)
+
+
+def test_rows_without_question_or_passage_are_left_out(raw, data, spm, tmp_path, capfd):
+    rows = data["test", "de"]
+    rows[4].question = " "
+    back = data["train", "de", "en"]
+    back[6].question = ""
+    write(raw / PLACES["test"].format("de"), rows)
+    write(raw / BACK.format("de"), back)
+    preprocess(raw, spm, tmp_path / "bin")
+    check(spm, tmp_path / "bin", "test", "de", rows[:4] + rows[5:], FULL)
+    back[6] = None
+    check(spm, tmp_path / "bin", "train", "de", back, ["backtranslation"])
+    log = capfd.readouterr().err
+    assert "test.de: 11 rows, 1 without question or passage, left out" in log
+
+
+def edit(change):
+    """Change the first paragraph of a file."""
+
+    def spoil(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        change(content["data"][0]["paragraphs"][0])
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    return spoil
+
+
+def replace_content(content):
+    return lambda path: path.write_text(json.dumps(content))
+
+
+def cut(path):
+    text = path.read_bytes()
+    path.write_bytes(text[: len(text) // 2])
+
+
+def drop_answers(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for paragraph in content["data"][0]["paragraphs"]:
+        for entry in paragraph["qas"]:
+            entry["answers"] = []
+    path.write_text(json.dumps(content))
+
+
+def spoil_utf8(path):
+    path.write_bytes(path.read_bytes().replace(b'"context": "', b'"context": "\xff', 1))
+
+
+def repeat_id(paragraph):
+    paragraph["qas"][2]["id"] = paragraph["qas"][0]["id"]
+
+
+def move_answer(paragraph):
+    paragraph["qas"][1]["answers"][0]["answer_start"] += 1
+
+
+NOT_JSON = r"line \d+: not JSON \(.*\); the file may be cut off, fetch it again"
+
+
+@pytest.mark.parametrize(
+    "spoil, file, message",
+    [
+        (
+            edit(move_answer),
+            PLACES["train"],
+            r"train-v1.1.json, question train0-1: the answer .* does not stand at char"
+            r".*mend answer_start",
+        ),
+        (
+            edit(move_answer),
+            TRAINED.format("de"),
+            r"train.en-de.json, question train0-1: the answer .*--skip-misplaced-answ",
+        ),
+        (
+            edit(move_answer),
+            PLACES["test"].format("de"),
+            r"xquad.de.json, question test0-1: the answer",
+        ),
+        *[
+            (
+                edit(repeat_id),
+                place.format("de"),
+                r"json: question id \w+0-0 occurs twice \(questions 1 and 3\); give",
+            )
+            for place in (PLACES["train"], TRAINED, BACK, DEV, TRANSLATED["test"])
+        ],
+        *[
+            (cut, place.format("de"), rf"{place.format('de')}, {NOT_JSON}")
+            for place in (PLACES["train"], TRAINED, BACK, DEV, TRANSLATED["test"])
+        ],
+        (
+            lambda p: p.write_bytes(b""),
+            PLACES["test"].format("de"),
+            rf"xquad.de.json, {NOT_JSON}",
+        ),
+        (
+            spoil_utf8,
+            PLACES["test"].format("zh"),
+            r"xquad.zh.json, line \d+: not UTF-8 \(byte \d+ of the file\); convert",
+        ),
+        (
+            replace_content([{"context": "x"}]),
+            TRAINED.format("de"),
+            r"train.en-de.json, line 1: no list of articles under 'data'; the file mu",
+        ),
+        (
+            replace_content({"data": [{"context": "x", "question": "y"}]}),
+            DEV.format("de"),
+            r"question-de.json, article 1: no list 'paragraphs'; the file must be SQu",
+        ),
+        (
+            edit(lambda p: p.pop("context")),
+            PLACES["test"].format("de"),
+            r"xquad.de.json, article 1, paragraph 1: no text 'context'; the file must",
+        ),
+        (
+            edit(lambda p: p["qas"][1].pop("question")),
+            BACK.format("de"),
+            r"en-de-en.json, article 1, paragraph 1, question 2: no text 'question'",
+        ),
+        (
+            edit(lambda p: p.update(context="half \ud83d")),
+            PLACES["test"].format("de"),
+            r"xquad.de.json, article 1, paragraph 1: half a character",
+        ),
+        (
+            drop_answers,
+            PLACES["train"],
+            r"train-v1.1.json: no question has an answer, which training needs; give",
+        ),
+        (
+            drop_answers,
+            TRAINED.format("de"),
+            r"train.en-de.json: no question has an answer, which training needs; give",
+        ),
+        (
+            replace_content({"data": []}),
+            PLACES["test"].format("de"),
+            r"xquad.de.json: has no questions; give it some, or remove it",
+        ),
+        (lambda p: p.unlink(), PLACES["train"], r"train-v1.1.json: not found; it must"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    raw, spm, tmp_path, spoil, file, message
+):
+    preprocess(raw, spm, tmp_path / "good")  # so that nothing else is wrong
+    spoil(raw / file)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=message) as error:
+        preprocess(raw, spm, tmp_path / "bin")
+    assert "\n" not in str(error.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        (
+            "--held-out=0.1",
+            r"--held-out 0.1: .*raw has dev files; leave the option out",
+        ),
+        ("--held-out=1", r"--held-out 1.0: give a share from 0 to below 1"),
+        ("--held-out=-0.5", r"--held-out -0.5: give a share from 0 to below 1"),
+        ("--held-out=nan", r"--held-out nan: give a share from 0 to below 1"),
+    ],
+)
+def test_wrong_option_is_one_line_and_leaves_nothing(
+    raw, spm, tmp_path, option, message
+):
+    with pytest.raises(UserError, match=message) as error:
+        preprocess(raw, spm, tmp_path / "bin", option)
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize("share", [0.95, 1e-9, 1e-17])
+def test_held_out_share_leaves_something_on_both_sides(raw, spm, tmp_path, share):
+    for lang in ("en", "de", "zh"):
+        (raw / DEV.format(lang)).unlink()
+    if share == 0.95:
+        message = (
+            r"--held-out 0.95: no passage of .*train-v1.1.json is left to train on"
+        )
+        with pytest.raises(UserError, match=message):
+            preprocess(raw, spm, tmp_path / "bin", f"--held-out={share}")
+    else:
+        manifest = preprocess(raw, spm, tmp_path / "bin", f"--held-out={share}")
+        assert manifest.splits["valid"]["en"].rows == 3
+        assert manifest.splits["train"]["en"].rows == 27

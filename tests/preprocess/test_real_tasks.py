@@ -1,0 +1,188 @@
+"""Real tagged sentences and questions through preprocessing, where they are at hand."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sentencepiece
+from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+from real_data import lay_out, read_sentences
+from test_real_data import DATA
+from training import ROOT
+
+sys.path.insert(0, str(ROOT / "preprocess"))
+
+import udpos  # noqa: E402
+import xquad  # noqa: E402
+
+from fairseq_xling.cli import preprocess_qa, preprocess_tagging  # noqa: E402
+from fairseq_xling.data.binarize_questions import (  # noqa: E402
+    QuestionEncoder,
+    covered_text,
+    token_span,
+)
+from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
+from fairseq_xling.data.raw_questions import QuestionFile  # noqa: E402
+from fairseq_xling.data.raw_sentences import SentenceFile  # noqa: E402
+from fairseq_xling.metrics.question_answering import exact_match  # noqa: E402
+
+XQUAD = DATA / "qa" / "xquad"
+needs_xquad = pytest.mark.skipif(
+    not XQUAD.is_dir(),
+    reason="no real data: set XLING_REAL_DATA to a folder with qa/xquad",
+)
+needs_pos = pytest.mark.skipif(
+    not (DATA / "pos" / "pud").is_dir() or not (DATA / "pos" / "ewt").is_dir(),
+    reason="no real data: set XLING_REAL_DATA to a folder with pos/pud and pos/ewt",
+)
+LANGUAGES = "ar de el en es ru tr vi zh".split()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> SimpleNamespace:
+    """A model of 8000 pieces, trained on every other passage of XQuAD."""
+    folder = tmp_path_factory.mktemp("xquad_spm")
+    passages = []
+    for path in sorted(XQUAD.glob("xquad.*.json")):
+        articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+        texts = [p["context"] for article in articles for p in article["paragraphs"]]
+        passages += [line for text in texts[::2] for line in text.split("\n")]
+    (folder / "text").write_text("\n".join(passages), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(folder / "text"),
+        model_prefix=str(folder / "spm"),
+        vocab_size=8000,
+        character_coverage=0.9995,
+        max_sentence_length=100000,
+        num_threads=2,
+        minloglevel=2,
+    )
+    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
+    dictionary = Dictionary()
+    for i in range(3, processor.get_piece_size()):
+        dictionary.add_symbol(processor.id_to_piece(i))
+    dictionary.save(str(folder / "dict.txt"))
+    return SimpleNamespace(
+        model=str(folder / "spm.model"),
+        dictionary=str(folder / "dict.txt"),
+        encoder=QuestionEncoder(str(folder / "spm.model"), dictionary),
+    )
+
+
+def gold_spans(encoder, lang):
+    """Gold answers with the text that their tokens give back, and where that stands."""
+    rows = list(QuestionFile([XQUAD / f"xquad.{lang}.json"]).rows())
+    passages = sorted({row.context for row in rows})
+    contexts = dict(zip(passages, encoder.encode_contexts(passages)))
+    for row in rows:
+        text, start = row.answers[0]
+        context = contexts[row.context]
+        first, last = token_span(context, start, start + len(text))
+        given = covered_text(row.context, context, first, last)
+        yield (
+            text,
+            given,
+            (start, start + len(text)),
+            (
+                (context.begins[first], context.ends[first]),
+                (context.begins[last], context.ends[last]),
+            ),
+        )
+
+
+@needs_xquad
+def test_gold_answers_come_back_unless_they_begin_or_end_inside_a_piece(model):
+    print("\ngold answers of XQuAD given back: exactly, and by SQuAD's exact match")
+    for lang in LANGUAGES:
+        exact, matching = [], []
+        for text, given, (start, end), (first, last) in gold_spans(model.encoder, lang):
+            exact.append(given == text)
+            matching.append(exact_match(given, text))
+            if given != text:
+                assert text in given
+                assert first[0] < start < first[1] or last[0] < end < last[1]
+        assert len(exact) == 1190
+        assert np.mean(exact) > 0.97
+        print(f"{lang}: {np.mean(exact):.2%}, {np.mean(matching):.2%}")
+
+
+def stream(folder, split, lang, name):
+    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
+    return [data[i].tolist() for i in range(len(data))]
+
+
+@needs_xquad
+def test_real_questions_are_laid_out_and_binarized(model, tmp_path):
+    lay_out("xquad", DATA, tmp_path / "raw", rate=0.2, noisy_source=False)
+    options = ["--spm", model.model, "--dict", model.dictionary]
+    folder = tmp_path / "bin"
+    raw = str(tmp_path / "raw")
+    langs = "--target-langs=ar,zh"
+    arguments = [raw, *options, "--destdir", str(folder), langs]
+    preprocess_qa.main("xquad", xquad.PLACES, argv=arguments)
+    manifest = Manifest.load(folder)
+    assert manifest.languages == ["en", "ar", "zh"]
+    rows = {split: by_lang["en"].rows for split, by_lang in manifest.splits.items()}
+    assert sum(rows.values()) == 1190 and rows["train"] > 800
+    for split, by_lang in manifest.splits.items():
+        for lang, entry in by_lang.items():
+            assert entry.rows == rows[split]
+            spans = stream(folder, split, lang, "span")
+            tokens = stream(folder, split, lang, "input")
+            lengths = stream(folder, split, lang, "context_length")
+            for (first, last), ids, [length] in zip(spans, tokens, lengths):
+                assert len(ids) - 1 - length <= first <= last < len(ids) - 1
+    for split in ("valid", "test"):
+        for lang in manifest.languages:
+            path = folder / f"{split}.{lang}.examples.jsonl"
+            with open(path, encoding="utf-8") as file:
+                examples = [json.loads(line) for line in file]
+            spans = stream(folder, split, lang, "span")
+            offsets = stream(folder, split, lang, "offsets")
+            lengths = map(len, stream(folder, split, lang, "input"))
+            for example, span, flat, size in zip(examples, spans, offsets, lengths):
+                begins = size - 1 - len(flat) // 2
+                first, last = (position - begins for position in span)
+                given = example["context"][flat[2 * first] : flat[2 * last + 1]]
+                assert example["answers"][0] in given
+
+
+@needs_pos
+def test_real_sentences_are_laid_out_and_binarized(spm, tmp_path):
+    lay_out("udpos", DATA, tmp_path / "raw", rate=0.2, noisy_source=False)
+    folder = tmp_path / "bin"
+    arguments = [str(tmp_path / "raw"), "--spm", spm.model, "--dict", spm.dictionary]
+    arguments += ["--destdir", str(folder), "--target-langs=ru,zh"]
+    preprocess_tagging.main("udpos", udpos.TAGS, udpos.PLACES, False, arguments)
+    manifest = Manifest.load(folder)
+    english = read_sentences(tmp_path / "raw/train-en.tsv")
+    assert manifest.splits["train"]["en"].rows == len(english) == 12544 + 700
+    for lang in ("ru", "zh"):
+        assert manifest.splits["train"][lang].rows == 700
+        # The last 700 English sentences are the ones that were translated.
+        for name in ("word_starts", "tags"):
+            want = stream(folder, "train", "en", name)[-700:]
+            assert stream(folder, "train", lang, f"source_{name}") == want
+        assert stream(folder, "train", lang, "backtranslation").count([]) == 0
+        want = [
+            [4 + udpos.TAGS.index(line.split("\t")[1]) for line in lines]
+            for lines in read_sentences(tmp_path / f"raw/test-{lang}.tsv")
+        ]
+        assert stream(folder, "test", lang, "tags") == want
+        starts = stream(folder, "test", lang, "word_starts")
+        assert [len(row) for row in starts] == [len(row) for row in want]
+        assert all(row == sorted(set(row)) for row in starts)
+
+
+@needs_pos
+def test_conllu_has_the_words_and_tags_of_the_reduced_file():
+    path = DATA / "pos/conllu_sample/es_pud-ud-test.first200.conllu"
+    known = {tag: tag for tag in udpos.TAGS}
+    rows = list(SentenceFile([path], known).rows())
+    reduced = SentenceFile([DATA / "pos/pud/test-es.tsv"], known).rows()
+    assert len(rows) == 200
+    for row, want in zip(rows, reduced):
+        assert (row.words, row.tags) == (want.words, want.tags)
