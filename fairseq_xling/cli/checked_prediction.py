@@ -26,10 +26,13 @@ def check_head(path: str, task: Any) -> None:
     outputs = len(task.label_names) if task.label_names else 2
     if bias is None or len(bias) != outputs:
         found = "no head for this task" if bias is None else f"{len(bias)} classes"
-        needed = f"have {len(task.label_names)} labels ({', '.join(task.label_names)})"
+        needed = "need one"
+        if task.label_names:
+            names = ", ".join(task.label_names)
+            needed = f"have {len(task.label_names)} labels ({names})"
         raise UserError(
-            f"{path}: has {found}, the data {needed if task.label_names else 'need one'}"
-            "; give a checkpoint that was trained on them"
+            f"{path}: has {found}, the data {needed}; give a checkpoint that was "
+            "trained on them"
         )
 
 

@@ -104,18 +104,13 @@ class QuestionLayout(RawLayout):
                 rest.append(part)
                 continue
             kept, held = (
-                as_raw_file(QuestionSubset(cast(QuestionFile, part.input), ids, inside))
+                QuestionSubset(cast(QuestionFile, part.input), ids, inside)
                 for inside in (False, True)
             )
             rest.append(part._replace(input=kept))
             if next(held.rows(), None) is not None:  # some may not be translated
                 dev.append(SplitSources("valid", part.lang, held, part.source))
         return rest + dev
-
-
-def as_raw_file(file: QuestionFile) -> RawFile:
-    """The same; types cannot say that ``has_labels`` is found out when asked for."""
-    return cast(RawFile, file)
 
 
 def last_questions(file: QuestionFile, share: float) -> FrozenSet[str]:
@@ -171,7 +166,7 @@ def main(
 
     def open_file(paths: List[Path], lang: Optional[str]) -> RawFile:
         skip = args.skip_misplaced_answers
-        return as_raw_file(QuestionFile(paths, lang, lang_of, skip))
+        return QuestionFile(paths, lang, lang_of, skip)
 
     def languages_in(path: Path) -> FrozenSet[str]:
         found = {lang_of(question_id) for question_id, *_ in read_questions(path)}

@@ -28,10 +28,12 @@ class RawFile(Protocol):
 
     path: Path
     has_ids: bool
-    has_labels: bool
     has_source: bool
     # Whether a translated row keeps its label: classes and answers do, tags do not.
     labels_survive_translation: bool
+
+    @property
+    def has_labels(self) -> bool: ...
 
     def rows(self) -> Iterator[Any]: ...
 
@@ -141,6 +143,6 @@ class _Finder:
     def _refuse(self, theirs: int, ours: int) -> None:
         raise UserError(
             f"{self.other and self.other.path}: {theirs} rows, but {self.table.path} "
-            f"has {ours}; rows without ids are paired line by line, so both files "
+            f"has {ours}; rows without ids are paired one by one, so both files "
             "need the same number"
         )

@@ -153,8 +153,8 @@ def require_labels(parts: Sequence[SplitSources]) -> None:
     for part in parts:
         if not part.input.has_labels:
             raise UserError(
-                f"{part.input.path}: has no label column, which training needs; "
-                "give it one"
+                f"{part.input.path}: has no labels, which training needs; give it a "
+                "column of them"
             )
 
 

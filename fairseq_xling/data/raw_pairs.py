@@ -214,7 +214,7 @@ class Table:
         return index
 
     def row_at(self, line: int, place: int) -> Optional[Row]:
-        """The row of line ``line``, ``place`` bytes into the file, as the index says."""
+        """The row of line ``line``, ``place`` bytes into the file."""
         if self.file is None:
             self.file = open(self.path, "rb")
         self.file.seek(place)

@@ -16,7 +16,12 @@ from fairseq.utils import safe_getattr
 from torch import Tensor, nn
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.checkpoint_shapes import check_shapes
+from fairseq_xling.models.checkpoint_fitting import (
+    check_shapes,
+    fit_positions,
+    fit_ratios,
+    fit_token_heads,
+)
 from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
 from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.token_head import TokenHead
@@ -232,43 +237,11 @@ class XMixupXLMRModel(RobertaModel):
         """
         super().upgrade_state_dict_named(state_dict, name)
         prefix = f"{name}." if name else ""
-        self._fit_token_heads(state_dict, f"{prefix}token_heads.")
+        fit_token_heads(self, state_dict, f"{prefix}token_heads.")
         current = self.state_dict()
-        for key in [k for k in state_dict if ".mixup_ratio." in k]:
-            if key[len(prefix) :] not in current:
-                logger.info(f"{key} of the checkpoint is not used by --mixup-layer")
-                del state_dict[key]
-        for key in [k for k in current if ".mixup_ratio." in k]:
-            state_dict.setdefault(prefix + key, current[key])
-        key = "encoder.sentence_encoder.embed_positions.weight"
-        if prefix + key in state_dict:
-            # Learned positions are independent rows: a shorter model uses the first.
-            rows = len(current[key])
-            state_dict[prefix + key] = state_dict[prefix + key][:rows]
+        fit_ratios(state_dict, current, prefix)
+        fit_positions(state_dict, current, prefix)
         check_shapes(state_dict, current, prefix)
-
-    def _fit_token_heads(self, state_dict: Dict[str, Tensor], prefix: str) -> None:
-        """Take a checkpoint's heads for tokens as fairseq takes those for sequences."""
-        for key in [k for k in state_dict if k.startswith(prefix)]:
-            head_name = key[len(prefix) :].split(".")[0]
-            weight = state_dict.get(f"{prefix}{head_name}.out_proj.weight")
-            if head_name not in self.token_heads and weight is not None:
-                if getattr(self.args, "load_checkpoint_heads", False):
-                    self.register_token_head(head_name, len(weight), 0.0)
-            head = (
-                self.token_heads[head_name] if head_name in self.token_heads else None
-            )
-            if (
-                weight is None
-                or head is None
-                or head.out_proj.weight.shape != weight.shape
-            ):
-                logger.warning(
-                    f"{key} of the checkpoint is not used: no head of its size"
-                )
-                del state_dict[key]
-        for key, value in self.token_heads.state_dict().items():
-            state_dict.setdefault(prefix + key, value)
 
 
 def mixup_defaults(args) -> None:

@@ -270,7 +270,8 @@ class XMixupTask(SourceSamplingTask):
         if labels != ours["labels"]:
             raise UserError(
                 f"trained on the labels {', '.join(labels)}, but {self.cfg.data} has "
-                f"{', '.join(ours['labels'])}; give a checkpoint that was trained on them"
+                f"{', '.join(self.label_names)}; give a checkpoint that was trained on "
+                "them"
             )
         digest = state_dict.get("dictionary_sha256", ours["dictionary_sha256"])
         if digest != ours["dictionary_sha256"]:

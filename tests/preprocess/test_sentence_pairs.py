@@ -389,7 +389,7 @@ def test_rows_without_a_sentence_are_left_out_when_told(raw, spm, tmp_path, capf
 def test_training_rows_without_labels_are_refused(raw, spm, tmp_path):
     rows = read(raw / "train-en.tsv")
     write_rows(raw / "train-en.tsv", [row[:2] for row in rows])
-    with pytest.raises(UserError, match="train-en.tsv: has no label column"):
+    with pytest.raises(UserError, match="train-en.tsv: has no labels"):
         preprocess(raw, spm, tmp_path / "bin")
 
 

@@ -490,7 +490,7 @@ TEST_DE = "translate-test/test-de-en-translated.tsv"
         (
             lambda p: p.write_bytes(b"a\nb\n"),
             "train-en.tsv",
-            r"train-en.tsv: has no label column, which training needs; give it one",
+            r"train-en.tsv: has no labels, which training needs",
         ),
     ],
 )

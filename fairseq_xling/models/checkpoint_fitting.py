@@ -1,0 +1,105 @@
+"""Fit a checkpoint's names and shapes to a model, or say why it does not belong."""
+
+import logging
+from typing import Any, Dict
+
+from torch import Tensor
+
+from fairseq_xling.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def fit_ratios(
+    state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
+) -> None:
+    """Drop the ratios of layers that do not mix here, and add those of layers that do.
+
+    Args:
+        state_dict: the checkpoint's, changed in place.
+        current: the model's.
+        prefix: what stands before the model's names in the checkpoint.
+    """
+    for key in [k for k in state_dict if ".mixup_ratio." in k]:
+        if key[len(prefix) :] not in current:
+            logger.info(f"{key} of the checkpoint is not used by --mixup-layer")
+            del state_dict[key]
+    for key in [k for k in current if ".mixup_ratio." in k]:
+        state_dict.setdefault(prefix + key, current[key])
+
+
+def fit_positions(
+    state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
+) -> None:
+    """Shorten the position table: its rows are independent, so the first are used."""
+    key = "encoder.sentence_encoder.embed_positions.weight"
+    if prefix + key in state_dict:
+        state_dict[prefix + key] = state_dict[prefix + key][: len(current[key])]
+
+
+def fit_token_heads(model: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
+    """Take a checkpoint's heads for tokens as fairseq takes those for sequences.
+
+    Args:
+        model: the model; it gets the checkpoint's heads if it asks for them.
+        state_dict: the checkpoint's, changed in place.
+        prefix: what stands before the heads' names.
+    """
+    heads = model.token_heads
+    for name in {key[len(prefix) :].split(".")[0] for key in state_dict
+                 if key.startswith(prefix)}:  # fmt: skip
+        weight = state_dict.get(f"{prefix}{name}.out_proj.weight")
+        wants_heads = getattr(model.args, "load_checkpoint_heads", False)
+        if weight is not None and name not in heads and wants_heads:
+            model.register_token_head(name, len(weight), 0.0)
+        fits = (
+            weight is not None
+            and name in heads
+            and heads[name].out_proj.weight.shape == weight.shape
+        )
+        if not fits:
+            logger.warning(f"token head {name} of the checkpoint is not used here")
+            for key in [k for k in state_dict if k.startswith(f"{prefix}{name}.")]:
+                del state_dict[key]
+    for key, value in heads.state_dict().items():
+        state_dict.setdefault(prefix + key, value)
+
+
+def check_shapes(
+    state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
+) -> None:
+    """Refuse a checkpoint of another dictionary, depth or width, in one line.
+
+    Raises:
+        UserError: it does not fit; the message says what to change.
+    """
+
+    def shape(state: Dict[str, Tensor], key: str):
+        return tuple(state[key].shape) if key in state else ()
+
+    stem = "encoder.sentence_encoder."
+    for key, mend in [
+        ("layers.0.fc1.weight", "choose the --arch of the checkpoint"),
+        ("embed_positions.weight", "lower --max-positions"),
+        (
+            "embed_tokens.weight",
+            "use data that were binarized with the dict.txt of the checkpoint",
+        ),
+    ]:
+        theirs = shape(state_dict, prefix + stem + key)
+        ours = shape(current, stem + key)
+        if theirs != ours:
+            raise UserError(
+                f"the checkpoint's {stem}{key} has shape {theirs}, the model's {ours}: "
+                f"{mend}"
+            )
+
+    def depth(keys):
+        marker = f"{stem}layers."
+        return len({k.split(marker)[1].split(".")[0] for k in keys if marker in k})
+
+    if depth(state_dict) != depth(current):
+        raise UserError(
+            f"the checkpoint has {depth(state_dict)} layers, the model "
+            f"{depth(current)}: choose the --arch of the checkpoint"
+        )
