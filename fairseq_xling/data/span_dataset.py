@@ -12,6 +12,7 @@ from fairseq_xling.data.windows import (
     Span,
     Window,
     WindowIndex,
+    holds,
     paired_window,
     strided_windows,
 )
@@ -59,6 +60,20 @@ class SpanDataset(WindowDataset):
                 "beside a long question; lower it, or --max-question-length"
             )
         return strided_windows(contexts, capacities, self.doc_stride)
+
+    def answers_in_no_window(self, streams: Streams) -> int:
+        """How many answers no window holds as a whole."""
+        windows: List[List[Window]] = [[] for _ in range(len(streams))]
+        for row, begin, end in zip(*self.cut(streams)):
+            windows[row].append((begin, end))
+        sizes = np.asarray(streams.input.sizes)
+        contexts = context_lengths(streams)
+        lost = 0
+        for row, found in enumerate(windows):
+            question = int(sizes[row] - contexts[row]) - SPECIALS
+            answer = in_context(streams.span, row, question)
+            lost += answer is not None and not any(holds(w, answer) for w in found)
+        return lost
 
     def window_sample(self, streams: Streams, window: int) -> Dict[str, Any]:
         """One window with the answer's place, and the window of the source that fits.

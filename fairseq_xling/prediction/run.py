@@ -80,8 +80,11 @@ def predict_split(
     Returns:
         the family's predictions by language, in the task's order of languages.
     """
-    # Counterparts serve baselines, too: their source stream is translate-test.
-    dataset = task.load_dataset(split, with_source=not task.cfg.no_mixup_inference)
+    # Counterparts of pairs serve baselines, too: their source stream is translate-test.
+    with_source = None
+    if task.family == "classification":
+        with_source = not task.cfg.no_mixup_inference
+    dataset = task.load_dataset(split, with_source=with_source)
     outputs = predict_batches(task, model, dataset, args, split)
     if task.family == "classification":
         found = merge_classes(outputs)

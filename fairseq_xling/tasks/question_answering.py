@@ -1,6 +1,7 @@
 """What the question answering tasks share: windows, spans, answers."""
 
 import json
+import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
 
 SPAN_HEAD = "span_head"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -106,7 +109,7 @@ class QuestionAnsweringTask(XMixupTask):
             if getattr(self.cfg, name) < 1:
                 option = "--" + name.replace("_", "-")
                 raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
-        return SpanDataset(
+        dataset = SpanDataset(
             streams,
             lang_ids,
             doc_stride=self.cfg.doc_stride,
@@ -119,6 +122,15 @@ class QuestionAnsweringTask(XMixupTask):
             shuffle=is_train,
             seed=self.cfg.seed,
         )
+        if is_train:
+            windows = np.bincount(dataset.part, minlength=len(streams))
+            for one, (split, lang), count in zip(streams, parts, windows):
+                lost = dataset.answers_in_no_window(one)
+                logger.info(
+                    f"{split}.{lang}: {len(one)} questions in {count} windows, "
+                    f"{lost} answers too long for any"
+                )
+        return dataset
 
     def open_dataset(
         self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool

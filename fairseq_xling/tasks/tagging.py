@@ -90,6 +90,8 @@ class TaggingTask(XMixupTask):
                     "tags to train on; write pseudo-labels with: xling-pseudo-label "
                     f"{self.cfg.data} --path CHECKPOINT_OF_A_SOURCE_MODEL"
                 )
+        for one, (split, lang) in zip(streams, parts):
+            self._check_words(one, f"{self.cfg.data}/{split}.{lang}")
         return TagDataset(
             streams,
             lang_ids,
@@ -103,6 +105,29 @@ class TaggingTask(XMixupTask):
             shuffle=is_train,
             seed=self.cfg.seed,
         )
+
+    def _check_words(self, streams: Streams, name: str) -> None:
+        """Refuse tags or distributions that are not one a word.
+
+        Raises:
+            UserError: a row has another number.
+        """
+        assert streams.word_starts is not None
+        words = np.asarray(streams.word_starts.sizes)
+        for stream, size, command in (
+            ("tags", 1, "preprocessing"),
+            ("soft_tags", len(self.label_names), "xling-pseudo-label --overwrite"),
+        ):
+            held = getattr(streams, stream)
+            if held is None:
+                continue
+            wrong = np.flatnonzero(np.asarray(held.sizes) != words * size)
+            if len(wrong):
+                row = int(wrong[0])
+                raise UserError(
+                    f"{name}.{stream}: row {row + 1} has {int(held.sizes[row])} values "
+                    f"for {int(words[row])} words and {size} a word; run {command} again"
+                )
 
     def build_head(self, model) -> None:
         dropout = float(getattr(model.args, "dropout", 0.0) or 0.0)
