@@ -1,6 +1,7 @@
 """Trained models for people who have text and want tags, answers or classes."""
 
 import argparse
+import copy
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -13,19 +14,29 @@ from fairseq.tasks import TASK_REGISTRY
 from fairseq_xling.data.binarize import PairEncoder, TextEncoder
 from fairseq_xling.data.binarize_questions import QuestionEncoder
 from fairseq_xling.data.binarize_words import WordEncoder
-from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.pair_streams import Streams
-from fairseq_xling.data.raw_questions import Question
+from fairseq_xling.data.raw_questions import HALF_CHARACTER, Question
 from fairseq_xling.data.raw_sentences import split_words
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
-from fairseq_xling.prediction.run import merge_classes, merge_rows, predict_batches
+from fairseq_xling.prediction.run import (
+    check_file,
+    merge_classes,
+    merge_rows,
+    predict_batches,
+)
 from fairseq_xling.version import __version__
 
 ENCODERS = {
     "classification": PairEncoder,
     "tagging": WordEncoder,
     "qa": QuestionEncoder,
+}
+# What an input's two texts may be called.
+PAIRS = {
+    "classification": (("premise", "sentence1"), ("hypothesis", "sentence2")),
+    "qa": (("question",), ("context",)),
 }
 Text = Union[str, Sequence[str], Mapping[str, Any]]
 
@@ -57,6 +68,7 @@ class Predictor:
         self.task = task
         self.model = model.eval()
         self.encoder = encoder
+        self.half_model: Any = None
 
     def predict(
         self,
@@ -73,7 +85,8 @@ class Predictor:
                 is split into words, or a list of words; for question answering,
                 ``{"question": ..., "context": ...}``.
             sources: their translations to the source language, in the same form, or
-                None for those that have none; they take part by mixup.
+                None for those that have none; they take part by mixup, unless the
+                model was trained with ``--no-mixup-inference``.
             batch_size: rows (of long texts: parts) that are run at once.
             fp16: half precision, on a GPU.
             cpu: do not use a GPU.
@@ -86,14 +99,20 @@ class Predictor:
         Raises:
             UserError: an input is not of the form.
         """
-        if not len(inputs):
-            return []
-        if sources is not None and len(sources) != len(inputs):
+        for given, name in ((inputs, "inputs"), (sources, "sources")):
+            if isinstance(given, (str, Mapping)):
+                raise UserError(f"{name}: give a list of them, even of a single one")
+        if batch_size < 1:
+            raise UserError(f"batch_size {batch_size}: give 1 or more")
+        if sources is None:
+            sources = [None] * len(inputs)
+        if len(sources) != len(inputs):
             raise UserError(f"{len(inputs)} inputs, but {len(sources)} sources")
         rows = [self.parse(text, f"input {i}") for i, text in enumerate(inputs, 1)]
-        others: List[Any] = [None] * len(rows)
-        for i, text in enumerate(sources or ()):
-            others[i] = None if text is None else self.parse(text, f"source {i + 1}")
+        others = [
+            None if text is None else self.parse(text, f"source {i}")
+            for i, text in enumerate(sources, 1)
+        ]
         args = argparse.Namespace(
             batch_size=batch_size, max_tokens=None, num_workers=0, fp16=fp16, cpu=cpu
         )
@@ -108,16 +127,31 @@ class Predictor:
             rows: the inputs.
             others: their sources, None where there is none.
             args: as :func:`fairseq_xling.prediction.predict_batches`.
+
+        Raises:
+            UserError: the model's probabilities are not numbers.
         """
+        if not rows:
+            return []
+        if self.task.cfg.no_mixup_inference:
+            others = [None] * len(rows)
         streams = self._encode(rows, others)
         dataset = self.task.make_dataset([streams], [0], [("input", "")], False)
         if self.task.family == "qa":
-            self.task.set_examples("input", dataset, [rows])
-        outputs = predict_batches(self.task, self.model, dataset, args, "predicting")
+            self.task.set_examples(dataset, [rows])
+        model = self._model(args)
+        outputs = predict_batches(self.task, model, dataset, args, "the input")
         if self.task.family == "classification":
             found = merge_classes(outputs)[0]
+        else:
+            found = merge_rows(self.task, "input", outputs)[0]
+        if not found.is_finite:
+            raise UserError(
+                "the model's probabilities are not numbers; "
+                + ("leave out fp16" if args.fp16 else "give an earlier checkpoint")
+            )
+        if self.task.family == "classification":
             return [self._class_result(one) for one in found.probabilities("mean")]
-        found = merge_rows(self.task, "input", outputs)[0]
         if self.task.family == "qa":
             return [answer_result(row.answers) for row in found.rows]
         return [
@@ -130,6 +164,14 @@ class Predictor:
                 rows, found.predicted(), found.probabilities
             )
         ]
+
+    def _model(self, args: argparse.Namespace) -> Any:
+        """The model, or a copy for half precision, which leaves it as it is."""
+        if not args.fp16 or args.cpu or not torch.cuda.is_available():
+            return self.model
+        if self.half_model is None:
+            self.half_model = copy.deepcopy(self.model).half()
+        return self.half_model
 
     def _class_result(self, probabilities: np.ndarray) -> Dict[str, Any]:
         names = self.task.label_names
@@ -144,33 +186,12 @@ class Predictor:
         Raises:
             UserError: it is not of the family's form; the message says ``where``.
         """
-        family = self.task.family
-        fields = dict(text) if isinstance(text, Mapping) else None
-        if family == "tagging":
-            words = text
-            if fields is not None:
-                words = fields.get("words", fields.get("text", ""))
-            if isinstance(words, str):
-                words = split_words(words)
-            found = [str(word) for word in words]  # type: ignore[union-attr]
-            if not found:
-                raise UserError(f"{where}: no words; give a sentence")
-            return found
-        names: List[Sequence[str]] = [["question"], ["context"]]
-        if family == "classification":
-            names = [["premise", "sentence1"], ["hypothesis", "sentence2"]]
-        if fields is not None:
-            parts = [
-                next((fields[n] for n in group if n in fields), "") for group in names
-            ]
-        else:
-            parts = [] if isinstance(text, str) else [str(part) for part in text]
-        if len(parts) != 2 or not all(str(part).strip() for part in parts):
-            wanted = " and ".join(group[0] for group in names)
-            raise UserError(f"{where}: give {wanted}, neither of them empty")
-        if family == "classification":
-            return tuple(parts)
-        return Question("", parts[0], parts[1], [], 1, Path(where))
+        if self.task.family == "tagging":
+            return parse_words(text, where)
+        first, second = parse_pair(text, PAIRS[self.task.family], where)
+        if self.task.family == "classification":
+            return first, second
+        return Question("", first, second, [], 1, Path(where))
 
     def _encode(self, rows: List[Any], others: List[Any]) -> Streams:
         family = self.task.family
@@ -203,6 +224,62 @@ class Predictor:
     def _pairs(self, group: List[Any]) -> ArrayStream:
         tokens, lengths = self.encoder.encode(group)  # type: ignore[attr-defined]
         return ArrayStream(cut(tokens, lengths))
+
+
+def parse_words(text: Text, where: str) -> List[str]:
+    """The words of a sentence, or of a list of words.
+
+    Raises:
+        UserError: there are none, or they are not texts.
+    """
+    words: Any = text
+    if isinstance(text, Mapping):
+        words = text.get("words", text.get("text"))
+    if isinstance(words, str):
+        words = split_words(words)
+    if not isinstance(words, (Sequence, np.ndarray)) or not len(words):
+        raise UserError(f"{where}: no words; give a sentence, or a list of words")
+    return check_texts(words, where, "words")
+
+
+def parse_pair(text: Text, names: Sequence[Sequence[str]], where: str) -> List[str]:
+    """Two texts, given as such or by their names.
+
+    Args:
+        text: them.
+        names: of either, the first one for messages.
+        where: what messages say.
+
+    Raises:
+        UserError: there are not two, or one is empty.
+    """
+    wanted = " and ".join(group[0] for group in names)
+    parts: Any = text
+    if isinstance(text, Mapping):
+        found = [[text[name] for name in group if name in text] for group in names]
+        parts = [group[0] for group in found if group]
+    is_list = isinstance(parts, (Sequence, np.ndarray)) and not isinstance(parts, str)
+    if not is_list or len(parts) != 2:
+        raise UserError(f"{where}: give {wanted}")
+    return check_texts(parts, where, wanted)
+
+
+def check_texts(texts: Any, where: str, wanted: str) -> List[str]:
+    """Refuse what is no text, or empty.
+
+    Raises:
+        UserError: there is one.
+    """
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserError(
+                f"{where}: {wanted} must be text, not {type(text).__name__}"
+            )
+        if not text.strip():
+            raise UserError(f"{where}: {wanted} must not be empty")
+        if HALF_CHARACTER.search(text):
+            raise UserError(f"{where}: half a character (a lone surrogate) in {wanted}")
+    return [str(text) for text in texts]
 
 
 def cut(flat: np.ndarray, lengths: np.ndarray) -> List[np.ndarray]:
@@ -238,8 +315,7 @@ def from_pretrained(
     """
     path = Path(path)
     path = path / checkpoint_file if path.is_dir() else path
-    if not path.exists():
-        raise UserError(f"{path}: not found; give a checkpoint of fairseq-train")
+    check_file(path)
     state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     known = state.get("task_state") or {}
     cfg = state.get("cfg")
@@ -251,6 +327,12 @@ def from_pretrained(
         )
     folder = find_folder([data] if data else [path.parent, cfg["task"]["data"]])
     dictionary = load_dictionary(str(folder / "dict.txt"))
+    digest = known["dictionary_sha256"]
+    if digest and digest != sha256_of(folder / "dict.txt"):
+        raise UserError(
+            f"{folder}/dict.txt: not the one that {path} was trained with; put that "
+            "one there, or name another folder that has it"
+        )
     labels = Dictionary()
     for label in known["labels"]:
         labels.add_symbol(label)
@@ -270,7 +352,10 @@ def from_pretrained(
         options.truncate_sequence = True
     task = task_class(options, manifest, dictionary, labels)
     model = task.build_model(cfg["model"], from_checkpoint=True)
-    model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
+    try:
+        model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     encoder = ENCODERS[task.family](str(folder / SENTENCEPIECE_NAME), dictionary)
     return Predictor(task, model, encoder)
 

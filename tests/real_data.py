@@ -147,7 +147,9 @@ def lay_out_tydiqa(data: Path, out: Path) -> None:
             write_articles(folder / f"tydiqa.goldp.{lang}.{split}.json", articles)
 
 
-def lay_out_pairs(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+def lay_out_pairs(
+    task: str, data: Path, out: Path, rate: float, noisy_source: bool
+) -> None:
     generator = random.Random(1)
     folder = data / ("nli/xnli" if task == "xnli" else "pawsx")
     cut = TRAINING_PAIRS[task]

@@ -88,7 +88,9 @@ def write_tag_data(
                 streams["backtranslation"] = back
             kept = [s for s in streams if f"{split}.{lang}.{s}" not in without]
             for stream in kept:
-                write_stream(stream_prefix(folder, split, lang, stream), streams[stream])
+                write_stream(
+                    stream_prefix(folder, split, lang, stream), streams[stream]
+                )
             splits[split][lang] = SplitEntry(rows=count, streams=kept)
     Manifest(
         task=task,

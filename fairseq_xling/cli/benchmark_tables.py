@@ -35,16 +35,31 @@ def load_results(paths: Sequence[str]) -> List[Dict[str, Any]]:
         path = Path(name) / "results.json" if Path(name).is_dir() else Path(name)
         try:
             results = json.loads(path.read_text(encoding="utf-8"))
-            if results["task"] not in TASKS or "metric" not in results:
-                raise KeyError("task")
-        except FileNotFoundError:
-            raise UserError(f"{path}: not found; give folders of results") from None
-        except (ValueError, KeyError, TypeError):
+            check_results(results)
+        except OSError as error:
+            raise UserError(
+                f"{path}: {error.strerror}; give results.json files, or their folders"
+            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(
                 f"{path}: not the results of xling-evaluate; run it again"
             ) from None
         loaded.append(results)
     return loaded
+
+
+def check_results(results: Any) -> None:
+    """Look up all that the tables need.
+
+    Raises:
+        ValueError, KeyError, TypeError or AttributeError: it is not there.
+    """
+    if results["task"] not in TASKS:
+        raise ValueError(f"task {results['task']}")
+    for model in results["models"].values():
+        pair = ("f1", "exact_match") if "exact_match" in model else ()
+        for key in ("scores", *pair) if model["scores"] else ():
+            float(model[key][model["predict"]]["average"])
 
 
 def benchmark_tables(results: Sequence[Dict[str, Any]], markdown: bool = False) -> str:

@@ -60,15 +60,12 @@ def predict(
             predicts no numbers.
     """
     task, model = load_checked(path, args.data)
-    try:
-        predictions = predict_split(task, model, args.split, args)
-    except AssertionError as error:
-        if "max_tokens" not in str(error):
-            raise
+    if way == "source" and task.family != "classification":
         raise UserError(
-            f"--max-tokens {args.max_tokens}: a row of {args.split} is longer; give "
-            f"{task.max_positions()}, or --batch-size instead"
-        ) from None
+            f"--predict source: {task.benchmark} is predicted from the target alone; "
+            "choose --predict target"
+        )
+    predictions = predict_split(task, model, args.split, args)
     for lang, one in predictions.items():
         if not one.is_finite:
             cause = "half precision overflows, leave out --fp16" if args.fp16 else ""
@@ -76,11 +73,6 @@ def predict(
                 f"{path}: probabilities that are not numbers in {lang}; "
                 f"{cause or 'its training diverged, give an earlier checkpoint'}"
             )
-    if way == "source" and task.family != "classification":
-        raise UserError(
-            f"--predict source: {task.benchmark} is predicted from the target alone; "
-            "choose --predict target"
-        )
     if way == "source" and not has_source(predictions):
         raise UserError(
             f"{path}: --predict source, but it reads no counterparts of {args.split}; "

@@ -7,13 +7,14 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.checked_prediction import has_source, predict
-from fairseq_xling.cli.options import add_batch_options, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
 from fairseq_xling.cli.results import METRICS, compare, score, write_results
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import WAYS
+from fairseq_xling.prediction.run import check_file
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +62,8 @@ def check_options(args: argparse.Namespace) -> None:
         UserError: there is one.
     """
     for path in (args.path, *args.compare):
-        if not Path(path).is_file():
-            found = "a folder" if Path(path).is_dir() else "not found"
-            raise UserError(f"{path}: {found}; give a checkpoint of fairseq-train")
-    least = {"batch_size": 1, "max_tokens": 1, "bootstrap_samples": 1}
-    for name, low in {**least, "num_workers": 0, "seed": 0}.items():
-        value = getattr(args, name)
-        if value is not None and value < low:
-            option = "--" + name.replace("_", "-")
-            raise UserError(f"{option} {value}: give {low} or more")
+        check_file(path)
+    check_least(args, bootstrap_samples=1, seed=0)
 
 
 def choose_names(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[str]:
@@ -127,22 +121,44 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
         argparse.Namespace(**{**vars(args), "data": data, "path": path})
         for data, path in zip(args.data, args.path)
     ]
-    if len(each) == 1:
-        return evaluate(each[0])
+    return evaluate(each[0]) if len(each) == 1 else evaluate_tasks(each, args)
+
+
+def evaluate_tasks(
+    each: Sequence[argparse.Namespace], args: argparse.Namespace
+) -> Dict[str, Any]:
+    """Evaluate several tasks, and write the tables over them.
+
+    Args:
+        each: the command line of each task, as :func:`evaluate` takes it.
+        args: the whole command line.
+
+    Raises:
+        UserError: as :func:`evaluate`, before any work is done where it can be told.
+    """
     if args.compare or not args.results_path:
         raise UserError(
             "several data folders: give --results-path, and compare models of one task "
             "at a time"
         )
     names = args.names or ["model"]
-    by_task: Dict[str, Any] = {}
+    if len(names) > 1:
+        raise UserError(
+            f"--names {' '.join(names)}: give one, that of the table's row, as there "
+            "are several data folders"
+        )
+    tasks: Dict[str, argparse.Namespace] = {}
     for one in each:
         task = Manifest.load(one.data).task
-        if task in by_task:
-            raise UserError(f"{one.data}: {task} is among the data already")
+        if task in tasks:
+            raise UserError(
+                f"{one.data}: {task} is among the data already; give each task once"
+            )
         one.results_path = str(Path(args.results_path) / task)
         one.names = names
-        by_task[task] = evaluate(one)
+        check_options(one)
+        tasks[task] = one
+    by_task = {task: evaluate(one) for task, one in tasks.items()}
     for markdown, name in ((False, "tables.txt"), (True, "tables.md")):
         with atomic_file(Path(args.results_path) / name) as file:
             file.write(benchmark_tables(list(by_task.values()), markdown))
@@ -186,14 +202,8 @@ def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
             source_lang=task.source_lang,
             labels=task.label_names,
         )
-    unlabelled = [lang for lang, one in found.items() if not one.scores("target")]
-    if len(unlabelled) == len(found):
-        logger.warning(f"{args.split} has no labels: only predictions are written")
-    elif unlabelled:
-        logger.warning(
-            f"{args.split} has no labels in {','.join(unlabelled)}: no score there"
-        )
-    if len(names) > 1 and len(unlabelled) < len(found):
+    is_labelled = say_what_is_unlabelled(args.split, found)
+    if len(names) > 1 and is_labelled:
         results["baseline"] = names[0]
         results["differences"] = compare(predictions, ways, args)
     folder = Path(args.results_path or Path(args.path).parent / f"results-{args.split}")
@@ -201,6 +211,16 @@ def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
     print(report(results))
     print(f"written to {folder}")
     return results
+
+
+def say_what_is_unlabelled(split: str, predictions: Dict[str, Any]) -> bool:
+    """Log which languages have no labels; say whether any has."""
+    lacking = [lang for lang, one in predictions.items() if not one.scores("target")]
+    if len(lacking) == len(predictions):
+        logger.warning(f"{split} has no labels: only predictions are written")
+    elif lacking:
+        logger.warning(f"{split} has no labels in {','.join(lacking)}: no score there")
+    return len(lacking) < len(predictions)
 
 
 def cli_main() -> None:

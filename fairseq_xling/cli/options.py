@@ -4,6 +4,10 @@ import argparse
 import logging
 import warnings
 
+from fairseq_xling.errors import UserError
+
+LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
+
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """Add how batches are made and where they run."""
@@ -12,6 +16,23 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-workers", type=int, default=0)
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     parser.add_argument("--fp16", action="store_true", help="half precision, on a GPU")
+
+
+def check_least(args: argparse.Namespace, **further: int) -> None:
+    """Refuse numbers of batches that are too small.
+
+    Args:
+        args: the command line, with the options of :func:`add_batch_options`.
+        further: the least value of other options.
+
+    Raises:
+        UserError: there is one.
+    """
+    for name, low in {**LEAST, **further}.items():
+        value = getattr(args, name)
+        if value is not None and value < low:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"{option} {value}: give {low} or more")
 
 
 def quiet_logging() -> None:

@@ -4,17 +4,20 @@ Reads one input a line, writes one JSON object a line. A line is plain text: a s
 to tag; or premise, hypothesis; or question, passage, with a tab between. Or it is a
 JSON object with these names (``text`` or ``words`` for tagging), and under ``source``,
 in the same form, its translation to the source language, which then takes part by
-mixup; other fields are copied to the output.
+mixup; other fields are copied to the output, but for those that the prediction has,
+too. Text that begins with a brace is to be given as JSON. An empty line is an error.
 """
 
 import argparse
 import itertools
 import json
+import signal
 import sys
 from contextlib import ExitStack
-from typing import Any, Dict, Iterator, List, Tuple
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterator, List, Tuple
 
-from fairseq_xling.cli.options import add_batch_options, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.errors import UserError
 from fairseq_xling.predictor import Predictor, from_pretrained
@@ -54,23 +57,49 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
+    """Lines of UTF-8 without their ends.
+
+    Raises:
+        UserError: a line is not UTF-8.
+    """
+    for number, raw in enumerate(file, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{name}, line {number}: not UTF-8 (byte {error.start + 1} of the "
+                "line); convert the file"
+            ) from None
+        yield line.rstrip("\r\n")
+
+
 def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, Any]]:
     """Input, source and further fields of one line.
 
     Raises:
-        UserError: it is no JSON though it looks like it, or lacks a tab.
+        UserError: it is empty, or no JSON though it looks like it.
     """
-    line = line.rstrip("\r\n")
+    if not line.strip():
+        raise UserError(f"{where}: empty; give it text, or remove the line")
     if not line.lstrip().startswith("{"):
         if family == "tagging":
             return line, None, {}
-        return line.split("\t"), None, {}
+        parts = line.split("\t")
+        if len(parts) != 2:
+            raise UserError(
+                f"{where}: {len(parts) - 1} tabs; give two texts with one between them"
+            )
+        return parts, None, {}
     try:
         fields = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{where}: not JSON ({error}); mend the line") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{where}: not JSON ({error.msg}, character {error.pos + 1}), though it "
+            "begins with a brace; mend the line"
+        ) from None
     others = {name: value for name, value in fields.items() if name not in NAMES}
-    return fields, fields.get("source"), others
+    return fields, fields.get("source") or None, others
 
 
 def predict_lines(
@@ -90,7 +119,9 @@ def predict_lines(
             where = f"{name}, line {number}"
             text, source, more = parse_line(line, where, predictor.task.family)
             inputs.append(predictor.parse(text, where))
-            sources.append(source and predictor.parse(source, f"{where}, source"))
+            if source is not None:
+                source = predictor.parse(source, f"{where}, source")
+            sources.append(source)
             others.append(more)
         results = predictor.predict_parsed(inputs, sources, args)
         for more, result in zip(others, results):
@@ -101,10 +132,15 @@ def as_text(result: Dict[str, Any]) -> str:
     """A prediction as columns."""
     if "tags" in result:
         rows = zip(result["words"], result["tags"], result["probabilities"])
-        return "".join(f"{word}\t{tag}\t{p:.4f}\n" for word, tag, p in rows)
+        return "".join(f"{flat(word)}\t{tag}\t{p:.4f}\n" for word, tag, p in rows)
     if "label" in result:
         return f"{result['label']}\t{result['probabilities'][result['label']]:.4f}"
-    return f"{result['answer']}\t{result['probability']:.4f}"
+    return f"{flat(result['answer'])}\t{result['probability']:.4f}"
+
+
+def flat(text: str) -> str:
+    """A text without tabs and line breaks, which separate columns and rows."""
+    return " ".join(text.split())
 
 
 def main(args: argparse.Namespace) -> None:
@@ -113,19 +149,23 @@ def main(args: argparse.Namespace) -> None:
     Raises:
         UserError: the model or a line is wrong.
     """
-    predictor = from_pretrained(args.path, data=args.data)
+    check_least(args)
+    if Path(args.output).is_dir():
+        raise UserError(f"{args.output}: a folder; give the name of a file")
     with ExitStack() as stack:
-        source = sys.stdin
+        source: BinaryIO = sys.stdin.buffer
+        name = "standard input" if args.input == "-" else args.input
         if args.input != "-":
             try:
-                source = stack.enter_context(open(args.input, encoding="utf-8"))
+                source = stack.enter_context(open(args.input, "rb"))
             except OSError as error:
-                raise UserError(f"{args.input}: {error.strerror}") from None
+                raise UserError(f"{name}: {error.strerror}; give a file") from None
+        predictor = from_pretrained(args.path, data=args.data)
         target: Any = sys.stdout
         if args.output != "-":
             target = stack.enter_context(atomic_file(args.output))
-        name = "standard input" if args.input == "-" else args.input
-        for result in predict_lines(predictor, iter(source), name, args):
+        lines = read_lines(source, name)
+        for result in predict_lines(predictor, lines, name, args):
             text = as_text(result) if args.format == "text" else None
             line = json.dumps(result, ensure_ascii=False) if text is None else text
             print(line, file=target)
@@ -135,6 +175,9 @@ def cli_main() -> None:
     """Entry point of ``xling-predict``."""
     args = build_parser().parse_args()
     quiet_logging()
+    # Texts of all languages; and no complaint where the reader has read enough.
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main(args)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from fairseq_xling.cli.checked_prediction import load_checked
-from fairseq_xling.cli.options import add_batch_options, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 STREAM = "soft_tags"
 # Which checkpoint each language's pseudo-labels come from.
 RECORD = "pseudo_labels.json"
-# Streams of bits of 16-bit floats are kept as 16-bit integers.
-BITS = 1 << 16
+# The bits of 16-bit floats up to 1.0, which fairseq keeps as 16-bit integers.
+BITS = 0x3C00 + 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,28 +55,34 @@ def main(args: argparse.Namespace) -> None:
         UserError: the data or the checkpoint is wrong, or pseudo-labels of another
             checkpoint are there.
     """
+    check_least(args)
     task, model = load_checked(args.path, args.data)
     if task.family != "tagging":
         raise UserError(
             f"{args.data}: holds {task.benchmark} data; pseudo-labels are for tagging"
         )
+    # Whatever languages the model was to be evaluated in.
+    task.languages = task.manifest.languages
     folder = Path(args.data)
     digest = sha256_of(args.path)
     record_path = folder / RECORD
     record: Dict[str, Any] = {}
     if record_path.exists():
         record = json.loads(record_path.read_text(encoding="utf-8"))
-    for lang in choose_languages(task.manifest, args):
-        known = STREAM in task.manifest.splits["train"][lang].streams
-        if known and record.get(lang, {}).get("sha256") == digest:
-            logger.info(f"train.{lang}: done before")
-            continue
-        if known and not args.overwrite:
+    languages = choose_languages(task.manifest, args)
+    there = [lang for lang in languages if has_stream(task.manifest, lang)]
+    done = [lang for lang in there if record.get(lang, {}).get("sha256") == digest]
+    for lang in there:
+        if lang not in done and not args.overwrite:
             raise UserError(
                 f"{folder}: train.{lang} has pseudo-labels of another checkpoint "
                 f"({record.get(lang, {}).get('path', 'unknown')}); replace them with "
                 "--overwrite"
             )
+    for lang in languages:
+        if lang in done:
+            logger.info(f"train.{lang}: done before")
+            continue
         remove_stream(folder, lang)
         write_stream(task, model, folder, lang, args)
         record[lang] = {"path": str(args.path), "sha256": digest}
@@ -96,10 +102,11 @@ def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
     """
     held = [
         lang
-        for lang, entry in manifest.splits["train"].items()
+        for lang, entry in manifest.splits.get("train", {}).items()
         if lang != manifest.source_lang and "tags" not in entry.streams
     ]
-    wanted = [x for x in (args.target_langs or ",".join(held)).split(",") if x]
+    asked = (args.target_langs or ",".join(held)).split(",")
+    wanted = [lang for lang in dict.fromkeys(asked) if lang]
     unknown = sorted(set(wanted) - set(held))
     if unknown or not wanted:
         raise UserError(
@@ -109,12 +116,16 @@ def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
     return wanted
 
 
+def has_stream(manifest: Manifest, lang: str) -> bool:
+    """Whether the manifest names a language's pseudo-labels."""
+    return STREAM in manifest.splits["train"][lang].streams
+
+
 def remove_stream(folder: Path, lang: str) -> None:
     """Take the stream out of the manifest before its files are replaced."""
     manifest = Manifest.load(folder)
-    streams = manifest.splits["train"][lang].streams
-    if STREAM in streams:
-        streams.remove(STREAM)
+    if has_stream(manifest, lang):
+        manifest.splits["train"][lang].streams.remove(STREAM)
         manifest.save(folder)
 
 
@@ -136,6 +147,8 @@ def write_stream(
             certain += float(tagged.probabilities.max(axis=1).sum())
             words += len(tagged.probabilities)
     prefix = stream_prefix(folder, "train", lang, STREAM)
+    for left in folder.glob(f"{Path(prefix).name}.*.part.*"):  # by a killed run
+        left.unlink()
     temporary = f"{prefix}.{os.getpid()}.part"
     try:
         writer = StreamWriter(temporary, BITS)

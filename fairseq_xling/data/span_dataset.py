@@ -26,15 +26,17 @@ class SpanDataset(WindowDataset):
     """Questions about passages, which are read in overlapping windows.
 
     Args:
+        split: its name; batches carry it.
         doc_stride: tokens from one window's beginning to that of the next.
         max_question_length: longer questions are cut to this many tokens.
         others: as :class:`WindowDataset`.
     """
 
     def __init__(
-        self, streams: List[Streams], lang_ids: List[int], doc_stride: int,
+        self, streams: List[Streams], lang_ids: List[int], split: str, doc_stride: int,
         max_question_length: int, **others: Any,
     ) -> None:  # fmt: skip
+        self.split = split
         self.doc_stride = doc_stride
         # Room for one token of the passage stays in any case.
         room = others["max_length"] - SPECIALS - 1
@@ -70,6 +72,8 @@ class SpanDataset(WindowDataset):
         contexts = context_lengths(streams)
         lost = 0
         for row, found in enumerate(windows):
+            if len(found) == 1:
+                continue
             question = int(sizes[row] - contexts[row]) - SPECIALS
             answer = in_context(streams.span, row, question)
             lost += answer is not None and not any(holds(w, answer) for w in found)
@@ -154,7 +158,7 @@ class SpanDataset(WindowDataset):
             ``span`` ``(batch, 2)``; ``source_span`` ``(pairs, 2)``, and bool
             ``(pairs,)`` ``has_source_span``, false where it is unknown; ``context``
             ``(batch, 3)`` on the CPU: tokens before the passage, and the window's
-            tokens of it, begin and end.
+            tokens of it, begin and end; ``split``.
         """
         pairs = [sample for sample in samples if sample["source"] is not None]
         spans = [sample["source_span"] for sample in pairs]
@@ -163,6 +167,7 @@ class SpanDataset(WindowDataset):
             "source_span": torch.tensor([span or (0, 0) for span in spans]),
             "has_source_span": torch.tensor([span is not None for span in spans]),
             "context": np.array([sample["context"] for sample in samples]),
+            "split": self.split,
         }
 
 

@@ -15,6 +15,17 @@ from fairseq_xling.prediction.classes import as_arrays, put_together
 from fairseq_xling.prediction.tags import TagPredictions
 
 
+def check_file(path: Any) -> None:
+    """Refuse what cannot be a checkpoint.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not os.path.isfile(path):
+        found = "a folder" if os.path.isdir(path) else "not found"
+        raise UserError(f"{path}: {found}; give a checkpoint of fairseq-train")
+
+
 def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
     """Load a checkpoint with its task, set to other data.
 
@@ -22,8 +33,7 @@ def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
         UserError: there is no such file, or it was not trained by a task of ours on
             these labels.
     """
-    if not os.path.exists(path):
-        raise UserError(f"{path}: not found; give a checkpoint of fairseq-train")
+    check_file(path)
     try:
         models, _, task = checkpoint_utils.load_model_ensemble_and_task(
             [path], arg_overrides={"data": data}
@@ -48,19 +58,32 @@ def predict_batches(
         model: its model.
         dataset: one of its datasets.
         args: ``batch_size``, ``max_tokens``, ``num_workers``, ``cpu`` and ``fp16``.
-        title: what the progress bar says.
+        title: what the rows are, for the progress bar and messages.
+
+    Raises:
+        UserError: a row has more than ``max_tokens`` tokens.
     """
     use_cuda = torch.cuda.is_available() and not args.cpu
-    if use_cuda:
-        model = (model.half() if args.fp16 else model).cuda()
+    if use_cuda and args.fp16:
+        model = model.half()
+    model = model.cuda() if use_cuda else model.cpu()
     model.eval()
-    batches = task.get_batch_iterator(
-        dataset,
-        max_tokens=args.max_tokens,
-        max_sentences=None if args.max_tokens else args.batch_size,
-        max_positions=task.max_positions(),
-        num_workers=args.num_workers,
-    ).next_epoch_itr(shuffle=False)
+    limit = task.max_positions()
+    try:
+        batches = task.get_batch_iterator(
+            dataset,
+            max_tokens=args.max_tokens,
+            max_sentences=None if args.max_tokens else args.batch_size,
+            max_positions=limit,
+            num_workers=args.num_workers,
+        ).next_epoch_itr(shuffle=False)
+    except AssertionError as error:
+        if "max_tokens" not in str(error):
+            raise
+        raise UserError(
+            f"--max-tokens {args.max_tokens}: a row of {title} is longer; give "
+            f"{limit} ({2 * limit} where rows have counterparts), or --batch-size"
+        ) from None
     for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
         sample = utils.move_to_cuda(sample) if use_cuda else sample
         yield task.predict_step(sample, model)
@@ -79,7 +102,15 @@ def predict_split(
 
     Returns:
         the family's predictions by language, in the task's order of languages.
+
+    Raises:
+        UserError: there is no such split, or it cannot be predicted.
     """
+    if task.family != "classification" and split == task.cfg.train_subset:
+        raise UserError(
+            f"--split {split}: the model was trained on it; only other splits are "
+            f"predicted for {task.benchmark}"
+        )
     # Counterparts of pairs serve baselines, too: their source stream is translate-test.
     with_source = None
     if task.family == "classification":

@@ -88,7 +88,10 @@ def best_answers(
     scores = np.array([answer[0] for answer in answers])
     weights = np.exp(scores - scores.max())
     weights /= weights.sum()
-    return [Answer(*a[1:], float(p)) for a, p in zip(answers, weights)]
+    return [
+        Answer(text, begin, end, float(weight))
+        for (_, text, begin, end), weight in zip(answers, weights)
+    ]
 
 
 def most_context(windows: Sequence[tuple]) -> np.ndarray:

@@ -26,6 +26,9 @@ SPAN_HEAD = "span_head"
 
 logger = logging.getLogger(__name__)
 
+# Options that must be 1 or more.
+SIZES = ("doc_stride", "max_question_length", "max_answer_length", "n_best_size")
+
 
 @dataclass
 class QuestionAnsweringConfig(XMixupTaskConfig):
@@ -90,6 +93,11 @@ class QuestionAnsweringTask(XMixupTask):
     # By whose rules answers are scored, by split.
     rules: Dict[str, str] = {}
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        # By split and language, the questions by row and their tokens' characters.
+        self.examples: Dict[str, Dict[int, Tuple[Any, Any]]] = {}
+
     def default_mixup_layer(self, layers: int) -> str:
         """Two thirds up: 16 of 24 layers, 8 of 12 (X-Mixup section 5.1)."""
         return str(max(1, 2 * layers // 3))
@@ -105,13 +113,14 @@ class QuestionAnsweringTask(XMixupTask):
         parts: List[Tuple[str, str]],
         is_train: bool,
     ) -> SpanDataset:
-        for name in ("doc_stride", "max_question_length", "max_answer_length"):
+        for name in SIZES:
             if getattr(self.cfg, name) < 1:
                 option = "--" + name.replace("_", "-")
                 raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
         dataset = SpanDataset(
             streams,
             lang_ids,
+            split=parts[-1][0],
             doc_stride=self.cfg.doc_stride,
             max_question_length=self.cfg.max_question_length,
             pad=self.dictionary.pad(),
@@ -138,23 +147,20 @@ class QuestionAnsweringTask(XMixupTask):
         dataset = super().open_dataset(parts, paired, is_train)
         if not is_train:
             examples = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
-            self.set_examples(parts[0][0], dataset, examples)
+            self.set_examples(dataset, examples)
         return dataset
 
-    def set_examples(
-        self, split: str, dataset: SpanDataset, examples: Sequence[Any]
-    ) -> None:
+    def set_examples(self, dataset: SpanDataset, examples: Sequence[Any]) -> None:
         """Keep the texts that predictions are taken from.
 
         Args:
-            split: by whose rules answers are scored.
             dataset: the dataset that is predicted.
             examples: the questions of each of its languages, by row.
         """
-        self.split = split
-        self.examples = dict(zip(dataset.lang_ids, examples))
-        streams = zip(dataset.lang_ids, dataset.streams)
-        self.offsets: Dict[int, Any] = {lang: one.offsets for lang, one in streams}
+        found = zip(dataset.lang_ids, examples, dataset.streams)
+        self.examples[dataset.split] = {
+            lang: (texts, one.offsets) for lang, texts, one in found
+        }
 
     def build_head(self, model) -> None:
         model.register_token_head(SPAN_HEAD, 2, 0.0)
@@ -195,10 +201,12 @@ class QuestionAnsweringTask(XMixupTask):
         """Questions, exact matches and F1 of their answers, summed a language."""
         names = ("questions", "answer_em", "answer_f1")
         counts = {f"{name}:{lang}": 0.0 for name in names for lang in self.languages}
+        if sample["split"] not in self.examples:  # one to train on
+            return counts
         for answered in self._rows(logits.detach(), sample):
             if answered.example.answers:
                 lang = self.languages[answered.lang]
-                scores = self.score(answered, self.split)
+                scores = self.score(answered, sample["split"])
                 for name, value in zip(names, (1.0, *scores)):
                     counts[f"{name}:{lang}"] += value
         return counts
@@ -230,11 +238,12 @@ class QuestionAnsweringTask(XMixupTask):
             here = scores[position, before : before + end - begin]
             windows[key].append(WindowScores(int(begin), here))
         for (lang, row), found in windows.items():
-            example = self.examples[lang][row]
+            examples, offsets = self.examples[sample["split"]][lang]
+            example = examples[row]
             answers = best_answers(
                 found,
                 example.context,
-                self.offsets[lang][row].view(-1, 2).numpy(),
+                offsets[row].view(-1, 2).numpy(),
                 self.cfg.n_best_size,
                 self.cfg.max_answer_length,
             )

@@ -31,9 +31,9 @@ from demo.languages import (
 )
 
 STOP = Token(".", "PUNCT")
-CLAUSES = 4
-# Documents of the running text that are questions, and how many such a document has.
-ASKING, TOGETHER = 0.2, 3
+CLAUSES = 2
+# Documents of the running text in which a passage follows questions about it.
+ASKING = 0.7
 
 
 @dataclass(frozen=True)
@@ -256,10 +256,10 @@ def write_question_text(
 
 
 def draw_line(generator: np.random.Generator, speaker: Speaker) -> List[List[Token]]:
-    """Draw a passage or some questions that have nothing to do with each other."""
+    """Draw a passage, with or without a question about it, and never an answer."""
+    passage = draw_passage(generator)
+    said = [speaker.parse(clause) for clause in passage.clauses]
     if generator.random() >= ASKING:
-        return [speaker.parse(clause) for clause in draw_passage(generator).clauses]
-    asked = [
-        pick(generator, draw_passage(generator).questions) for _ in range(TOGETHER)
-    ]
-    return [speaker.ask(question.clause, question.phrase) for question in asked]
+        return said
+    question = pick(generator, passage.questions)
+    return [speaker.ask(question.clause, question.phrase), *said]

@@ -92,10 +92,10 @@ def naive_terms(model, sample, pooling):
         if source is None:
             continue
         source_states = extra["source_features"][0].tolist()
-        vectors = [
-            [sum(column) / (len(tokens) - 2) for column in zip(*rows[1 : len(tokens) - 1])]
-            for tokens, rows in ((target, states), (source, source_states))
-        ]  # fmt: skip
+        vectors = []
+        for tokens, rows in ((target, states), (source, source_states)):
+            kept = rows[1 : len(tokens) - 1]
+            vectors.append([sum(column) / len(kept) for column in zip(*kept)])
         term["mse"] = sum((a - b) ** 2 for a, b in zip(*vectors)) / len(vectors[0])
         term["ratio"] = extra["mixup_ratio"].mean().item()
         starts = net_input["source_word_starts"][i].tolist()

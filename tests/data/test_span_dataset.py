@@ -33,6 +33,7 @@ def make(folder, split="train", languages=LANGUAGES, wanted=WANTED, **options):
     options = {
         "doc_stride": 5,
         "max_question_length": 6,
+        "split": split,
         "max_length": 24,
         "whole_rows": split != "train",
         **options,
@@ -147,9 +148,7 @@ def test_source_is_the_window_that_fits_with_its_own_answer(folder):
         question, other = parts_of(streams.source[row])
         answer, other_place = answer_of(streams.source[row], streams.source_span[row])
         bounds = naive_windows(len(other), len(question), 24, 6, 5)
-        best = paired_window(
-            here, len(context), bounds, len(other), place, other_place
-        )
+        best = paired_window(here, len(context), bounds, len(other), place, other_place)
         begin, end = bounds[best]
         assert parts_of(sample["source"]) == (question[:6], other[begin:end])
         chosen.add(best)

@@ -283,3 +283,22 @@ def test_training_batches_hold_every_window_once(folder, limit):
         assert padded_size(dataset, batch) <= limit.get("max_tokens", 10**6)
     lengths = [len(dataset[i][0]["input"]) for i in range(len(dataset))]
     assert (dataset.sizes >= lengths).all() and dataset.sizes.max() == 10
+
+
+@pytest.mark.parametrize("whole_rows", [False, True])
+def test_long_rows_alone_beside_short_pairs_stay_within_every_limit(folder, whole_rows):
+    dataset = make(folder, max_length=12, whole_rows=whole_rows)
+    # Pairs of 10 tokens count as 20; beside a row of 19 alone they take 38.
+    dataset.paired = np.random.default_rng(0).random(len(dataset)) < 0.8
+    dataset.lengths = np.where(dataset.paired, 10, 19)
+    order, mixed = dataset.ordered_indices(), 0
+    for limit in range(40, 500):
+        batches = dataset.batch_by_size(order, max_tokens=limit)
+        assert np.concatenate(batches).tolist() == order.tolist()
+        for batch in batches:
+            both = dataset.counts[batch] * (1 + dataset.paired[batch])
+            width = dataset.lengths[batch].max()
+            assert len(batch) == 1 or both.sum() * width <= limit
+            longest = dataset.paired[batch][dataset.lengths[batch] == width]
+            mixed += bool(dataset.paired[batch].any()) and not longest.any()
+    assert mixed > 0

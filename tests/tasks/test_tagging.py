@@ -1,0 +1,255 @@
+"""The tagging tasks: their defaults, what they refuse, predictions and F1."""
+
+import warnings
+from argparse import Namespace
+
+import numpy as np
+import pytest
+import torch
+from fairseq.logging import metrics
+from pair_data import write_pair_data, write_stream
+from seqeval.metrics import f1_score
+from small_model import small_args
+from tag_data import TAGS, tagging_task, with_head, write_tag_data
+
+from fairseq_xling.criterions.xmixup import XMixupCriterion
+from fairseq_xling.data.manifest import stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSConfig, XMixupUDPOSTask
+
+POS = ["ADJ", "DET", "NOUN", "PUNCT", "VERB"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_tag_data(tmp_path_factory.mktemp("data") / "bin")
+
+
+def make_criterion(task, alpha=None):
+    return XMixupCriterion(task, alpha, 1.0, 1.0, "mean")
+
+
+@pytest.mark.parametrize(
+    "layers, mixing", [(24, "4"), (12, "4"), (4, "4"), (2, "2"), (1, "1")]
+)
+def test_fourth_layer_mixes_or_the_last_of_fewer(data, layers, mixing):
+    assert tagging_task(data).default_mixup_layer(layers) == mixing
+
+
+@pytest.mark.parametrize(
+    "training_set, given, mixing",
+    [("pairs", None, [4]), ("pairs", "2", [2]), ("concatenated", None, [])],
+)
+def test_model_is_built_with_the_tasks_layer_where_none_is_given(
+    data, training_set, given, mixing
+):
+    task = tagging_task(data, training_set=training_set)
+    args = small_args(arch="xmixup_xlmr_mini", encoder_layers=5, mixup_layer=given)
+    model = task.build_model(args)
+    assert model.encoder.sentence_encoder.mixup_layers == mixing
+    assert model.token_heads["tagging_head"].out_proj.out_features == len(TAGS)
+
+
+def test_head_drops_out_as_the_model_does(data):
+    args = small_args(arch="xmixup_xlmr_mini", dropout=0.25)
+    model = tagging_task(data).build_model(args)
+    assert model.token_heads["tagging_head"].dropout.p == 0.25
+    assert f"{tagging_task(data).head_bias}" in model.state_dict()
+
+
+def test_default_weight_and_decay_are_those_of_the_paper(data):
+    task = tagging_task(data)
+    assert make_criterion(task).source_loss_weight == 0.8
+    assert task.cfg.scheduled_sampling_decay == 1000
+
+
+@pytest.mark.parametrize("training_set", ["pairs", "concatenated"])
+def test_training_without_tags_or_pseudo_labels_is_refused(tmp_path, training_set):
+    without = ["train.de.soft_tags", "train.sw.soft_tags"]
+    data = write_tag_data(tmp_path / "bin", without=without)
+    task = tagging_task(data, training_set=training_set)
+    message = "de,sw of train have no tags .*xling-pseudo-label"
+    with pytest.raises(UserError, match=message) as error:
+        task.load_dataset("train")
+    assert "\n" not in str(error.value)
+    # The model that makes the pseudo-labels is trained on such data.
+    source = tagging_task(data, training_set="source")
+    assert len(source.load_dataset("train")) == 20
+
+
+def test_streams_of_a_source_are_read_with_it_alone(data):
+    task = tagging_task(data)
+    words = {"word_starts", "tags", "soft_tags"}
+    assert task.own_streams(set()) == words
+    assert task.own_streams({"source"}) == words | {"source_word_starts", "source_tags"}
+    alone = tagging_task(data, training_set="concatenated").load_dataset("train")
+    for streams in alone.streams:
+        assert streams.source is streams.source_word_starts is None
+        assert streams.source_tags is streams.backtranslation is None
+
+
+@pytest.mark.parametrize(
+    "stream, command", [("tags", "preprocessing"), ("soft_tags", "xling-pseudo-label")]
+)
+def test_tags_that_are_not_one_a_word_are_refused(tmp_path, stream, command):
+    data = write_tag_data(tmp_path / "bin")
+    lang = "en" if stream == "tags" else "de"
+    task = tagging_task(data, target_langs="de")
+    dataset = task.load_dataset("train")
+    rows = [row.clone() for row in getattr(dataset.streams[lang == "de"], stream)]
+    rows[3] = torch.cat([rows[3], rows[3][:1]])
+    write_stream(stream_prefix(data, "train", lang, stream), rows)
+    message = rf"train\.{lang}\.{stream}: row 4 has \d+ values .* run {command}"
+    with pytest.raises(UserError, match=message):
+        tagging_task(data, target_langs="de").load_dataset("train")
+
+
+def test_training_windows_are_single_and_evaluation_rows_are_whole(data):
+    task = tagging_task(data, max_positions=8)
+    train, valid = task.load_dataset("train"), task.load_dataset("valid")
+    assert train.shuffle and not valid.shuffle
+    assert (train.counts == 1).all() and len(train) > 60
+    assert len(valid) == 24 and valid.counts.max() > 1
+
+
+def predict(task, model, dataset, size):
+    found = {}
+    for first in range(0, len(dataset), size):
+        items = range(first, min(first + size, len(dataset)))
+        batch = dataset.collater([dataset[i] for i in items])
+        for row in task.predict_step(batch, model):
+            assert (row.lang, row.row) not in found
+            found[row.lang, row.row] = row
+    return found
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("inference", [False, True])
+def test_predictions_do_not_depend_on_the_batch_size(data, pooling, inference):
+    task = tagging_task(
+        data, max_positions=9, word_pooling=pooling, no_mixup_inference=inference
+    )
+    model, valid = with_head(task), task.load_dataset("valid")
+    want = predict(task, model, valid, 1)
+    assert len(want) == 24
+    for lang, streams in enumerate(valid.streams):
+        for row in range(len(streams)):
+            one = want[lang, row]
+            assert one.gold.tolist() == (streams.tags[row] - 4).tolist()
+            assert one.probabilities.shape == (len(one.gold), len(TAGS))
+            np.testing.assert_allclose(one.probabilities.sum(axis=1), 1, rtol=1e-5)
+    for size in (5, 24):
+        got = predict(task, model, valid, size)
+        assert got.keys() == want.keys()
+        for key, row in got.items():
+            np.testing.assert_allclose(
+                row.probabilities, want[key].probabilities, rtol=1e-5
+            )
+
+
+def test_sentence_is_put_together_from_its_windows_in_order(data):
+    """Words of a window have the probabilities of that window by itself."""
+    task = tagging_task(data, max_positions=8, no_mixup_inference=True)
+    model, valid = with_head(task), task.load_dataset("valid")
+    found = predict(task, model, valid, 24)
+    index = int(np.flatnonzero(valid.counts > 1)[0])
+    parts = []
+    for sample in valid[index]:
+        with torch.no_grad():
+            logits, _ = model(
+                sample["input"][None],
+                token_head_name="tagging_head",
+                word_starts=sample["word_starts"][None],
+            )
+        parts.append(logits[0].softmax(dim=-1).numpy())
+    whole = found[sample["lang"], sample["row"]].probabilities
+    np.testing.assert_allclose(whole, np.concatenate(parts), rtol=1e-5)
+
+
+def logged(task, model, dataset, size):
+    criterion = make_criterion(task)
+    outputs = []
+    with torch.no_grad():
+        for first in range(0, len(dataset), size):
+            items = range(first, min(first + size, len(dataset)))
+            batch = dataset.collater([dataset[i] for i in items])
+            outputs.append(criterion(model, batch)[2])
+    with metrics.aggregate(new_root=True) as aggregator:
+        XMixupCriterion.reduce_metrics(outputs)
+    return aggregator.get_smoothed_values()
+
+
+@pytest.mark.parametrize("kind", ["panx", "udpos"])
+@pytest.mark.parametrize("size", [5, 24])
+def test_validation_f1_is_seqevals_on_the_predictions(tmp_path, kind, size):
+    options, tags = {}, TAGS
+    if kind == "udpos":
+        options, tags = {"task": XMixupUDPOSTask, "config": XMixupUDPOSConfig}, POS
+    data = write_tag_data(
+        tmp_path / "bin", rows={"valid": 30}, longest=14, task=kind, tags=tags
+    )
+    task = tagging_task(data, **options)
+    model, valid = with_head(task), task.load_dataset("valid")
+    found = predict(task, model, valid, 30)
+    values, scores = logged(task, model, valid, size), []
+    for index, lang in enumerate(task.languages):
+        rows = [row for (other, _), row in found.items() if other == index]
+        gold = [[tags[tag] for tag in row.gold] for row in rows]
+        predicted = [
+            [tags[tag] for tag in row.probabilities.argmax(axis=1)] for row in rows
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores.append(100 * f1_score(gold, predicted))
+        assert values[f"f1_{lang}"] == pytest.approx(scores[-1], abs=0.006)
+    assert max(scores) > 0
+    assert values["f1"] == pytest.approx(np.mean(scores), abs=0.006)
+
+
+def test_perfect_tags_have_an_f1_of_100(data):
+    task = tagging_task(data)
+    valid = task.load_dataset("valid")
+    batch = valid.collater([valid[i] for i in range(len(valid))])
+    counts = task.count_scores(batch["tag_probs"] * 10, {}, batch)
+    for lang in task.languages:
+        gold = counts[f"chunks_gold:{lang}"]
+        assert counts[f"chunks_right:{lang}"] == gold > 0
+        assert counts[f"chunks_predicted:{lang}"] == gold
+
+
+def test_sentences_without_tags_are_predicted_and_not_scored(tmp_path):
+    data = write_tag_data(tmp_path / "bin", without=["valid.sw.tags"])
+    task = tagging_task(data)
+    model, valid = with_head(task), task.load_dataset("valid")
+    for size in (1, 24):
+        found = predict(task, model, valid, size)
+        unknown = {lang for (lang, _), row in found.items() if row.gold is None}
+        assert len(found) == 24 and unknown == {2}
+
+
+def test_data_of_another_family_are_refused(tmp_path):
+    data = write_pair_data(tmp_path / "bin")
+    with pytest.raises(UserError, match="holds xnli data; this task reads panx"):
+        tagging_task(data)
+
+
+def test_training_with_mixup_and_sampling_lowers_the_loss(data):
+    task = tagging_task(data, scheduled_sampling_decay=4.0)
+    args = Namespace(**vars(small_args(arch="xmixup_xlmr_mini", dropout=0.0)))
+    torch.manual_seed(0)
+    model = task.build_model(args).train()
+    criterion = make_criterion(task)
+    train = task.load_dataset("train")
+    batch = train.collater([train[i] for i in range(len(train))])
+    optimizer = torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad], 0.01
+    )
+    losses = []
+    for update in range(25):
+        sample = task.sample_sources(batch, update)
+        loss, size, _ = criterion(model, sample)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item() / size)
+    assert np.mean(losses[-3:]) < 0.75 * losses[0]
