@@ -110,7 +110,7 @@ updates=400 lr=3e-4 predict=target pretraining=1000
 mark=$demo- text_mark=
 case $demo in
   pairs) mark= predict=mean ;;
-  qa) updates=800 lr=1e-3 pretraining=1500 text_mark=qa- ;;
+  qa) updates=700 lr=1e-3 pretraining=1300 text_mark=qa- ;;
 esac
 stage "making languages" languages languages
 stage "training SentencePiece, binarizing text" "${text_mark}text" binarize_text

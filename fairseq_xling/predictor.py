@@ -351,8 +351,8 @@ def from_pretrained(
     if hasattr(options, "truncate_sequence"):
         options.truncate_sequence = True
     task = task_class(options, manifest, dictionary, labels)
-    model = task.build_model(cfg["model"], from_checkpoint=True)
     try:
+        model = task.build_model(cfg["model"], from_checkpoint=True)
         model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

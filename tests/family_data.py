@@ -76,7 +76,8 @@ def tag_folder(
 
     sizes = {"train": 24, "dev": 7, "test": 9}
     for split, count in sizes.items():
-        write_tags(folder / f"{split}-en.tsv", draw("en", count))
+        tagged = split != "test" or "en" not in unlabelled
+        write_tags(folder / f"{split}-en.tsv", draw("en", count), tagged)
     for lang in TARGETS:
         train = draw(lang, sizes["train"])
         path = folder / f"translate-train/en-{lang}-translated.tsv"
@@ -223,9 +224,10 @@ def pair_folder(folder: Path, spm) -> Path:
 
 def training(task: str, data: Path, save_dir: Path, *options: str) -> List[str]:
     """The command line of fairseq-train."""
+    best = "--best-checkpoint-metric={}"
     replaced = {
         "--task=xmixup_xnli": f"--task={task}",
-        "--best-checkpoint-metric=accuracy": f"--best-checkpoint-metric={METRICS[task]}",
+        best.format("accuracy"): best.format(METRICS[task]),
     }
     command = train_command(data, save_dir, *LIMITS[task], *options)
     return [replaced.get(option, option) for option in command]

@@ -153,11 +153,12 @@ def main(args: argparse.Namespace) -> None:
     if Path(args.output).is_dir():
         raise UserError(f"{args.output}: a folder; give the name of a file")
     with ExitStack() as stack:
-        source: BinaryIO = sys.stdin.buffer
-        name = "standard input" if args.input == "-" else args.input
-        if args.input != "-":
+        name = args.input
+        if name == "-":
+            name, source = "standard input", sys.stdin.buffer
+        else:
             try:
-                source = stack.enter_context(open(args.input, "rb"))
+                source = stack.enter_context(open(name, "rb"))
             except OSError as error:
                 raise UserError(f"{name}: {error.strerror}; give a file") from None
         predictor = from_pretrained(args.path, data=args.data)

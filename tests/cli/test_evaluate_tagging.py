@@ -1,6 +1,7 @@
 """xling-evaluate on tagging: its scores and files against XTREME's reading of them."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -119,6 +120,28 @@ def test_languages_without_tags_get_predictions_only(
     path = tmp_path / "out/predictions/zero/test-zh.tsv"
     words = [words for words, _ in read_tags(tmp_path / "raw/test-zh.tsv")]
     assert [len(tags) for tags in read_tag(path)] == [len(one) for one in words]
+
+
+def test_test_sets_without_any_tags_get_predictions_only(tagged, spm, tmp_path, caplog):
+    data = tag_folder(tmp_path / "raw", spm, unlabelled=LANGUAGES)
+    options = ["--compare", tagged.mixed]
+    with caplog.at_level("WARNING"):
+        results = evaluate(data, tagged.zero, tmp_path / "out", *options)
+    assert "test has no labels: only predictions are written" in caplog.text
+    assert "differences" not in results
+    assert not any(model["scores"] for model in results["models"].values())
+    files = {str(path.relative_to(tmp_path / "out")) for path in files_in(tmp_path)}
+    predictions = {
+        f"predictions/{x}/test-{y}.tsv" for x, y in product(NAMES, LANGUAGES)
+    }
+    assert files == predictions | {"results.txt", "results.md", "results.json"}
+
+
+NAMES = ("zero", "mixed")
+
+
+def files_in(folder):
+    return [path for path in (folder / "out").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
