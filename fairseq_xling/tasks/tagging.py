@@ -126,7 +126,7 @@ class TaggingTask(XMixupTask):
                 row = int(wrong[0])
                 raise UserError(
                     f"{name}.{stream}: row {row + 1} has {int(held.sizes[row])} values "
-                    f"for {int(words[row])} words and {size} a word; run {command} again"
+                    f"for {int(words[row])} words, {size} each; run {command} again"
                 )
 
     def build_head(self, model) -> None:

@@ -119,12 +119,17 @@ def test_text_format_has_a_label_or_an_answer_a_line(asked, paired, call):
     got = call(paired, text, "--format", "text").splitlines()
     for line, row in zip(got, from_pretrained(paired.mixed).predict(PAIRS)):
         assert line == f"{row['label']}\t{row['probabilities'][row['label']]:.4f}"
-    # An answer over several lines of its passage is still one line.
-    pair = {"question": "wer?", "context": "Hund\nHund\tHund\n\nHund"}
-    got = call(asked, json.dumps(pair) + "\n" + text, "--format", "text").splitlines()
-    assert len(got) == 3 and all(len(line.split("\t")) == 2 for line in got)
-    for line, row in zip(got[1:], from_pretrained(asked.mixed).predict(PAIRS)):
+    got = call(asked, text, "--format", "text").splitlines()
+    for line, row in zip(got, from_pretrained(asked.mixed).predict(PAIRS)):
         assert line == f"{row['answer']}\t{row['probability']:.4f}"
+
+
+def test_text_format_keeps_rows_and_columns_apart():
+    # An answer may go over lines of its passage, and words of JSON hold anything.
+    answer = {"answer": "the dog\nand\tthe\n\ncat", "probability": 0.5}
+    assert predict.as_text(answer) == "the dog and the cat\t0.5000"
+    tags = {"words": ["New\tYork", "a"], "tags": ["X", "Y"], "probabilities": [1, 0.25]}
+    assert predict.as_text(tags) == "New York\tX\t1.0000\na\tY\t0.2500\n"
 
 
 def test_standard_input_is_read(tagged, call):
