@@ -1,5 +1,11 @@
 """A small SentencePiece model and a raw folder, made by the tests."""
 
+import os
+
+# Before torch is imported: small models run faster on one thread, and a process with a
+# pool of threads must not be forked, as some tests do.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import random
 from pathlib import Path
 from types import SimpleNamespace
