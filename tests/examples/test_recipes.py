@@ -162,7 +162,7 @@ def check_method(task, method, train, evaluate):
     if f"xmixup_{task}" in TASK_REGISTRY:
         parse(train)
     args = build_parser().parse_args(evaluate[1:])
-    assert args.path == f"{found['save-dir']}/checkpoint_best.pt"
+    assert args.path == [f"{found['save-dir']}/checkpoint_best.pt"]
     assert args.split == "test" and args.names == [method]
     if task in PAIRS:
         assert args.predict == [predicting]
