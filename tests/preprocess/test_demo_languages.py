@@ -71,7 +71,7 @@ def test_other_folders_have_the_chosen_share_of_the_rows(demo):
     tagged = (demo / "udpos" / "train-en.tsv").read_text(encoding="utf-8")
     assert tagged.count("\n\n") == 300
     squad = json.loads((demo / "qa" / "squad" / "train-v1.1.json").read_bytes())
-    assert len(squad["data"][0]["paragraphs"]) == 105
+    assert len(squad["data"][0]["paragraphs"]) == 300
     for lang in ["en"] + [target.code for target in TARGETS]:
         for split, lines in (("train", 300), ("valid", 6)):
             path = demo / "monolingual-qa" / f"{split}.{lang}.txt"

@@ -157,14 +157,15 @@ def test_translation_without_errors_is_the_clean_file(tmp_path):
             assert contents[name] == contents[clean]
 
 
-def test_passages_say_four_different_things_and_ask_one_question_of_each_kind():
+def test_passages_say_different_things_and_ask_one_question_of_each_kind():
     generator = np.random.default_rng(0)
     for _ in range(200):
         passage = questions.draw_passage(generator)
         clauses = passage.clauses
         nouns = [c.subject for c in clauses] + [c.object for c in clauses]
-        assert len(set(nouns)) == 2 * len(clauses) == 8
-        assert len({POLES["verb"][c.verb] for c in clauses}) == 4
+        assert len(clauses) == questions.CLAUSES
+        assert len(set(nouns)) == 2 * len(clauses)
+        assert len({POLES["verb"][c.verb] for c in clauses}) == len(clauses)
         assert [q.phrase for q in passage.questions] == list(QUESTION_WORDS)
         for question in passage.questions:
             about = clauses[question.number]
@@ -204,7 +205,7 @@ def test_question_words_stand_first_or_in_place_where_verbs_are_last():
         assert len(taken) == len(speaker.words) + len(QUESTION_WORDS)
 
 
-def test_text_has_passages_and_questions_different_in_each_language(raw):
+def test_text_has_passages_with_questions_different_in_each_language(raw):
     patterns = set()
     for lang, speaker in speakers(1).items():
         path = raw / "text" / f"train.{lang}.txt"
@@ -212,11 +213,12 @@ def test_text_has_passages_and_questions_different_in_each_language(raw):
         asking = set(speaker.question_words.values())
         asked = [bool(asking & set(line.split())) for line in lines]
         patterns.add(tuple(asked))
-        assert len(lines) == 250 and 0.1 < np.mean(asked) < 0.3
+        assert len(lines) == 250 and 0.6 < np.mean(asked) < 0.8
         for line, is_asked in zip(lines, asked):
             parts = line.split(" . ")
-            assert len(parts) == (questions.TOGETHER if is_asked else questions.CLAUSES)
-            assert all(bool(asking & set(p.split())) == is_asked for p in parts)
+            assert len(parts) == is_asked + questions.CLAUSES
+            asks = [bool(asking & set(part.split())) for part in parts]
+            assert asks == [True] * is_asked + [False] * questions.CLAUSES
         valid = path.with_name(f"valid.{lang}.txt").read_text(encoding="utf-8")
         assert len(valid.splitlines()) == 5
     assert len(patterns) == len(CODES)
