@@ -64,17 +64,21 @@ class SpanDataset(WindowDataset):
         return strided_windows(contexts, capacities, self.doc_stride)
 
     def answers_in_no_window(self, streams: Streams) -> int:
-        """How many answers no window holds as a whole."""
+        """How many answers no window holds as a whole.
+
+        Args:
+            streams: those of one of the dataset's languages.
+        """
+        part = next(i for i, one in enumerate(self.streams) if one is streams)
         windows: List[List[Window]] = [[] for _ in range(len(streams))]
-        for row, begin, end in zip(*self.cut(streams)):
+        for row, begin, end in zip(*(x[self.part == part] for x in self.windows)):
             windows[row].append((begin, end))
-        sizes = np.asarray(streams.input.sizes)
-        contexts = context_lengths(streams)
         lost = 0
         for row, found in enumerate(windows):
             if len(found) == 1:
                 continue
-            question = int(sizes[row] - contexts[row]) - SPECIALS
+            context = int(streams.context_length[row][0])  # type: ignore[index]
+            question = int(streams.input.sizes[row]) - context - SPECIALS
             answer = in_context(streams.span, row, question)
             lost += answer is not None and not any(holds(w, answer) for w in found)
         return lost
@@ -187,6 +191,6 @@ def in_context(stream, row: int, question: int) -> Span:
 
 def placed(span: Span, window: Window, before: int) -> Tuple[int, int]:
     """A span of the passage in a window's sequence; ``<s>`` if it is not held."""
-    if span is None or span[0] < window[0] or span[1] >= window[1]:
+    if span is None or not holds(window, span):
         return 0, 0
     return span[0] - window[0] + before, span[1] - window[0] + before

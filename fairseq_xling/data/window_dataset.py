@@ -1,6 +1,7 @@
 """Batches of windows of long sequences: what tagging and question answering share."""
 
-from typing import Any, Dict, List
+from collections import defaultdict
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class WindowDataset(PairedDataset):
     Args:
         streams: one entry a language.
         lang_ids: index of each entry's language in the task's list.
-        pad, bos, eos: indices of the three symbols.
+        pad, eos: indices of the two symbols.
         max_length: longest window with its specials, in tokens.
         whole_rows: whether items are rows with all their windows.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
@@ -34,7 +35,6 @@ class WindowDataset(PairedDataset):
         streams: List[Streams],
         lang_ids: List[int],
         pad: int,
-        bos: int,
         eos: int,
         max_length: int,
         whole_rows: bool,
@@ -44,7 +44,6 @@ class WindowDataset(PairedDataset):
         super().__init__(pad, shuffle, seed)
         self.streams = streams
         self.lang_ids = lang_ids
-        self.bos = bos
         self.eos = eos
         self.max_length = max_length
         self.whole_rows = whole_rows
@@ -145,3 +144,19 @@ class WindowDataset(PairedDataset):
                 windows, sequences, width = count, both, length
             batches[-1].append(int(index))
         return batches
+
+
+def windows_by_row(sample: Dict[str, Any]) -> Dict[Tuple[int, int], List[int]]:
+    """Which rows of a batch are the windows of each row of the data, in their order.
+
+    Args:
+        sample: a batch of a :class:`WindowDataset` of whole rows.
+
+    Returns:
+        positions in the batch by language and row.
+    """
+    windows: Dict[Tuple[int, int], List[int]] = defaultdict(list)
+    for position in np.argsort(sample["rows"]):
+        key = (int(sample["lang"][position]), int(sample["row"][position]))
+        windows[key].append(int(position))
+    return windows

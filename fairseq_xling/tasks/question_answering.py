@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
@@ -16,6 +15,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import span_loss
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.span_dataset import SpanDataset
+from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
 from fairseq_xling.metrics.question_answering import score_answer
 from fairseq_xling.prediction.spans import Answer, WindowScores, best_answers
@@ -124,7 +124,6 @@ class QuestionAnsweringTask(XMixupTask):
             doc_stride=self.cfg.doc_stride,
             max_question_length=self.cfg.max_question_length,
             pad=self.dictionary.pad(),
-            bos=self.dictionary.bos(),
             eos=self.dictionary.eos(),
             max_length=self.cfg.max_positions,
             whole_rows=not is_train,
@@ -231,13 +230,12 @@ class QuestionAnsweringTask(XMixupTask):
     def _rows(self, logits: Tensor, sample: Dict[str, Any]) -> Iterator[AnsweredRow]:
         """The questions of a batch, each with all its windows."""
         scores = logits.float().cpu().numpy()
-        windows: Dict[Tuple[int, int], List[WindowScores]] = defaultdict(list)
-        for position in np.argsort(sample["rows"]):
-            key = (int(sample["lang"][position]), int(sample["row"][position]))
-            before, begin, end = sample["context"][position]
-            here = scores[position, before : before + end - begin]
-            windows[key].append(WindowScores(int(begin), here))
-        for (lang, row), found in windows.items():
+        for (lang, row), positions in windows_by_row(sample).items():
+            found = []
+            for position in positions:
+                before, begin, end = sample["context"][position]
+                here = scores[position, before : before + end - begin]
+                found.append(WindowScores(int(begin), here))
             examples, offsets = self.examples[sample["split"]][lang]
             example = examples[row]
             answers = best_answers(

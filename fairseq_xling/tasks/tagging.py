@@ -1,6 +1,5 @@
 """What the tagging tasks share: words, their tags or pseudo-labels, and predictions."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
@@ -14,6 +13,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import soft_tag_loss
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.tag_dataset import TagDataset
+from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
 from fairseq_xling.metrics.tagging import chunk_counts
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
@@ -98,7 +98,6 @@ class TaggingTask(XMixupTask):
             tag_count=len(self.label_names),
             label_offset=self.label_dictionary.nspecial,
             pad=self.dictionary.pad(),
-            bos=self.dictionary.bos(),
             eos=self.dictionary.eos(),
             max_length=self.cfg.max_positions,
             whole_rows=not is_train,
@@ -196,11 +195,7 @@ class TaggingTask(XMixupTask):
         gold = None
         if sample["tag_probs"] is not None:
             gold = sample["tag_probs"].cpu().numpy()
-        windows: Dict[Tuple[int, int], List[int]] = defaultdict(list)
-        for position in np.argsort(sample["rows"]):
-            key = (int(sample["lang"][position]), int(sample["row"][position]))
-            windows[key].append(int(position))
-        for (lang, row), positions in windows.items():
+        for (lang, row), positions in windows_by_row(sample).items():
             parts = [probabilities[p, : words[p]] for p in positions]
             tags = None
             if gold is not None:

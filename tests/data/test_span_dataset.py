@@ -38,9 +38,7 @@ def make(folder, split="train", languages=LANGUAGES, wanted=WANTED, **options):
         "whole_rows": split != "train",
         **options,
     }
-    return SpanDataset(
-        streams, list(range(len(streams))), pad=1, bos=0, eos=2, **options
-    )
+    return SpanDataset(streams, list(range(len(streams))), pad=1, eos=2, **options)
 
 
 def parts_of(tokens):

@@ -35,7 +35,6 @@ def make(folder, split="train", languages=LANGUAGES, wanted=WANTED, **options):
         tag_count=len(TAGS),
         label_offset=4,
         pad=1,
-        bos=0,
         eos=2,
         **{"max_length": 10, "whole_rows": split != "train", **options},
     )
