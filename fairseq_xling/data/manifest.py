@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Dict, List, Union
+from typing import Any, Dict, List, Optional, Union
 
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.errors import UserError
@@ -34,6 +34,8 @@ class Manifest:
         dictionary_size: number of embedding rows that a model for these data needs.
         dictionary_sha256, sentencepiece_sha256: of the copied files.
         version: the fairseq_xling that wrote the folder.
+        augmentation: of virtual samples, the ``settings`` that made them and what
+            was counted; None for other data.
         format: version of the layout itself.
     """
 
@@ -46,6 +48,7 @@ class Manifest:
     dictionary_sha256: str
     sentencepiece_sha256: str
     version: str
+    augmentation: Optional[Dict[str, Any]] = None
     format: int = field(default=FORMAT)
 
     @classmethod
@@ -86,8 +89,11 @@ class Manifest:
 
     def save(self, folder: Union[str, Path]) -> None:
         """Write the manifest into ``folder``."""
+        contents = asdict(self)
+        if self.augmentation is None:
+            del contents["augmentation"]
         with atomic_file(Path(folder) / MANIFEST_NAME) as file:
-            json.dump(asdict(self), file, indent=2, ensure_ascii=False, sort_keys=True)
+            json.dump(contents, file, indent=2, ensure_ascii=False, sort_keys=True)
             file.write("\n")
 
 

@@ -17,8 +17,12 @@ from fairseq_xling.errors import UserError
 SENTENCEPIECE_NAME = "sentencepiece.bpe.model"
 
 
-def load_dictionary(path: str) -> Dictionary:
+def load_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionary:
     """Load ``dict.txt`` and add the mask symbol, as XLM-R does.
+
+    Args:
+        path: of the file.
+        kind: the class of the dictionary.
 
     Raises:
         UserError: the file is missing or is no fairseq dictionary.
@@ -26,7 +30,7 @@ def load_dictionary(path: str) -> Dictionary:
     if not os.path.exists(path):
         raise UserError(f"{path}: not found; it comes with the model")
     try:
-        dictionary = Dictionary.load(path)
+        dictionary = kind.load(path)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a fairseq dictionary ({reason})") from None

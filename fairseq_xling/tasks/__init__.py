@@ -1,5 +1,6 @@
 """One registered task a benchmark."""
 
+from fairseq_xling.tasks.multimix_augment import MultiMixAugmentTask
 from fairseq_xling.tasks.xmixup_mlqa import XMixupMLQATask
 from fairseq_xling.tasks.xmixup_panx import XMixupPANXTask
 from fairseq_xling.tasks.xmixup_pawsx import XMixupPAWSXTask
@@ -9,6 +10,7 @@ from fairseq_xling.tasks.xmixup_xnli import XMixupXNLITask
 from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADTask
 
 __all__ = [
+    "MultiMixAugmentTask",
     "XMixupMLQATask",
     "XMixupPANXTask",
     "XMixupPAWSXTask",

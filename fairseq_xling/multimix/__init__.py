@@ -1,0 +1,1 @@
+"""MultiMix: virtual sentences around real ones, written by a masked language model."""

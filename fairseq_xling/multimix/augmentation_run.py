@@ -1,0 +1,109 @@
+"""A run of the generator over chunks of samples, saved after each."""
+
+import logging
+import time
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+from tqdm import tqdm
+
+from fairseq_xling.multimix.parts import Sample
+from fairseq_xling.multimix.store import VariantStore, describe
+from fairseq_xling.multimix.variants import GenLM
+
+logger = logging.getLogger(__name__)
+
+
+class AugmentationRun:
+    """Generates chunk after chunk; those that are stored already are read instead.
+
+    Args:
+        gen_lm: makes the variants.
+        streams: the splits and languages that samples come from.
+        chunks: number of samples of each chunk that will come.
+        store: where variants are kept, or None.
+        finish: called when the last chunk is stored, or None.
+    """
+
+    def __init__(
+        self,
+        gen_lm: GenLM,
+        streams: Sequence[str],
+        chunks: Sequence[int],
+        store: Optional[VariantStore],
+        finish: Optional[Callable[[], None]],
+    ) -> None:
+        self.gen_lm = gen_lm
+        self.chunks = chunks
+        self.store = store
+        self.finish = finish
+        self.step_number = 0
+        self.stored = 0
+        self.readers: Dict[str, "_Reader"] = {}
+        if store is not None:
+            gen_lm.counts.update(store.counts)
+            self.stored = len(chunks) if store.is_finished else store.chunks
+            self.readers = {name: _Reader(store.read(name)) for name in streams}
+        done = sum(chunks[: self.stored])
+        self.generated = 0
+        self.began = time.monotonic()
+        self.bar = tqdm(
+            total=sum(chunks), initial=done, unit=" sentences", position=1, leave=False
+        )
+
+    def step(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
+        """Make, or read, the variants of the next chunk.
+
+        Args:
+            samples: the chunk.
+
+        Returns:
+            what :func:`~fairseq_xling.multimix.store.describe` tells of each variant
+            of each sample, and its ``tokens``.
+        """
+        number, self.step_number = self.step_number, self.step_number + 1
+        if number < self.stored:
+            return [self.readers[one.stream].take(one.row) for one in samples]
+        made = self.gen_lm.generate(samples, self.bar.update)
+        self.generated += len(samples)
+        if self.store is not None and samples:
+            rows = [sample.row for sample in samples]
+            self.store.write(samples[0].stream, rows, made, self.gen_lm.counts)
+        if self.step_number == len(self.chunks):
+            if self.finish is not None:
+                self.finish()
+            self._report()
+        return [
+            [
+                {**describe(sample.row, variant), "tokens": variant.filled.tokens}
+                for variant in variants
+            ]
+            for sample, variants in zip(samples, made)
+        ]
+
+    def _report(self) -> None:
+        self.bar.close()
+        counts = self.gen_lm.counts
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        kept = self.gen_lm.augmentation.keep_duplicates
+        logger.info(
+            f"{counts['samples']} samples, {counts['variants']} variants, "
+            f"{counts['duplicates']} duplicates {'kept' if kept else 'dropped'}, "
+            f"{counts['unchangeable']} samples that cannot be changed kept as they "
+            f"are; of {counts['masked']} masked words, {counts['kept_words']} were "
+            f"predicted as they were; {self.generated / seconds:.1f} sentences/s"
+        )
+
+
+class _Reader:
+    """Takes the variants of one row after the other."""
+
+    def __init__(self, variants: Iterator[Dict[str, Any]]) -> None:
+        self.variants = variants
+        self.next = next(variants, None)
+
+    def take(self, row: int) -> List[Dict[str, Any]]:
+        taken = []
+        while self.next is not None and self.next["row"] == row:
+            taken.append(self.next)
+            self.next = next(self.variants, None)
+        return taken

@@ -1,0 +1,64 @@
+"""Whether a checkpoint is a masked language model for the data."""
+
+import os
+from typing import Any, Dict
+
+from fairseq.data import Dictionary
+from fairseq.models.roberta import RobertaModel
+
+from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.errors import UserError
+
+HEAD = "encoder.lm_head.dense.weight"
+EMBEDDINGS = "encoder.sentence_encoder.embed_tokens.weight"
+
+
+def check_when_loaded(
+    model: RobertaModel, dictionary: Dictionary, manifest: Manifest, path: str
+) -> None:
+    """Check a checkpoint at the moment that the model loads it.
+
+    Args:
+        model: the model, without its weights.
+        dictionary: of the data, with ``<mask>``.
+        manifest: of the data.
+        path: of the checkpoint.
+
+    Raises:
+        UserError: the model is none that fills masks, or the dictionary beside the
+            checkpoint is not that of the data. At loading: the checkpoint has no head
+            for masked tokens, or was trained without ``<mask>`` or with another
+            dictionary.
+    """
+    if not isinstance(model, RobertaModel):
+        raise UserError(
+            f"--path {path}: a {type(model).__name__}; give a masked language model, "
+            "such as XLM-R"
+        )
+    beside = os.path.join(os.path.dirname(path), "dict.txt")
+    digest = manifest.dictionary_sha256
+    if digest and os.path.exists(beside) and sha256_of(beside) != digest:
+        raise UserError(
+            f"{beside}: not the dictionary that the data were binarized with; run "
+            "preprocessing with this one"
+        )
+
+    def check(module: Any, state_dict: Dict[str, Any], *rest: Any) -> None:
+        if HEAD not in state_dict:
+            raise UserError(
+                f"--path {path}: no head for masked tokens; give the masked language "
+                "model that it was made from"
+            )
+        rows = len(state_dict[EMBEDDINGS])
+        if rows == len(dictionary) - 1:
+            raise UserError(
+                f"--path {path}: trained with a dictionary without <mask>; give a "
+                "masked language model"
+            )
+        if rows != len(dictionary):
+            raise UserError(
+                f"--path {path}: has {rows} tokens, the data {len(dictionary)}; "
+                "binarize them with the dict.txt that comes with the model"
+            )
+
+    model.register_load_state_dict_pre_hook(check)

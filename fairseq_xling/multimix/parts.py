@@ -1,0 +1,164 @@
+"""The parts of a sample that are changed by themselves, and how they join again."""
+
+from typing import List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from fairseq_xling.multimix.pieces import PieceTable, find_units
+
+Units = Tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Sample(NamedTuple):
+    """One row of the data.
+
+    Attributes:
+        stream: its split and language, such as ``"train.en"``.
+        row: its place there.
+        tokens: with special tokens, ``(len,)``.
+        word_starts: where its words begin, ``(words,)``; None for sentence pairs.
+    """
+
+    stream: str
+    row: int
+    tokens: np.ndarray
+    word_starts: Optional[np.ndarray]
+
+
+class Part(NamedTuple):
+    """What the language model reads at once, and what may be masked in it.
+
+    Attributes:
+        tokens: a whole sentence or pair, with special tokens, ``(len,)``.
+        starts: first token of each unit, ``(units,)``.
+        widths: tokens of each unit, ``(units,)``.
+        begins: whether a unit begins a word, bool ``(units,)``.
+    """
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    widths: np.ndarray
+    begins: np.ndarray
+
+
+class Filled(NamedTuple):
+    """A part, or a whole sample, with some units replaced.
+
+    Attributes:
+        tokens: ``(new_len,)``.
+        positions: of the predicted tokens, ascending, ``(masked,)``.
+        changed: whether each differs in text from what it replaced, ``(masked,)``.
+        log_probs: what the language model gave each (natural logarithm),
+            ``(masked,)``.
+        starts: first token of what was replaced, in the original, ``(masked,)``.
+        removed: by how many tokens it was longer than one, ``(masked,)``.
+    """
+
+    tokens: np.ndarray
+    positions: np.ndarray
+    changed: np.ndarray
+    log_probs: np.ndarray
+    starts: np.ndarray
+    removed: np.ndarray
+
+
+def unchanged(tokens: np.ndarray) -> Filled:
+    """The tokens as they are."""
+    none = np.zeros(0, np.int64)
+    return Filled(tokens, none, none.astype(bool), np.zeros(0), none, none)
+
+
+def split_sample(
+    table: PieceTable, sample: Sample, is_cross: bool, mask_unit: str, longest: int
+) -> List[Part]:
+    """Split a sample as ``successive-cross`` does, or take it whole.
+
+    A sentence pair is split into its sentences, and the language model reads each by
+    itself. A sentence of words is split into its halves (of an odd number of words,
+    the second is longer); the model reads the sentence with the other half as it was.
+    What is longer than the model can read has nothing to be masked.
+
+    Args:
+        table: of the dictionary.
+        sample: the sample.
+        is_cross: whether to split it.
+        mask_unit: ``"word"`` or ``"piece"``.
+        longest: tokens that the language model can read.
+
+    Source: MultiMix section 3.2, successive cross.
+    """
+    tokens = sample.tokens
+    if is_cross and sample.word_starts is None:
+        first, second = split_pair(table, tokens)
+        return [
+            _part(first, find_units(table, first, None, mask_unit), longest),
+            _part(second, find_units(table, second, None, mask_unit), longest),
+        ]
+    units = find_units(table, tokens, sample.word_starts, mask_unit)
+    if not is_cross:
+        return [_part(tokens, units, longest)]
+    bound = half_bound(sample)
+    in_first = units[0] < bound
+    halves = (in_first, ~in_first)
+    return [
+        _part(tokens, (units[0][x], units[1][x], units[2][x]), longest) for x in halves
+    ]
+
+
+def split_pair(table: PieceTable, tokens: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Split ``<s> a </s> </s> b </s>`` into ``<s> a </s>`` and ``<s> b </s>``."""
+    end = int(np.flatnonzero(tokens == table.eos)[0])
+    return tokens[: end + 1], np.append(table.bos, tokens[end + 2 :])
+
+
+def half_bound(sample: Sample) -> int:
+    """First token of a sentence's second half."""
+    starts = sample.word_starts
+    assert starts is not None
+    return int(starts[len(starts) // 2]) if len(starts) else 1
+
+
+def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
+    """Join a variant of each part.
+
+    Args:
+        table: of the dictionary.
+        sample: what was split.
+        chosen: one variant a part.
+    """
+    if len(chosen) == 1:
+        return chosen[0]
+    first, second = chosen
+    if sample.word_starts is None:
+        tokens = np.concatenate([first.tokens, [table.eos], second.tokens[1:]])
+        shift = len(first.tokens)
+        # In the original's tokens, the second sentence begins after these.
+        origin = len(split_pair(table, sample.tokens)[0])
+    else:
+        bound = half_bound(sample)
+        head = len(first.tokens) - (len(sample.tokens) - bound)
+        tokens = np.concatenate([first.tokens[:head], second.tokens[bound:]])
+        shift, origin = head - bound, 0
+    return Filled(
+        tokens,
+        np.concatenate([first.positions, second.positions + shift]),
+        np.concatenate([first.changed, second.changed]),
+        np.concatenate([first.log_probs, second.log_probs]),
+        np.concatenate([first.starts, second.starts + origin]),
+        np.concatenate([first.removed, second.removed]),
+    )
+
+
+def moved_word_starts(sample: Sample, filled: Filled) -> Optional[np.ndarray]:
+    """Where the sample's words begin after some of them became one token each."""
+    starts = sample.word_starts
+    if starts is None:
+        return None
+    before = filled.starts[None, :] < starts[:, None]
+    return starts - (before * filled.removed[None, :]).sum(axis=1)
+
+
+def _part(tokens: np.ndarray, units: Units, longest: int) -> Part:
+    if len(tokens) > longest:
+        return Part(tokens, *(values[:0] for values in units))
+    return Part(tokens, *units)

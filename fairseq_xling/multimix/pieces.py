@@ -1,0 +1,100 @@
+"""What the pieces of a SentencePiece dictionary are to a word."""
+
+import re
+from typing import Optional, Tuple
+
+import numpy as np
+from fairseq.data import Dictionary
+
+from fairseq_xling.errors import UserError
+
+BEGIN = "\u2581"
+# What fairseq fills a dictionary up with, to a multiple of some number.
+FILLER = re.compile(r"madeupword\d{4}")
+
+
+class PieceTable:
+    """Which pieces begin a word, and which the language model may put where.
+
+    Args:
+        dictionary: of SentencePiece's pieces; it may lack ``<mask>``.
+
+    Attributes:
+        symbols: every piece's text.
+        special: neither text nor unknown text, bool ``(symbols,)``.
+        begins: begins a word, bool ``(symbols,)``.
+        may_begin: may be predicted where a word begins, bool ``(symbols,)``: it
+            neither joins the word before nor is a word boundary alone.
+        may_continue: may be predicted inside a word, bool ``(symbols,)``.
+
+    Raises:
+        UserError: no piece begins a word, so it is no SentencePiece dictionary.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        symbols = dictionary.symbols
+        self.symbols = symbols
+        self.bos, self.eos, self.pad = (
+            dictionary.bos(),
+            dictionary.eos(),
+            dictionary.pad(),
+        )
+        self.mask = dictionary.index("<mask>")
+        self.special = np.zeros(len(symbols), bool)
+        self.special[[self.bos, self.eos, self.pad, self.mask]] = True
+        self.special[dictionary.unk()] = False
+        self.begins = np.array([symbol.startswith(BEGIN) for symbol in symbols])
+        never = self.special.copy()
+        never[: dictionary.nspecial] = True
+        never |= [FILLER.fullmatch(symbol) is not None for symbol in symbols]
+        inner = np.array([BEGIN in symbol[1:] for symbol in symbols])
+        alone = np.array([symbol == BEGIN for symbol in symbols])
+        self.may_begin = self.begins & ~inner & ~alone & ~never
+        self.may_continue = ~self.begins & ~inner & ~never
+        if not self.may_begin.any():
+            raise UserError(
+                f"dict.txt: no piece begins with {BEGIN}; give the dictionary of a "
+                "SentencePiece model, as XLM-R has it"
+            )
+
+    def text(self, tokens: np.ndarray) -> str:
+        """The pieces' text, word boundaries included."""
+        return "".join(self.symbols[token] for token in tokens)
+
+
+def find_units(
+    table: PieceTable,
+    tokens: np.ndarray,
+    word_starts: Optional[np.ndarray],
+    mask_unit: str,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find what is masked as one: words, or pieces.
+
+    Without ``word_starts``, a word reaches from a piece that begins one to the next
+    such piece: what stands between two spaces of the text.
+
+    Args:
+        table: of the dictionary.
+        tokens: with special tokens, ``(len,)``.
+        word_starts: where the words begin, ``(words,)``, if that is known.
+        mask_unit: ``"word"`` or ``"piece"``.
+
+    Returns:
+        first token of each unit, its number of tokens, and whether it begins a word,
+        each ``(units,)``.
+    """
+    content = ~table.special[tokens]
+    if word_starts is not None:
+        begins = np.zeros(len(tokens), bool)
+        begins[word_starts] = True
+    else:
+        after_special = np.append(True, ~content[:-1])
+        begins = content & (table.begins[tokens] | after_special)
+    if mask_unit == "piece":
+        starts = np.flatnonzero(content)
+        # What stands first is not always marked as a beginning, as an unknown piece.
+        return starts, np.ones(len(starts), np.int64), begins[starts]
+    starts = np.flatnonzero(begins)
+    bounds = np.append(np.flatnonzero(begins | ~content), len(tokens))
+    ends = bounds[np.searchsorted(bounds, starts, side="right")]
+    return starts, ends - starts, np.ones(len(starts), bool)

@@ -1,0 +1,273 @@
+"""Virtual samples on disk: written piece by piece, so that a killed run goes on.
+
+While a run is under way its files grow in the folder ``unfinished``. After each chunk
+of samples, ``progress.json`` tells how long every file is; what a killed run wrote
+beyond that is cut off.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
+
+import numpy as np
+from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
+
+from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
+from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.parts import Filled
+from fairseq_xling.multimix.variants import Variant
+
+UNFINISHED = "unfinished"
+PROGRESS = "progress.json"
+# The files that every folder of binarized data has.
+COMMON_FILES = ("dict.txt", "label.dict.txt", "sentencepiece.bpe.model")
+# Word starts are positions in what a language model can read.
+MOST_POSITIONS = 1 << 15
+
+
+def variants_name(stream: str) -> str:
+    """The file that tells of each row what it was made from, one JSON object a line."""
+    return f"{stream}.variants.jsonl"
+
+
+class VariantStore:
+    """The virtual samples of one run.
+
+    Args:
+        folder: where they end up, in the layout of binarized data.
+        settings: what they depend on; a folder with others is refused.
+        streams: splits and languages, such as ``"train.en"``.
+        has_words: whether samples have word starts.
+        symbols: number of the dictionary's.
+
+    Attributes:
+        chunks: how many chunks of samples are written.
+        counts: what was counted in them.
+
+    Raises:
+        UserError: the folder holds the output of another run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Dict[str, Any],
+        streams: Sequence[str],
+        has_words: bool,
+        symbols: int,
+    ) -> None:
+        self.folder = folder
+        self.work = folder / UNFINISHED
+        self.settings = settings
+        self.dtypes = {"input": best_fitting_int_dtype(symbols)}
+        if has_words:
+            self.dtypes["word_starts"] = best_fitting_int_dtype(MOST_POSITIONS)
+        self.streams = list(streams)
+        self.chunks = 0
+        self.counts: Dict[str, int] = {}
+        self.is_finished = (folder / MANIFEST_NAME).exists()
+        self.files: Dict[str, IO[bytes]] = {}
+        self._open()
+
+    def _names(self) -> List[str]:
+        return [
+            name
+            for stream in self.streams
+            for name in (
+                variants_name(stream),
+                *(f"{stream}.{kind}.bin" for kind in self.dtypes),
+            )
+        ]
+
+    def _find(self, name: str) -> Path:
+        """A file of the run, which may have been moved to its place already."""
+        path = self.work / name
+        return path if path.exists() else self.folder / name
+
+    def _open(self) -> None:
+        progress = self.work / PROGRESS
+        if self.is_finished:
+            manifest = Manifest.load(self.folder)
+            if manifest.augmentation is None:
+                raise UserError(
+                    f"{self.folder}: holds binarized data; give another --results-path"
+                )
+            self._check(manifest.augmentation["settings"])
+            self.counts = manifest.augmentation["counts"]
+            shutil.rmtree(self.work, ignore_errors=True)
+            return
+        sizes: Dict[str, int] = {}
+        if progress.exists():
+            state = json.loads(progress.read_text(encoding="utf-8"))
+            self._check(state["settings"])
+            self.chunks, self.counts = state["chunks"], state["counts"]
+            sizes = state["sizes"]
+        self.work.mkdir(parents=True, exist_ok=True)
+        for name in self._names():
+            file = open(self._find(name), "ab")
+            file.truncate(sizes.get(name, 0))
+            self.files[name] = file
+        self._save_progress()
+
+    def _check(self, found: Dict[str, Any]) -> None:
+        for name, value in self.settings.items():
+            if found.get(name) != value:
+                raise UserError(
+                    f"{self.folder}: holds another run's output ({name} "
+                    f"{found.get(name)}, now {value}); give another --results-path, or "
+                    "remove the folder"
+                )
+
+    def _save_progress(self) -> None:
+        for file in self.files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        state = {
+            "settings": self.settings,
+            "chunks": self.chunks,
+            "counts": self.counts,
+            "sizes": {
+                name: os.fstat(file.fileno()).st_size
+                for name, file in self.files.items()
+            },
+        }
+        with atomic_file(self.work / PROGRESS) as progress:
+            json.dump(state, progress)
+
+    def write(
+        self,
+        stream: str,
+        rows: Sequence[int],
+        variants: Sequence[Sequence[Variant]],
+        counts: Dict[str, int],
+    ) -> None:
+        """Append a chunk of one stream's samples.
+
+        Args:
+            stream: its split and language.
+            rows: the samples' places there.
+            variants: the variants of each.
+            counts: what was counted since the run began.
+        """
+        lines = self.files[variants_name(stream)]
+        for row, made in zip(rows, variants):
+            for variant in made:
+                line = json.dumps(describe(row, variant)) + "\n"
+                lines.write(line.encode())
+                arrays = {"input": variant.filled.tokens}
+                if variant.word_starts is not None:
+                    arrays["word_starts"] = variant.word_starts
+                for kind, array in arrays.items():
+                    file = self.files[f"{stream}.{kind}.bin"]
+                    file.write(array.astype(self.dtypes[kind]).tobytes())
+        self.chunks += 1
+        self.counts = dict(counts)
+        self._save_progress()
+
+    def read(self, stream: str) -> Iterator[Dict[str, Any]]:
+        """Read what was written of a stream, in order.
+
+        Yields:
+            what :func:`describe` tells of each variant, and ``tokens``.
+        """
+        lines = self._find(variants_name(stream))
+        if not lines.exists():  # There is no variant in this stream.
+            return
+        dtype = self.dtypes["input"]
+        with (
+            open(lines, encoding="utf-8") as descriptions,
+            open(self._find(f"{stream}.input.bin"), "rb") as tokens,
+        ):
+            for line in descriptions:
+                about = json.loads(line)
+                about["tokens"] = np.fromfile(tokens, dtype, about["length"])
+                yield about
+
+    def finish(self, data: Path, manifest: Manifest, split: str) -> None:
+        """Write indexes and the manifest, and move everything to its place.
+
+        Args:
+            data: the folder of the original data.
+            manifest: its manifest.
+            split: the split that was augmented.
+        """
+        for file in self.files.values():
+            file.close()
+        entries: Dict[str, SplitEntry] = {}
+        for stream in self.streams:
+            rows = self._write_indexes(stream)
+            if rows:
+                lang = stream[len(split) + 1 :]
+                entries[lang] = SplitEntry(rows, list(self.dtypes))
+        for name in COMMON_FILES:
+            shutil.copyfile(data / name, self.work / name)
+        for path in sorted(self.work.iterdir()):
+            # Names with a dot are left-overs of a killed run.
+            if path.name != PROGRESS and not path.name.startswith("."):
+                os.replace(path, self.folder / path.name)
+        languages = [lang for lang in manifest.languages if lang in entries]
+        Manifest(
+            task=manifest.task,
+            source_lang=manifest.source_lang,
+            languages=languages,
+            labels=manifest.labels,
+            splits={split: entries},
+            dictionary_size=manifest.dictionary_size,
+            dictionary_sha256=manifest.dictionary_sha256,
+            sentencepiece_sha256=manifest.sentencepiece_sha256,
+            version=manifest.version,
+            augmentation={"settings": self.settings, "counts": self.counts},
+        ).save(self.folder)
+        for path in self.folder.glob(f".{MANIFEST_NAME}.*"):
+            path.unlink()
+        shutil.rmtree(self.work)
+        self.is_finished = True
+
+    def _write_indexes(self, stream: str) -> int:
+        sizes: Dict[str, List[int]] = {kind: [] for kind in self.dtypes}
+        lengths = {"input": "length", "word_starts": "words"}
+        path = self._find(variants_name(stream))
+        if path.exists():
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    about = json.loads(line)
+                    for kind, values in sizes.items():
+                        values.append(about[lengths[kind]])
+        rows = len(sizes["input"])
+        if rows == 0:  # fairseq cannot open an empty file.
+            for name in self._names():
+                if name.startswith(f"{stream}."):
+                    self._find(name).unlink(missing_ok=True)
+            return 0
+        for kind, values in sizes.items():
+            path = self.work / f"{stream}.{kind}.idx"
+            with MMapIndexedDataset.Index.writer(path, self.dtypes[kind]) as index:
+                index.write(values)
+        return rows
+
+
+def describe(row: int, variant: Variant) -> Dict[str, Any]:
+    """What a line of ``*.variants.jsonl`` holds.
+
+    Returns:
+        ``row`` of the original; ``variant``, its number; ``length`` in tokens;
+        ``words``, where they are known; ``positions`` of the predicted tokens in the
+        new row, and which of them ``changed`` the text; ``log_probs`` of each and
+        ``log_prob``, their sum (natural logarithm).
+    """
+    filled: Filled = variant.filled
+    log_probs = [round(float(value), 4) for value in filled.log_probs]
+    starts: Optional[np.ndarray] = variant.word_starts
+    return {
+        "row": row,
+        "variant": list(variant.number),
+        "length": len(filled.tokens),
+        **({} if starts is None else {"words": len(starts)}),
+        "positions": filled.positions.tolist(),
+        "changed": filled.positions[filled.changed].tolist(),
+        "log_probs": log_probs,
+        "log_prob": round(sum(log_probs), 4),
+    }
