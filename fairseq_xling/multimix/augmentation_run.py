@@ -1,8 +1,9 @@
 """A run of the generator over chunks of samples, saved after each."""
 
 import logging
+import sys
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence
 
 from tqdm import tqdm
 
@@ -23,6 +24,9 @@ class AugmentationRun:
         store: where variants are kept, or None.
         finish: called when the last chunk is stored, or None.
     """
+
+    # fairseq-generate asks for it; special tokens are left out all the same.
+    symbols_to_strip_from_output: FrozenSet[int] = frozenset()
 
     def __init__(
         self,
@@ -47,7 +51,13 @@ class AugmentationRun:
         self.generated = 0
         self.began = time.monotonic()
         self.bar = tqdm(
-            total=sum(chunks), initial=done, unit=" sentences", position=1, leave=False
+            total=sum(chunks),
+            initial=done,
+            unit=" sentences",
+            # fairseq-generate has a bar of its own above, which counts chunks.
+            position=1,
+            leave=False,
+            mininterval=0.1 if sys.stderr.isatty() else 10,
         )
 
     def step(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
@@ -66,15 +76,14 @@ class AugmentationRun:
         made = self.gen_lm.generate(samples, self.bar.update)
         self.generated += len(samples)
         if self.store is not None and samples:
-            rows = [sample.row for sample in samples]
-            self.store.write(samples[0].stream, rows, made, self.gen_lm.counts)
+            self.store.write(samples, made, self.gen_lm.counts)
         if self.step_number == len(self.chunks):
             if self.finish is not None:
                 self.finish()
             self._report()
         return [
             [
-                {**describe(sample.row, variant), "tokens": variant.filled.tokens}
+                {**describe(sample, variant), "tokens": variant.filled.tokens}
                 for variant in variants
             ]
             for sample, variants in zip(samples, made)
@@ -89,7 +98,7 @@ class AugmentationRun:
             f"{counts['samples']} samples, {counts['variants']} variants, "
             f"{counts['duplicates']} duplicates {'kept' if kept else 'dropped'}, "
             f"{counts['unchangeable']} samples that cannot be changed kept as they "
-            f"are; of {counts['masked']} masked words, {counts['kept_words']} were "
+            f"are; of {counts['masked']} masked words, {counts['as_they_were']} were "
             f"predicted as they were; {self.generated / seconds:.1f} sentences/s"
         )
 

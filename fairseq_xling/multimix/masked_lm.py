@@ -20,7 +20,8 @@ class MaskedLM:
     """
 
     def __init__(self, model: RobertaModel, dictionary: Dictionary) -> None:
-        self.model = model.eval()
+        model.eval()
+        self.model = model
         self.pad = dictionary.pad()
         self.encoder = model.encoder.sentence_encoder
         self.layers = list(self.encoder.layers)

@@ -13,7 +13,8 @@ class Choice(NamedTuple):
     Attributes:
         units: indices of the words in the order in which they are masked,
             ``(masked,)``.
-        uniforms: for each, a number in [0, 1) that sampling uses, ``(masked,)``.
+        uniforms: for each token of theirs, in the order of prediction, a number in
+            [0, 1) that sampling uses, ``(predicted,)``.
     """
 
     units: np.ndarray
@@ -49,20 +50,24 @@ def sample_generator(seed: int, stream: str, row: int) -> np.random.Generator:
 
 
 def choose_units(
-    generator: np.random.Generator, units: int, percentage: float, variants: int
+    generator: np.random.Generator,
+    widths: np.ndarray,
+    percentage: float,
+    variants: int,
 ) -> List[Choice]:
     """Choose words at random, afresh for every variant.
 
     Args:
         generator: the sample's own.
-        units: number of words to choose from.
+        widths: tokens of each word, ``(words,)``.
         percentage: P, from 0 to 100.
         variants: how many times to choose.
 
     Source: MultiMix section 3.2, "by randomly masking P% tokens each time".
     """
-    masked = count_masked(units, percentage)
-    return [
-        Choice(generator.permutation(units)[:masked], generator.random(masked))
-        for _ in range(variants)
-    ]
+    masked = count_masked(len(widths), percentage)
+    choices = []
+    for _ in range(variants):
+        units = generator.permutation(len(widths))[:masked]
+        choices.append(Choice(units, generator.random(int(widths[units].sum()))))
+    return choices

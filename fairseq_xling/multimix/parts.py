@@ -42,30 +42,27 @@ class Part(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """A part, or a whole sample, with some units replaced.
+    """A part, or a whole sample, with some units replaced, of as many tokens.
 
     Attributes:
-        tokens: ``(new_len,)``.
-        positions: of the predicted tokens, ascending, ``(masked,)``.
-        changed: whether each differs in text from what it replaced, ``(masked,)``.
+        tokens: ``(len,)``.
+        positions: of the predicted tokens, ascending, ``(predicted,)``.
         log_probs: what the language model gave each (natural logarithm),
-            ``(masked,)``.
-        starts: first token of what was replaced, in the original, ``(masked,)``.
-        removed: by how many tokens it was longer than one, ``(masked,)``.
+            ``(predicted,)``.
+        masked: number of units that were masked.
+        kept: number of these that were predicted as they had been.
     """
 
     tokens: np.ndarray
     positions: np.ndarray
-    changed: np.ndarray
     log_probs: np.ndarray
-    starts: np.ndarray
-    removed: np.ndarray
+    masked: int
+    kept: int
 
 
 def unchanged(tokens: np.ndarray) -> Filled:
     """The tokens as they are."""
-    none = np.zeros(0, np.int64)
-    return Filled(tokens, none, none.astype(bool), np.zeros(0), none, none)
+    return Filled(tokens, np.zeros(0, np.int64), np.zeros(0), 0, 0)
 
 
 def split_sample(
@@ -132,30 +129,17 @@ def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
     if sample.word_starts is None:
         tokens = np.concatenate([first.tokens, [table.eos], second.tokens[1:]])
         shift = len(first.tokens)
-        # In the original's tokens, the second sentence begins after these.
-        origin = len(split_pair(table, sample.tokens)[0])
     else:
         bound = half_bound(sample)
-        head = len(first.tokens) - (len(sample.tokens) - bound)
-        tokens = np.concatenate([first.tokens[:head], second.tokens[bound:]])
-        shift, origin = head - bound, 0
+        tokens = np.concatenate([first.tokens[:bound], second.tokens[bound:]])
+        shift = 0
     return Filled(
         tokens,
         np.concatenate([first.positions, second.positions + shift]),
-        np.concatenate([first.changed, second.changed]),
         np.concatenate([first.log_probs, second.log_probs]),
-        np.concatenate([first.starts, second.starts + origin]),
-        np.concatenate([first.removed, second.removed]),
+        first.masked + second.masked,
+        first.kept + second.kept,
     )
-
-
-def moved_word_starts(sample: Sample, filled: Filled) -> Optional[np.ndarray]:
-    """Where the sample's words begin after some of them became one token each."""
-    starts = sample.word_starts
-    if starts is None:
-        return None
-    before = filled.starts[None, :] < starts[:, None]
-    return starts - (before * filled.removed[None, :]).sum(axis=1)
 
 
 def _part(tokens: np.ndarray, units: Units, longest: int) -> Part:

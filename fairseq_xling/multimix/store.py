@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional, Sequence
+from typing import IO, Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
@@ -17,7 +17,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dt
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.parts import Filled
+from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.variants import Variant
 
 UNFINISHED = "unfinished"
@@ -84,8 +84,8 @@ class VariantStore:
 
     def _find(self, name: str) -> Path:
         """A file of the run, which may have been moved to its place already."""
-        path = self.work / name
-        return path if path.exists() else self.folder / name
+        path = self.folder / name
+        return path if path.exists() else self.work / name
 
     def _open(self) -> None:
         progress = self.work / PROGRESS
@@ -139,27 +139,26 @@ class VariantStore:
 
     def write(
         self,
-        stream: str,
-        rows: Sequence[int],
+        samples: Sequence[Sample],
         variants: Sequence[Sequence[Variant]],
         counts: Dict[str, int],
     ) -> None:
         """Append a chunk of one stream's samples.
 
         Args:
-            stream: its split and language.
-            rows: the samples' places there.
+            samples: the samples.
             variants: the variants of each.
             counts: what was counted since the run began.
         """
+        stream = samples[0].stream
         lines = self.files[variants_name(stream)]
-        for row, made in zip(rows, variants):
+        for sample, made in zip(samples, variants):
             for variant in made:
-                line = json.dumps(describe(row, variant)) + "\n"
+                line = json.dumps(describe(sample, variant)) + "\n"
                 lines.write(line.encode())
                 arrays = {"input": variant.filled.tokens}
-                if variant.word_starts is not None:
-                    arrays["word_starts"] = variant.word_starts
+                if sample.word_starts is not None:
+                    arrays["word_starts"] = sample.word_starts
                 for kind, array in arrays.items():
                     file = self.files[f"{stream}.{kind}.bin"]
                     file.write(array.astype(self.dtypes[kind]).tobytes())
@@ -249,25 +248,24 @@ class VariantStore:
         return rows
 
 
-def describe(row: int, variant: Variant) -> Dict[str, Any]:
+def describe(sample: Sample, variant: Variant) -> Dict[str, Any]:
     """What a line of ``*.variants.jsonl`` holds.
 
     Returns:
         ``row`` of the original; ``variant``, its number; ``length`` in tokens;
-        ``words``, where they are known; ``positions`` of the predicted tokens in the
-        new row, and which of them ``changed`` the text; ``log_probs`` of each and
-        ``log_prob``, their sum (natural logarithm).
+        ``words``, where they are known; ``positions`` of the predicted tokens;
+        ``changed``, those of them that differ from the original; ``log_probs`` of each
+        predicted token and ``log_prob``, their sum (natural logarithm).
     """
-    filled: Filled = variant.filled
+    filled, words = variant.filled, sample.word_starts
     log_probs = [round(float(value), 4) for value in filled.log_probs]
-    starts: Optional[np.ndarray] = variant.word_starts
     return {
-        "row": row,
+        "row": sample.row,
         "variant": list(variant.number),
         "length": len(filled.tokens),
-        **({} if starts is None else {"words": len(starts)}),
+        **({} if words is None else {"words": len(words)}),
         "positions": filled.positions.tolist(),
-        "changed": filled.positions[filled.changed].tolist(),
+        "changed": np.flatnonzero(filled.tokens != sample.tokens).tolist(),
         "log_probs": log_probs,
         "log_prob": round(sum(log_probs), 4),
     }

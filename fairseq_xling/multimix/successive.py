@@ -53,51 +53,34 @@ class Request(NamedTuple):
 
 
 class _Plan:
-    """Where a request's masks stand at each step, known before the first prediction.
+    """A request's steps, one for each token that is predicted.
 
-    Each masked unit becomes one token, so those behind it move to the left.
+    A unit's tokens are all masked at once, and predicted from left to right.
     """
 
     def __init__(self, request: Request) -> None:
         part, order = request.part, request.choice.units
-        self.request = request
-        self.starts = part.starts[order]
+        self.tokens = part.tokens
+        self.uniforms = request.choice.uniforms
         self.widths = part.widths[order]
-        removed = self.widths - 1
-        # Row: a unit; column: a unit that stands to its left.
-        to_the_left = self.starts[None, :] < self.starts[:, None]
-        before = np.tri(len(order), k=-1, dtype=bool)
-        self.places = self.starts - (to_the_left & before) @ removed
-        self.positions = self.starts - to_the_left @ removed
-        self.lengths = len(part.tokens) - np.cumsum(removed)
+        self.starts = part.starts[order]
+        # How far into its unit each step is.
+        first = np.cumsum(self.widths) - self.widths
+        inside = np.arange(self.widths.sum()) - np.repeat(first, self.widths)
+        self.places = np.repeat(self.starts, self.widths) + inside
+        # How many tokens are masked at each step, beginning with its own.
+        self.masks = np.where(inside == 0, np.repeat(self.widths, self.widths), 1)
+        self.begins = np.repeat(part.begins[order], self.widths) & (inside == 0)
 
-    def fill(self, table: PieceTable, tokens: np.ndarray, scores: np.ndarray) -> Filled:
-        """Put predictions in, given in the order of the masks.
-
-        Args:
-            table: of the dictionary.
-            tokens: predicted, ``(masked,)``.
-            scores: their log-probabilities, ``(masked,)``.
-        """
-        original = self.request.part.tokens
-        kept = np.ones(len(original), bool)
-        new = original.copy()
-        changed = np.zeros(len(tokens), bool)
-        for i, (start, width, token) in enumerate(
-            zip(self.starts, self.widths, tokens)
-        ):
-            new[start] = token
-            kept[start + 1 : start + width] = False
-            replaced = original[start : start + width]
-            changed[i] = table.text(replaced) != table.symbols[token]
-        order = np.argsort(self.starts)
+    def fill(self, predicted: np.ndarray, scores: np.ndarray) -> Filled:
+        """Put the steps' predictions ``(steps,)`` and log-probabilities in."""
+        tokens = self.tokens.copy()
+        tokens[self.places] = predicted
+        units = zip(self.starts, self.starts + self.widths)
+        kept = sum((tokens[a:b] == self.tokens[a:b]).all() for a, b in units)
+        order = np.argsort(self.places)
         return Filled(
-            new[kept],
-            self.positions[order],
-            changed[order],
-            scores[order],
-            self.starts[order],
-            self.widths[order] - 1,
+            tokens, self.places[order], scores[order], len(self.starts), int(kept)
         )
 
 
@@ -106,8 +89,8 @@ class SuccessiveGenerator:
 
     The steps of a sequence depend on each other, those of different sequences do not:
     sequences of similar length go through the model together. A sequence leaves the
-    batch after its last mask. Where each mask will stand is known beforehand, so
-    nothing is copied between CPU and GPU from the first step to the last.
+    batch after its last prediction. What is masked when is known beforehand, so nothing
+    is copied between CPU and GPU from the first step to the last.
 
     Args:
         lm: the frozen language model.
@@ -151,13 +134,13 @@ class SuccessiveGenerator:
         lengths = np.array([len(requests[i].part.tokens) for i in todo], np.int64)
         for batch in self.limits.batches(lengths):
             plans = [_Plan(requests[todo[i]]) for i in batch]
-            # Those with most masks first, so that those still at work stand together.
-            order = np.argsort([-len(plan.starts) for plan in plans], kind="stable")
+            # Those with most steps first, so that those still at work stand together.
+            order = np.argsort([-len(plan.places) for plan in plans], kind="stable")
             tokens, scores = self._run([plans[i] for i in order])
             for column, i in enumerate(order):
-                masked = len(plans[i].starts)
+                steps = len(plans[i].places)
                 filled[todo[batch[i]]] = plans[i].fill(
-                    self.table, tokens[:masked, column], scores[:masked, column]
+                    tokens[:steps, column], scores[:steps, column]
                 )
             progress(len(batch))
         return filled
@@ -179,7 +162,7 @@ class SuccessiveGenerator:
             bool((lengths[step, :n] < longest[step]).any())
             for step, n in enumerate(rows)
         ]
-        tokens, places, widths, begins, uniforms = (
+        tokens, places, masks, begins, uniforms = (
             torch.from_numpy(array).to(self.lm.device) for array in arrays
         )
         predicted = torch.zeros_like(places)
@@ -187,14 +170,12 @@ class SuccessiveGenerator:
         columns = torch.arange(tokens.size(1), device=self.lm.device)
         # From here to the end of the loop, nothing waits for a GPU.
         for step, n in enumerate(rows.tolist()):
-            place = places[step, :n].unsqueeze(1)
-            # The mask takes the place of all the unit's tokens.
-            behind = (columns > place) * (widths[step, :n].unsqueeze(1) - 1)
-            moved = (columns + behind).clamp(max=tokens.size(1) - 1)
-            current = tokens[:n].gather(1, moved).scatter(1, place, self.table.mask)
-            states = self.lm.states(
-                current[:, : longest[step]], places[step, :n], has_padding[step]
-            )
+            place = places[step, :n]
+            width = int(longest[step])
+            distance = columns[:width] - place.unsqueeze(1)
+            masked = (distance >= 0) & (distance < masks[step, :n].unsqueeze(1))
+            current = tokens[:n, :width].masked_fill_(masked, self.table.mask)
+            states = self.lm.states(current, place, has_padding[step])
             for low in range(0, n, PROJECTED_ROWS):
                 part = slice(low, min(n, low + PROJECTED_ROWS))
                 predicted[step, part], scores[step, part] = predict(
@@ -207,7 +188,7 @@ class SuccessiveGenerator:
                     uniforms[step, part],
                     self.decoding,
                 )
-            tokens[:n] = current.scatter(1, place, predicted[step, :n].unsqueeze(1))
+            current.scatter_(1, place.unsqueeze(1), predicted[step, :n].unsqueeze(1))
         found = scores.cpu().numpy().astype(np.float64)
         if not np.isfinite(found).all():
             raise UserError(
@@ -221,24 +202,21 @@ def _tables(plans: List[_Plan], pad: int) -> Tuple[np.ndarray, ...]:
     """What a batch needs to know of its plans, one column a plan.
 
     Returns:
-        lengths with the mask in, ``(steps, rows)``, 0 where a plan has come to its
-        end; tokens ``(rows, len + 1)``, whose last column stays padding, to move in
-        from the right; places of the masks, widths of the units, whether they begin
-        a word, and uniform numbers, each ``(steps, rows)``.
+        lengths ``(steps, rows)``, 0 where a plan has come to its end; tokens
+        ``(rows, len)``; where a token is predicted, how many are masked from there on,
+        whether it begins a word, and uniform numbers, each ``(steps, rows)``.
     """
-    steps = len(plans[0].starts)
-    shape = (steps, len(plans))
-    longest = max(len(plan.request.part.tokens) for plan in plans)
-    tokens = np.full((len(plans), longest + 1), pad)
-    lengths, places, widths = (np.zeros(shape, np.int64) for _ in range(3))
+    shape = (len(plans[0].places), len(plans))
+    longest = max(len(plan.tokens) for plan in plans)
+    tokens = np.full((len(plans), longest), pad)
+    lengths, places, masks = (np.zeros(shape, np.int64) for _ in range(3))
     begins, uniforms = np.ones(shape, bool), np.zeros(shape)
     for row, plan in enumerate(plans):
-        part, choice = plan.request
-        masked = len(plan.starts)
-        tokens[row, : len(part.tokens)] = part.tokens
-        lengths[:masked, row] = plan.lengths
-        places[:masked, row] = plan.places
-        widths[:masked, row] = plan.widths
-        begins[:masked, row] = part.begins[choice.units]
-        uniforms[:masked, row] = choice.uniforms
-    return lengths, tokens, places, widths, begins, uniforms
+        steps = len(plan.places)
+        tokens[row, : len(plan.tokens)] = plan.tokens
+        lengths[:steps, row] = len(plan.tokens)
+        places[:steps, row] = plan.places
+        masks[:steps, row] = plan.masks
+        begins[:steps, row] = plan.begins
+        uniforms[:steps, row] = plan.uniforms[:steps]
+    return lengths, tokens, places, masks, begins, uniforms

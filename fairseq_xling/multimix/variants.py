@@ -2,9 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
-
-import numpy as np
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.masking import choose_units, sample_generator
@@ -12,7 +10,6 @@ from fairseq_xling.multimix.parts import (
     Filled,
     Sample,
     join,
-    moved_word_starts,
     split_sample,
     unchanged,
 )
@@ -92,13 +89,11 @@ class Variant(NamedTuple):
     Attributes:
         number: which variant of the sample, or of each part; empty where the sample
             cannot be changed and is kept as it is.
-        filled: its tokens, and what was predicted of them.
-        word_starts: where its words begin, ``(words,)``; None for sentence pairs.
+        filled: its tokens, as many as the sample's, and what was predicted of them.
     """
 
     number: Tuple[int, ...]
     filled: Filled
-    word_starts: Optional[np.ndarray]
 
 
 class GenLM:
@@ -113,8 +108,8 @@ class GenLM:
     Attributes:
         counts: of all samples so far: ``samples``, ``variants`` (kept ones),
             ``duplicates`` (dropped, or found where they are kept), ``unchangeable``
-            samples (kept as they are), ``masked`` words, and of these ``kept_words``,
-            for which the model predicted what stood there.
+            samples (kept as they are), ``masked`` words, and of these those that the
+            model predicted ``as_they_were``.
 
     Source: MultiMix section 3.2 and Algorithm 1, GEN-LM.
     """
@@ -131,7 +126,7 @@ class GenLM:
                 "duplicates",
                 "unchangeable",
                 "masked",
-                "kept_words",
+                "as_they_were",
             ],
             0,
         )
@@ -192,9 +187,7 @@ class GenLM:
         return [
             [
                 Request(part, choice)
-                for choice in choose_units(
-                    random, len(part.starts), what.percentage, factor
-                )
+                for choice in choose_units(random, part.widths, what.percentage, factor)
             ]
             for part, factor in zip(parts, what.factors)
         ]
@@ -205,8 +198,7 @@ class GenLM:
         if not parts:
             counts["unchangeable"] += 1
             counts["variants"] += 1
-            whole = unchanged(sample.tokens)
-            return [Variant((), whole, sample.word_starts)]
+            return [Variant((), unchanged(sample.tokens))]
         seen = {self.table.text(sample.tokens)}
         variants = []
         for number in itertools.product(*(range(len(part)) for part in parts)):
@@ -220,7 +212,7 @@ class GenLM:
                     continue
             seen.add(text)
             counts["variants"] += 1
-            counts["masked"] += len(filled.changed)
-            counts["kept_words"] += int((~filled.changed).sum())
-            variants.append(Variant(number, filled, moved_word_starts(sample, filled)))
+            counts["masked"] += filled.masked
+            counts["as_they_were"] += filled.kept
+            variants.append(Variant(number, filled))
         return variants
