@@ -12,6 +12,8 @@ from fairseq_xling.multimix.parts import Filled, Part, unchanged
 from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.predicting import Decoding, predict
 
+# Once a quarter full, a batch takes none shorter than this share of its longest.
+SIMILAR = 0.8
 # Rows that are projected to the vocabulary at once: 128 MB of XLM-R's.
 PROJECTED_ROWS = 128
 
@@ -38,9 +40,12 @@ class Limits(NamedTuple):
         """
         order = np.argsort(-lengths, kind="stable")
         while len(order):
+            longest = int(lengths[order[0]])
             rows = self.max_rows or len(order)
             if self.max_tokens is not None:
-                rows = min(rows, max(1, self.max_tokens // int(lengths[order[0]])))
+                rows = min(rows, max(1, self.max_tokens // longest))
+            similar = int((lengths[order] >= SIMILAR * longest).sum())
+            rows = min(rows, max(similar, rows // 4))
             yield order[:rows]
             order = order[rows:]
 

@@ -1,0 +1,205 @@
+"""Virtual samples from Python: :func:`augment`."""
+
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from fairseq.models.roberta import XLMRModel
+from fairseq.models.roberta.hub_interface import RobertaHubInterface
+from tqdm import tqdm
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.loading import load_hub_interface
+from fairseq_xling.multimix.masked_lm import MaskedLM
+from fairseq_xling.multimix.parts import Sample, split_pair
+from fairseq_xling.multimix.pieces import PieceTable, find_units
+from fairseq_xling.multimix.predicting import Decoding
+from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
+from fairseq_xling.multimix.variants import (
+    AUG_TYPES,
+    MASK_UNITS,
+    Augmentation,
+    GenLM,
+    check_percentage,
+    read_factors,
+)
+
+Text = Union[str, Tuple[str, str], List[str]]
+# Samples whose variants are made together.
+CHUNK = 1024
+
+
+class AugmentedText(NamedTuple):
+    """A virtual sample.
+
+    Attributes:
+        text: of the kind that was given: a sentence, a pair, or a list of words.
+        log_prob: what the language model gave all that it predicted (natural
+            logarithm).
+    """
+
+    text: Text
+    log_prob: float
+
+
+def augment(
+    texts: Sequence[Text],
+    model: Union[str, RobertaHubInterface] = "xlmr.base",
+    aug_type: Optional[str] = None,
+    percentage: float = 30,
+    factor: Optional[str] = None,
+    mask_unit: str = "word",
+    sampling_topk: int = 1,
+    temperature: float = 1.0,
+    seed: int = 1,
+    keep_duplicates: bool = False,
+    max_tokens: int = 4096,
+) -> List[List[AugmentedText]]:
+    """Make virtual sentences around real ones.
+
+    Args:
+        texts: sentences, or pairs of sentences, or lists of words (which stay as many,
+            so that tags fit); all of one kind.
+        model: fairseq's XLM-R: a folder with ``model.pt``, ``dict.txt`` and
+            ``sentencepiece.bpe.model``, a name such as ``xlmr.base``, or what
+            ``XLMRModel.from_pretrained`` gave, on any device and in any precision.
+        aug_type: ``"successive-max"`` (default), or ``"successive-cross"`` (default
+            for pairs).
+        percentage: P, how many of a text's words are masked.
+        factor: delta, variants of a text, such as ``"3"``, or for successive-cross of
+            its two parts, such as ``"2x2"`` (these two are the defaults).
+        mask_unit: ``"word"``, or ``"piece"``, for languages without spaces.
+        sampling_topk: candidates to sample from; 1 takes the most probable token, 0
+            samples from the whole vocabulary.
+        temperature: what logits are divided by before sampling.
+        seed: of the words that are masked, and of sampling.
+        keep_duplicates: keep variants that equal the text or each other.
+        max_tokens: of a batch of the model.
+
+    Returns:
+        the variants of each text, in its order; a text that cannot be changed (empty,
+        or longer than the model reads) has itself as its only one.
+
+    Raises:
+        UserError: texts of several kinds, an option out of range, or a model that
+            cannot be loaded.
+
+    Source: MultiMix section 3.2.
+    """
+    kind = _kind_of(texts)
+    if aug_type is None:
+        aug_type = AUG_TYPES[kind == "pairs"]
+    for name, value, known in (
+        ("aug_type", aug_type, AUG_TYPES),
+        ("mask_unit", mask_unit, MASK_UNITS),
+    ):
+        if value not in known:
+            raise UserError(f"{name} {value}: give {' or '.join(known)}")
+    check_percentage(percentage)
+    factor = factor or ("2x2" if aug_type == "successive-cross" else "3")
+    what = Augmentation(
+        aug_type,
+        percentage,
+        read_factors(str(factor), aug_type),
+        mask_unit,
+        seed,
+        keep_duplicates,
+    )
+    if sampling_topk < 0 or temperature <= 0:
+        raise UserError(
+            f"sampling_topk {sampling_topk}, temperature {temperature}: give 0 or "
+            "more, and a value above 0"
+        )
+    if isinstance(model, str):
+        model = load_hub_interface(XLMRModel, model, "model.pt", {})
+    codec = _Codec(model, kind)
+    generator = SuccessiveGenerator(
+        MaskedLM(model.model, model.task.source_dictionary),
+        codec.table,
+        Decoding(sampling_topk, temperature),
+        Limits(max_tokens, None),
+    )
+    gen_lm = GenLM(generator, what)
+    results = []
+    with tqdm(total=len(texts), unit=" sentences", disable=None) as bar:
+        for low in range(0, len(texts), CHUNK):
+            chunk = texts[low : low + CHUNK]
+            samples = [codec.encode(low + i, text) for i, text in enumerate(chunk)]
+            for text, sample, variants in zip(
+                chunk, samples, gen_lm.generate(samples, bar.update)
+            ):
+                results.append(
+                    [
+                        AugmentedText(
+                            codec.decode(text, sample, variant.filled.tokens),
+                            float(variant.filled.log_probs.sum()),
+                        )
+                        for variant in variants
+                    ]
+                )
+    return results
+
+
+def _kind_of(texts: Sequence[Text]) -> str:
+    if isinstance(texts, str):
+        raise UserError("texts: one sentence; give a list of them")
+    kinds = {
+        "sentences"
+        if isinstance(text, str)
+        else "pairs"
+        if isinstance(text, tuple) and len(text) == 2
+        else "words"
+        for text in texts
+    }
+    if len(kinds) > 1:
+        raise UserError(f"texts: {' and '.join(sorted(kinds))}; give one kind")
+    return kinds.pop() if kinds else "sentences"
+
+
+class _Codec:
+    """Texts of one kind to samples, and back."""
+
+    def __init__(self, hub: RobertaHubInterface, kind: str) -> None:
+        self.dictionary = hub.task.source_dictionary
+        self.bpe = hub.bpe
+        self.kind = kind
+        self.table = PieceTable(self.dictionary)
+
+    def _pieces(self, text: str) -> List[int]:
+        return [self.dictionary.index(piece) for piece in self.bpe.encode(text).split()]
+
+    def encode(self, row: int, text: Any) -> Sample:
+        bos, eos = self.table.bos, self.table.eos
+        starts: Optional[np.ndarray] = None
+        if self.kind == "pairs":
+            first, second = map(self._pieces, text)
+            tokens = [bos, *first, eos, eos, *second, eos]
+        elif self.kind == "words":
+            # A word of which nothing is left still has a place.
+            words = [self._pieces(word) or [self.dictionary.unk()] for word in text]
+            starts = np.cumsum([1] + [len(word) for word in words])[:-1]
+            tokens = [bos, *(piece for word in words for piece in word), eos]
+        else:
+            tokens = [bos, *self._pieces(text), eos]
+            starts = find_units(self.table, np.array(tokens), None, "word")[0]
+        return Sample("text", row, np.array(tokens), starts)
+
+    def _text(self, tokens: np.ndarray) -> str:
+        pieces = self.dictionary.string(torch.from_numpy(tokens), unk_string="<unk>")
+        return self.bpe.decode(pieces)
+
+    def decode(self, text: Any, sample: Sample, tokens: np.ndarray) -> Text:
+        if self.kind == "pairs":
+            first, second = split_pair(self.table, tokens)
+            return self._text(first), self._text(second)
+        if self.kind == "sentences":
+            return self._text(tokens)
+        assert sample.word_starts is not None
+        ends = np.append(sample.word_starts[1:], len(tokens) - 1)
+        # Words that stayed keep the form they were given in.
+        return [
+            word
+            if (tokens[a:b] == sample.tokens[a:b]).all()
+            else self._text(tokens[a:b]).strip()
+            for word, a, b in zip(text, sample.word_starts, ends)
+        ]

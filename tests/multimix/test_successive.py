@@ -1,0 +1,604 @@
+"""Many sequences at once against a naive loop, and the laws of successive masking."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lm_data import (
+    BEGIN,
+    LONGEST,
+    FakeLM,
+    Writer,
+    build_gen_lm,
+    pair_of,
+    piece_dictionary,
+    small_lm,
+    tagged_of,
+)
+from naive_generator import NaiveGenerator
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.masked_lm import MaskedLM
+from fairseq_xling.multimix.masking import Choice
+from fairseq_xling.multimix.parts import split_sample
+from fairseq_xling.multimix.pieces import PieceTable, find_units
+from fairseq_xling.multimix.predicting import Decoding
+from fairseq_xling.multimix.successive import (
+    PROJECTED_ROWS,
+    Limits,
+    Request,
+    SuccessiveGenerator,
+)
+
+SAMPLES = 500
+# How close two logits are whose order may depend on rounding.
+NEAR = 1e-4
+FACTORS = {"successive-max": (3,), "successive-cross": (2, 2)}
+SYMBOLS = piece_dictionary().symbols
+# What the model said of a sentence it says again.
+CACHE = {}
+
+
+@lru_cache
+def model_and_samples(kind):
+    writer = Writer(seed=5 if kind == "pair" else 6)
+    return small_lm(), writer.samples(kind, SAMPLES, most=4 if kind == "pair" else 7)
+
+
+def naive_variants(kind, samples=None, **options):
+    model, everything = model_and_samples(kind)
+    naive = NaiveGenerator(model, SYMBOLS, cache=CACHE, **options)
+    made = {}
+    for one in everything if samples is None else samples:
+        starts = None if one.word_starts is None else one.word_starts.tolist()
+        made[one.stream, one.row] = naive.generate(
+            one.stream, one.row, one.tokens.tolist(), starts
+        )
+    return made
+
+
+def differing_step(steps, tokens, shift):
+    """The first step of a part that gave another token."""
+    return next((x for x in steps if tokens[x.position + shift] != x.token), None)
+
+
+def count_near_ties(samples, made, naive):
+    """Compare; how often a difference is one of rounding."""
+    ties = 0
+    for sample, variants in zip(samples, made):
+        wanted = naive[sample.stream, sample.row]
+        assert [x.number for x in variants] == [x.number for x in wanted]
+        for variant, want in zip(variants, wanted):
+            filled = variant.filled
+            tokens = filled.tokens.tolist()
+            shifts = [0] * len(want.steps)
+            if len(want.steps) == 2 and sample.word_starts is None:
+                shifts[1] = want.tokens.index(2) + 1
+            steps = sorted(
+                (x.position + shift, x.log_prob)
+                for part, shift in zip(want.steps, shifts)
+                for x in part
+            )
+            assert filled.positions.tolist() == [place for place, _ in steps]
+            if tokens == want.tokens:
+                log_probs = [log_prob for _, log_prob in steps]
+                assert filled.log_probs == pytest.approx(log_probs, abs=NEAR)
+                continue
+            differing = [
+                differing_step(part, tokens, shift)
+                for part, shift in zip(want.steps, shifts)
+            ]
+            assert any(differing)
+            assert all(x.margin < NEAR for x in differing if x is not None)
+            assert len(tokens) == len(want.tokens)
+            ties += 1
+    return ties
+
+
+def shuffled(samples):
+    order = np.random.default_rng(0).permutation(len(samples))
+    return [samples[i] for i in order]
+
+
+def in_shards(generate, samples, shards):
+    """What is made of consecutive groups of the samples."""
+    bounds = np.linspace(0, len(samples), shards + 1).astype(int).tolist()
+    groups = [samples[a:b] for a, b in zip(bounds, bounds[1:])]
+    return [variants for group in groups for variants in generate(group)]
+
+
+def all_steps(naive):
+    return [
+        step
+        for variants in naive.values()
+        for variant in variants
+        for part in variant.steps
+        for step in part
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2, -3])
+@pytest.mark.parametrize("aug_type", FACTORS)
+@pytest.mark.parametrize("kind", ["pair", "tagged"])
+def test_batches_shards_and_order_make_what_a_naive_loop_makes(kind, aug_type, seed):
+    model, samples = model_and_samples(kind)
+    options = {
+        "aug_type": aug_type,
+        "factors": FACTORS[aug_type],
+        "percentage": 25,
+        "seed": seed,
+    }
+    naive = naive_variants(kind, **options)
+    steps = all_steps(naive)
+    # Otherwise there would be little to compare.
+    assert len(steps) > 4 * SAMPLES and len({step.token for step in steps}) > 30
+    near = sum(step.margin < NEAR for step in steps)
+    ties = []
+    for limits, shards, order in (
+        ({"max_rows": 1}, 3, list),
+        ({"max_rows": 7}, 2, shuffled),
+        ({"max_rows": 64}, 1, list),
+        ({"max_tokens": 200}, 2, shuffled),
+        # Far more than are projected at once.
+        ({}, 3, shuffled),
+    ):
+        gen_lm = build_gen_lm(model, **options, **limits)
+        ordered = order(samples)
+        made = in_shards(gen_lm.generate, ordered, shards)
+        assert len(made) == gen_lm.counts["samples"] == SAMPLES
+        ties.append(count_near_ties(ordered, made, naive))
+    print(
+        f"{kind} {aug_type} seed {seed}: {len(steps)} predictions, {near} of them "
+        f"within {NEAR} of another; variants that differ for it, by run: {ties}"
+    )
+    assert max(ties) <= near <= len(steps) // 500
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"topk": 5, "temperature": 0.7},
+        {"topk": 0, "temperature": 1.5},
+        {"topk": 500},
+        {"topk": 3, "mask_unit": "piece"},
+        {"mask_unit": "piece"},
+        {"mask_unit": "piece", "percentage": 60},
+        {"percentage": 100},
+        {"percentage": 0},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("aug_type", FACTORS)
+def test_every_option_makes_what_a_naive_loop_makes(aug_type, options):
+    model, _ = model_and_samples("pair")
+    options = {"percentage": 25, "seed": 4, "aug_type": aug_type, **options}
+    options["factors"] = FACTORS[aug_type]
+    for kind in ("pair", "tagged"):
+        samples = model_and_samples(kind)[1][:30]
+        naive = naive_variants(kind, samples, **options)
+        steps = all_steps(naive)
+        assert bool(steps) == (options["percentage"] > 0)
+        gen_lm = build_gen_lm(model, **options, max_rows=7)
+        ties = count_near_ties(samples, gen_lm.generate(samples), naive)
+        near = sum(step.margin < NEAR for step in steps)
+        print(f"{near} of {len(steps)} predictions near another, {ties} differ")
+        assert ties <= near <= max(2, len(steps) // 100)
+
+
+def test_another_layout_of_the_layers_makes_what_a_naive_loop_makes():
+    model = small_lm(seed=3, encoder_normalize_before=True, encoder_layers=3)
+    samples = Writer(seed=1).samples("pair", 40, most=5)
+    naive = NaiveGenerator(model, SYMBOLS, percentage=40, seed=1)
+    made = {
+        (x.stream, x.row): naive.generate(x.stream, x.row, x.tokens.tolist(), None)
+        for x in samples
+    }
+    gen_lm = build_gen_lm(model, percentage=40, seed=1, max_rows=9)
+    assert count_near_ties(samples, gen_lm.generate(samples), made) == 0
+
+
+def read_words(text):
+    """What the language model is told, each token by its text; ``_`` a boundary."""
+    return [SYMBOLS[token].replace(BEGIN, "_") for token in text]
+
+
+def test_each_word_is_masked_alone_and_sees_what_was_predicted_before_it():
+    writer = Writer()
+    tokens = np.array([0, *writer.ids("_the _do g s _cat _run ning"), 2])
+    part = split_sample(
+        PieceTable(writer.dictionary), tagged_of([tokens[1:2]]), False, "word", 99
+    )[0]._replace(
+        tokens=tokens,
+        starts=np.array([1, 2, 5, 6]),
+        widths=np.array([1, 3, 1, 2]),
+        begins=np.ones(4, bool),
+    )
+    begin, inside = writer.ids("_house ed")
+    logits = torch.zeros(len(SYMBOLS))
+    logits[[begin, inside]] = 9.0
+    lm = FakeLM(len(SYMBOLS), logits)
+    generator = build_gen_lm(lm).generator
+    (filled,) = generator.fill([Request(part, Choice(np.array([3, 1]), np.zeros(5)))])
+    read = [read_words(rows[0]) for rows, _ in lm.calls]
+    assert [" ".join(words[1:-1]) for words in read] == [
+        "_the _do g s _cat <mask> <mask>",
+        "_the _do g s _cat _house <mask>",
+        "_the <mask> <mask> <mask> _cat _house ed",
+        "_the _house <mask> <mask> _cat _house ed",
+        "_the _house ed <mask> _cat _house ed",
+    ]
+    assert [places for _, places in lm.calls] == [[6], [7], [2], [3], [4]]
+    assert (
+        " ".join(read_words(filled.tokens[1:-1])) == "_the _house ed ed _cat _house ed"
+    )
+    assert filled.positions.tolist() == [2, 3, 4, 6, 7]
+    assert (filled.masked, filled.kept) == (2, 0)
+    assert tokens.tolist() == [0, *writer.ids("_the _do g s _cat _run ning"), 2]
+
+
+def test_log_probabilities_stand_in_the_order_of_positions():
+    writer = Writer()
+    sample = tagged_of([writer.ids("_the"), writer.ids("_do gs"), writer.ids("_cat")])
+    part = split_sample(PieceTable(writer.dictionary), sample, False, "word", 99)[0]
+    generator = build_gen_lm(small_lm()).generator
+    order = np.array([2, 1, 0])
+    (filled,) = generator.fill([Request(part, Choice(order, np.zeros(4)))])
+    read = sample.tokens.copy()
+    found = {}
+    for word in ([4], [2, 3], [1]):
+        read[word] = writer.dictionary.index("<mask>")
+        for place in word:
+            with torch.no_grad():
+                logits = generator.lm.model(torch.tensor(read[None]))[0][0, place]
+            read[place] = filled.tokens[place]
+            found[place] = logits.log_softmax(0)[read[place]].item()
+    assert filled.positions.tolist() == [1, 2, 3, 4]
+    assert filled.log_probs == pytest.approx([found[x] for x in (1, 2, 3, 4)], abs=1e-5)
+
+
+def test_words_predicted_as_they_were_are_counted():
+    writer = Writer()
+    sample = tagged_of([writer.ids(x) for x in ("_the ed", "_house", "_house s")])
+    begin, inside = writer.ids("_house ed")
+    logits = torch.zeros(len(SYMBOLS))
+    logits[[begin, inside]] = 9.0
+    lm = FakeLM(len(SYMBOLS), logits)
+    ((variant,),) = build_gen_lm(lm, percentage=100, factors=(1,)).generate([sample])
+    assert variant.filled.masked == 3
+    assert variant.filled.kept == 1
+
+
+def words_of(text):
+    """A text's words; it begins with a boundary."""
+    empty, *words = text.split(BEGIN)
+    assert empty == "" and all(words)
+    return words
+
+
+def spans(table, tokens, starts, mask_unit):
+    first, widths, _ = find_units(table, tokens, starts, mask_unit)
+    return [set(range(a, a + n)) for a, n in zip(first.tolist(), widths.tolist())]
+
+
+LENGTHS = st.one_of(st.integers(1, 12), st.integers(1, 128))
+PERCENTAGES = st.one_of(
+    st.just(0), st.just(100), st.integers(1, 99), st.floats(0.01, 100)
+)
+
+
+def expected(units, percentage):
+    """What the paper's formula says, with a minimum of one."""
+    if units == 0 or percentage == 0:
+        return 0
+    return max(1, math.floor(units * percentage / 100))
+
+
+def check_variants(table, variants, tokens, starts, mask_unit, groups, percentage):
+    """Check how many units of each group change, and that no word boundary does.
+
+    Args:
+        groups: the units of each part, as sets of positions.
+    """
+    special = [0, 1, 2, table.mask]
+    content = ~np.isin(tokens, special)
+    for variant in variants:
+        filled = variant.filled
+        predicted = set(filled.positions.tolist())
+        chosen = [[x for x in units if x & predicted] for units in groups]
+        assert [len(x) for x in chosen] == [
+            expected(len(x), percentage) for x in groups
+        ]
+        assert filled.masked == sum(map(len, chosen))
+        assert set().union(*(x for units in chosen for x in units)) == predicted
+        changed = set(np.flatnonzero(filled.tokens != tokens).tolist())
+        assert changed <= predicted
+        kept = sum(not (x & changed) for units in chosen for x in units)
+        assert filled.kept == kept
+        assert (np.isin(filled.tokens, special) == ~content).all()
+        assert (filled.tokens[~content] == tokens[~content]).all()
+        assert (table.begins[filled.tokens] == table.begins[tokens]).all()
+        assert spans(table, filled.tokens, None, mask_unit) == spans(
+            table, tokens, None, mask_unit
+        )
+        before, after = (
+            words_of("".join(SYMBOLS[x] for x in text[content]))
+            for text in (tokens, filled.tokens)
+        )
+        assert len(before) == len(after)
+        if mask_unit == "word":
+            differing = sum(a != b for a, b in zip(before, after))
+            assert differing <= filled.masked
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    length=LENGTHS,
+    lang=st.sampled_from(["en", "zh", "hi"]),
+    percentage=PERCENTAGES,
+    mask_unit=st.sampled_from(["word", "piece"]),
+    is_cross=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_as_many_words_of_a_tagged_sentence_change_as_the_percentage_says(
+    length, lang, percentage, mask_unit, is_cross, seed
+):
+    writer = Writer(seed, odd=0)
+    sample = tagged_of([writer.word(lang) for _ in range(length)], row=seed)
+    gen_lm = build_gen_lm(
+        FakeLM(len(SYMBOLS)),
+        aug_type="successive-cross" if is_cross else "successive-max",
+        factors=(2, 1) if is_cross else (2,),
+        percentage=percentage,
+        mask_unit=mask_unit,
+    )
+    (variants,) = gen_lm.generate([sample])
+    units = spans(gen_lm.table, sample.tokens, sample.word_starts, mask_unit)
+    groups = [units]
+    if is_cross:
+        bound = sample.word_starts[length // 2]
+        groups = [
+            [x for x in units if min(x) < bound],
+            [x for x in units if min(x) >= bound],
+        ]
+        if mask_unit == "word":
+            assert [len(x) for x in groups] == [length // 2, (length + 1) // 2]
+    assert len(variants) == 2
+    check_variants(
+        gen_lm.table,
+        variants,
+        sample.tokens,
+        sample.word_starts,
+        mask_unit,
+        groups,
+        percentage,
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.tuples(LENGTHS, st.one_of(st.just(0), LENGTHS)),
+    percentage=PERCENTAGES,
+    mask_unit=st.sampled_from(["word", "piece"]),
+    is_cross=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_as_many_words_of_a_pair_change_as_the_percentage_says(
+    lengths, percentage, mask_unit, is_cross, seed
+):
+    writer = Writer(seed, odd=0)
+    first, second = (sum((writer.word("en") for _ in range(n)), []) for n in lengths)
+    sample = pair_of(first, second, row=seed)
+    gen_lm = build_gen_lm(
+        FakeLM(len(SYMBOLS)),
+        aug_type="successive-cross" if is_cross else "successive-max",
+        factors=(1, 2) if is_cross else (2,),
+        percentage=percentage,
+        mask_unit=mask_unit,
+    )
+    (variants,) = gen_lm.generate([sample])
+    units = spans(gen_lm.table, sample.tokens, None, mask_unit)
+    groups = [units]
+    if is_cross:
+        groups = [
+            [x for x in units if min(x) <= len(first)],
+            [x for x in units if min(x) > len(first)],
+        ]
+        if mask_unit == "word":
+            assert [len(x) for x in groups] == list(lengths)
+    assert len(variants) == 2
+    check_variants(
+        gen_lm.table, variants, sample.tokens, None, mask_unit, groups, percentage
+    )
+
+
+def never_predicted(symbol):
+    return (
+        symbol in ("<s>", "</s>", "<pad>", "<unk>", "<mask>", BEGIN)
+        or symbol.startswith("madeupword")
+        or BEGIN in symbol[1:]
+    )
+
+
+@pytest.mark.parametrize("kind", ["pair", "tagged"])
+@pytest.mark.parametrize("decoding", [{}, {"topk": 0}], ids=["greedy", "sampled"])
+def test_what_may_not_be_predicted_never_is_though_the_model_wants_it(kind, decoding):
+    samples = Writer(seed=2).samples(kind, 80, most=6)
+    options = {"percentage": 50, "seed": 2, "max_rows": 16, **decoding}
+    usual = build_gen_lm(small_lm(), **options).generate(samples)
+    never = [i for i, symbol in enumerate(SYMBOLS) if never_predicted(symbol)]
+    assert len(never) == 11
+    rigged = small_lm()
+    rigged.encoder.lm_head.bias.data[never] += 60
+    found = build_gen_lm(rigged, **options).generate(samples)
+    predictions = 0
+    for sample, ours, theirs in zip(samples, usual, found):
+        special = np.isin(sample.tokens, [0, 1, 2, len(SYMBOLS) - 1])
+        for a, b in zip(ours, theirs):
+            # The next best is what was the best without them.
+            assert (a.filled.tokens == b.filled.tokens).all()
+            assert not special[b.filled.positions].any()
+            new = b.filled.tokens[b.filled.positions]
+            assert not np.isin(new, never).any()
+            assert (b.filled.tokens[special] == sample.tokens[special]).all()
+            # Probabilities are among all tokens, those that were rejected too.
+            assert (b.filled.log_probs < -30).all()
+            predictions += len(new)
+    assert predictions > 300
+
+
+def test_a_word_begins_with_a_beginning_though_the_model_wants_another_piece():
+    dictionary = piece_dictionary()
+    table = PieceTable(dictionary)
+    samples = Writer(seed=4).samples("tagged", 60, most=6)
+    for wanted in (table.may_continue, table.may_begin):
+        lm = FakeLM(len(SYMBOLS), torch.from_numpy(wanted).float() * 99)
+        places = set()
+        for sample, variants in zip(samples, build_gen_lm(lm).generate(samples)):
+            starts = set(sample.word_starts.tolist())
+            for variant in variants:
+                for place in variant.filled.positions.tolist():
+                    token = variant.filled.tokens[place]
+                    is_start = place in starts
+                    assert SYMBOLS[token].startswith(BEGIN) == is_start
+                    places.add(is_start)
+        assert places == {True, False}
+
+
+def test_a_model_that_predicts_no_numbers_is_refused():
+    lm = FakeLM(len(SYMBOLS), torch.full((len(SYMBOLS),), math.nan))
+    sample = pair_of(Writer().ids("_the _cat"), [])
+    with pytest.raises(UserError, match="predicts no numbers.*--bf16") as caught:
+        build_gen_lm(lm).generate([sample])
+    assert "\n" not in str(caught.value)
+
+
+def test_progress_counts_every_request_once_and_nothing_to_mask_at_once():
+    writer = Writer(seed=3)
+    table = PieceTable(writer.dictionary)
+    generator = build_gen_lm(FakeLM(len(SYMBOLS)), max_rows=2).generator
+    parts = [
+        split_sample(table, sample, False, "word", 99)[0]
+        for sample in (tagged_of([]), *(tagged_of([writer.ids("_cat")]),) * 5)
+    ]
+    choices = [Choice(np.arange(len(x.starts)), np.zeros(len(x.starts))) for x in parts]
+    told = []
+    filled = generator.fill([Request(*x) for x in zip(parts, choices)], told.append)
+    assert told == [1, 2, 2, 1]
+    assert filled[0].tokens is parts[0].tokens
+    assert [x.masked for x in filled] == [0, 1, 1, 1, 1, 1]
+
+
+def test_nothing_to_do_asks_nothing():
+    lm = FakeLM(len(SYMBOLS))
+    assert build_gen_lm(lm).generator.fill([]) == []
+    assert lm.calls == []
+
+
+def test_a_sequence_leaves_the_batch_after_its_last_prediction():
+    writer = Writer()
+    table = PieceTable(writer.dictionary)
+    samples = [
+        tagged_of([writer.ids("_the"), writer.ids("_do g s")]),
+        tagged_of([writer.ids("_cat")] * 4),
+    ]
+    parts = [split_sample(table, x, False, "word", 99)[0] for x in samples]
+    requests = [
+        Request(parts[1], Choice(np.array([2]), np.zeros(1))),
+        Request(parts[0], Choice(np.array([0, 1]), np.zeros(4))),
+    ]
+    lm = FakeLM(len(SYMBOLS))
+    build_gen_lm(lm).generator.fill(requests)
+    assert [places for _, places in lm.calls] == [[1, 3], [2], [3], [4]]
+
+
+def test_padding_goes_when_the_longest_sequence_has_left():
+    writer = Writer()
+    table = PieceTable(writer.dictionary)
+    long, short = tagged_of([writer.ids("_the")] * 9), tagged_of([writer.ids("_do g")])
+    parts = [split_sample(table, x, False, "word", 99)[0] for x in (long, short)]
+    requests = [
+        Request(parts[0], Choice(np.array([5]), np.zeros(1))),
+        Request(parts[1], Choice(np.array([0]), np.zeros(2))),
+    ]
+    lm = FakeLM(len(SYMBOLS))
+    build_gen_lm(lm).generator.fill(requests)
+    assert [np.shape(tokens) for tokens, _ in lm.calls] == [(2, 11), (1, 4)]
+    assert lm.calls[0][0][0][4:] == [1] * 7
+
+
+def test_only_so_many_rows_are_projected_at_once():
+    rows = []
+
+    class Counting(FakeLM):
+        def logits(self, states):
+            rows.append(len(states))
+            return super().logits(states)
+
+    count = 2 * PROJECTED_ROWS + 3
+    samples = [tagged_of([Writer().ids("_cat")], row) for row in range(count)]
+    build_gen_lm(Counting(len(SYMBOLS)), factors=(1,)).generate(samples)
+    assert rows == [PROJECTED_ROWS, PROJECTED_ROWS, 3]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), max_size=60),
+    max_tokens=st.one_of(st.none(), st.integers(1, 200)),
+    max_rows=st.one_of(st.none(), st.integers(1, 20)),
+)
+def test_batches_hold_every_index_once_within_the_limits(lengths, max_tokens, max_rows):
+    batches = list(Limits(max_tokens, max_rows).batches(np.array(lengths, int)))
+    order = [i for batch in batches for i in batch.tolist()]
+    assert sorted(order) == list(range(len(lengths)))
+    sorted_lengths = [lengths[i] for i in order]
+    assert sorted_lengths == sorted(lengths, reverse=True)
+    for number, batch in enumerate(batches):
+        rows, longest = len(batch), max(lengths[i] for i in batch)
+        assert max_rows is None or rows <= max_rows
+        assert max_tokens is None or rows * longest <= max_tokens or rows == 1
+        if number < len(batches) - 1:
+            # It has no room for one more.
+            by_rows = max_rows is not None and rows == max_rows
+            assert by_rows or (rows + 1) * longest > max_tokens
+
+
+def test_a_sequence_longer_than_a_batch_has_one_of_its_own():
+    batches = Limits(10, None).batches(np.array([3, 25, 5, 4]))
+    assert [x.tolist() for x in batches] == [[1], [2, 3], [0]]
+
+
+def test_equal_lengths_keep_their_order():
+    batches = Limits(None, 2).batches(np.array([4, 4, 7, 4]))
+    assert [x.tolist() for x in batches] == [[2, 0], [1, 3]]
+
+
+def test_what_is_longer_than_the_model_reads_stays_as_it_is():
+    writer = Writer()
+    words = [writer.ids("_cat")] * (LONGEST - 2)
+    gen_lm = build_gen_lm(small_lm())
+    fits, not_fits = gen_lm.generate([tagged_of(words), tagged_of([*words, words[0]])])
+    assert [x.number for x in fits] == [(0,), (1,), (2,)]
+    assert all(x.filled.masked == (LONGEST - 2) * 30 // 100 for x in fits)
+    assert [x.number for x in not_fits] == [()]
+    assert not_fits[0].filled.masked == 0
+
+
+def test_a_generator_needs_no_uniform_numbers_of_its_own():
+    """Sampling goes by the numbers of the request, so that any batch gives the same."""
+    writer = Writer()
+    dictionary = piece_dictionary()
+    lm = MaskedLM(small_lm(), dictionary)
+    table = PieceTable(dictionary)
+    part = split_sample(table, tagged_of([writer.ids("_cat")]), False, "word", 99)[0]
+    generator = SuccessiveGenerator(lm, table, Decoding(topk=0), Limits(None, None))
+    uniforms = np.linspace(0, 0.999, 200)
+    one = np.array([0])
+    filled = generator.fill(
+        [Request(part, Choice(one, np.array([u]))) for u in uniforms]
+    )
+    predicted = np.array([x.tokens[1] for x in filled])
+    # Tokens follow their order in the vocabulary.
+    assert (np.diff(predicted) >= 0).all() and len(set(predicted.tolist())) > 5
