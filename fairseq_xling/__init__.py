@@ -12,12 +12,14 @@ allow_fairseq_checkpoints()
 install_excepthook()
 
 from fairseq_xling import criterions, models, tasks  # noqa: E402
+from fairseq_xling.multimix.augment import augment  # noqa: E402
 from fairseq_xling.predictor import Predictor, from_pretrained  # noqa: E402
 
 __all__ = [
     "Predictor",
     "UserError",
     "__version__",
+    "augment",
     "criterions",
     "from_pretrained",
     "models",

@@ -29,6 +29,9 @@ from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
+from fairseq_xling.multimix.parts import Filled, Sample
+from fairseq_xling.multimix.store import COMMON_FILES
+from fairseq_xling.multimix.variants import Variant
 from fairseq_xling.version import __version__
 
 POSITIONS = 40
@@ -349,3 +352,77 @@ def open_folder(folder: Path, split: str = "train") -> Dict[str, Streams]:
 
 def rows_of(streams: Streams) -> List[List[int]]:
     return [row.tolist() for row in streams.input]
+
+
+STREAMS = ["train.en", "train.de", "train.zh"]
+COUNTS = ["samples", "variants", "duplicates", "unchangeable", "masked", "as_they_were"]
+
+
+def made_up_samples(has_words: bool) -> List[List[Sample]]:
+    """Chunks of samples: three of English, one of German, two of Chinese."""
+    chunks = []
+    for stream, sizes in zip(STREAMS, ([3, 4, 2], [2], [3, 2])):
+        row = 0
+        for size in sizes:
+            chunk = []
+            for _ in range(size):
+                words = np.arange(1, 4 + row % 4)
+                tokens = np.array([0, *(10 + row + words), 2])
+                chunk.append(Sample(stream, row, tokens, words if has_words else None))
+                row += 1
+            chunks.append(chunk)
+    return chunks
+
+
+def made_up_variants(sample: Sample) -> List[Variant]:
+    """The same at every call: none to three; none of any German sample."""
+    generator = np.random.default_rng([STREAMS.index(sample.stream), sample.row])
+    variants = []
+    for number in range(sample.row % 4 if sample.stream != "train.de" else 0):
+        inner = np.arange(1, len(sample.tokens) - 1)
+        positions = np.sort(generator.choice(inner, 2, replace=False))
+        tokens = sample.tokens.copy()
+        tokens[positions] = generator.integers(4, 100, 2)
+        log_probs = -generator.exponential(size=2)
+        filled = Filled(tokens, positions, log_probs, 2, 0)
+        variants.append(Variant((number,), filled))
+    return variants
+
+
+class MadeUpGenLM:
+    """Stands in for GEN-LM; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.augmentation = SimpleNamespace(keep_duplicates=False)
+        self.asked: List[Tuple[str, int]] = []
+
+    def generate(self, samples, progress) -> List[List[Variant]]:
+        self.asked += [(one.stream, one.row) for one in samples]
+        made = [made_up_variants(one) for one in samples]
+        self.counts["samples"] += len(samples)
+        self.counts["variants"] += sum(map(len, made))
+        progress(len(samples))
+        return made
+
+
+def made_up_source(folder: Path) -> Manifest:
+    """The folder of the original data, as far as a store looks at it."""
+    folder.mkdir()
+    for name in COMMON_FILES:
+        (folder / name).write_text(f"this is {name}")
+    streams = ["input", "label"]
+    return Manifest(
+        task="xnli",
+        source_lang="en",
+        languages=["en", "de", "zh"],
+        labels=["no", "yes"],
+        splits={
+            "train": {x: SplitEntry(9, streams) for x in ("en", "de", "zh")},
+            "test": {"en": SplitEntry(2, streams)},
+        },
+        dictionary_size=120,
+        dictionary_sha256="d",
+        sentencepiece_sha256="s",
+        version=__version__,
+    )

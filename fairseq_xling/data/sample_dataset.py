@@ -96,18 +96,22 @@ class SampleDataset(FairseqDataset):
             required_batch_size_multiple: not used; a chunk may have any size.
         """
         cost = self.sizes * self.variants
-        # The chunk that each row would be in, were chunks cut by number alone ...
-        chunk = np.zeros(len(indices), np.int64)
+        # A chunk ends where either limit is reached, and with its language.
+        ends = [self.starts[1:-1]]
         if max_tokens is not None:
             before = np.cumsum(cost) - cost
-            chunk = before // (CHUNK_BATCHES * max_tokens)
+            ends.append(_steps(before // (CHUNK_BATCHES * max_tokens)))
         if max_sentences is not None:
             rows = max(1, CHUNK_BATCHES * max_sentences // self.variants)
-            chunk = np.maximum(chunk, np.arange(len(indices)) // rows)
-        # ... and at each language's beginning.
-        bounds = np.union1d(np.flatnonzero(np.diff(chunk)) + 1, self.starts[1:-1])
+            ends.append(_steps(np.arange(len(indices)) // rows))
+        bounds = np.unique(np.concatenate(ends))
         chunks = [x for x in np.split(indices, bounds) if len(x)]
         spent = np.cumsum([cost[x].sum() for x in chunks])
         share = (spent - [cost[x].sum() / 2 for x in chunks]) / spent[-1]
         mine = (share * self.shards).astype(int) == self.shard
         return [x for x, is_mine in zip(chunks, mine) if is_mine] or [indices[:0]]
+
+
+def _steps(values: np.ndarray) -> np.ndarray:
+    """Where ascending values rise."""
+    return np.flatnonzero(np.diff(values)) + 1

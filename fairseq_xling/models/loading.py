@@ -47,6 +47,12 @@ def model_options(state: Dict[str, Any]) -> Namespace:
     return Namespace(**(vars(options) if isinstance(options, Namespace) else options))
 
 
+def model_folder(model: Type[RobertaModel], name_or_path: str) -> Path:
+    """Return a model's folder; one of fairseq's names is downloaded if need be."""
+    archive = model.hub_models().get(name_or_path, name_or_path)
+    return Path(file_utils.load_archive_file(archive) or archive)
+
+
 def load_hub_interface(
     model_class: Type[RobertaModel],
     model_name_or_path: str,
@@ -62,14 +68,15 @@ def load_hub_interface(
         overrides: model options that take precedence over the checkpoint's.
 
     Raises:
-        UserError: the folder lacks a file, or the checkpoint is not safe to load.
+        UserError: the folder lacks a file, or the checkpoint is not safe to load or
+            not one of such a model.
     """
-    archive = model_class.hub_models().get(model_name_or_path, model_name_or_path)
-    folder = Path(file_utils.load_archive_file(archive) or archive)
+    folder = model_folder(model_class, model_name_or_path)
     for name in (checkpoint_file, "dict.txt", SENTENCEPIECE_NAME):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: not found; it comes with the model")
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(folder / checkpoint_file))
+    path = str(folder / checkpoint_file)
+    state = checkpoint_utils.load_checkpoint_to_cpu(path)
     args = model_options(state)
     vars(args).update(overrides, load_checkpoint_heads=True)
     task = SimpleNamespace(
@@ -77,7 +84,13 @@ def load_hub_interface(
         max_positions=lambda: None,
     )
     model = model_class.build_model(args, task)
-    model.load_state_dict(state["model"], strict=True)
+    try:
+        model.load_state_dict(state["model"], strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"{path}: not a {model_class.__name__} of this dictionary ({reason})"
+        ) from None
     model_file = str(folder / SENTENCEPIECE_NAME)
     bpe = Namespace(bpe="sentencepiece", sentencepiece_model=model_file)
     return RobertaHubInterface(SimpleNamespace(bpe=bpe), task, model).eval()

@@ -72,15 +72,22 @@ class AugmentationRun:
         """
         number, self.step_number = self.step_number, self.step_number + 1
         if number < self.stored:
-            return [self.readers[one.stream].take(one.row) for one in samples]
+            told = [self.readers[one.stream].take(one.row) for one in samples]
+        else:
+            told = self._make(samples)
+        # A run that was killed before it could finish has every chunk stored.
+        is_open = self.store is None or not self.store.is_finished
+        if self.step_number == len(self.chunks) and is_open:
+            if self.finish is not None:
+                self.finish()
+            self._report()
+        return told
+
+    def _make(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
         made = self.gen_lm.generate(samples, self.bar.update)
         self.generated += len(samples)
         if self.store is not None and samples:
             self.store.write(samples, made, self.gen_lm.counts)
-        if self.step_number == len(self.chunks):
-            if self.finish is not None:
-                self.finish()
-            self._report()
         return [
             [
                 {**describe(sample, variant), "tokens": variant.filled.tokens}

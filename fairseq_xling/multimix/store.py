@@ -26,6 +26,7 @@ PROGRESS = "progress.json"
 COMMON_FILES = ("dict.txt", "label.dict.txt", "sentencepiece.bpe.model")
 # Word starts are positions in what a language model can read.
 MOST_POSITIONS = 1 << 15
+ANOTHER = "give another --results-path, or remove the folder"
 
 
 def variants_name(stream: str) -> str:
@@ -88,37 +89,60 @@ class VariantStore:
         return path if path.exists() else self.work / name
 
     def _open(self) -> None:
-        progress = self.work / PROGRESS
+        # Left by a run that was killed while it wrote the manifest.
+        for path in self.folder.glob(f".{MANIFEST_NAME}.*"):
+            path.unlink()
         if self.is_finished:
-            manifest = Manifest.load(self.folder)
-            if manifest.augmentation is None:
-                raise UserError(
-                    f"{self.folder}: holds binarized data; give another --results-path"
-                )
-            self._check(manifest.augmentation["settings"])
-            self.counts = manifest.augmentation["counts"]
+            augmentation = self._read_manifest()
+            self._check(augmentation["settings"])
+            self.counts = augmentation["counts"]
             shutil.rmtree(self.work, ignore_errors=True)
             return
+        state = self._read_progress()
         sizes: Dict[str, int] = {}
-        if progress.exists():
-            state = json.loads(progress.read_text(encoding="utf-8"))
+        if state:
             self._check(state["settings"])
             self.chunks, self.counts = state["chunks"], state["counts"]
             sizes = state["sizes"]
         self.work.mkdir(parents=True, exist_ok=True)
         for name in self._names():
-            file = open(self._find(name), "ab")
-            file.truncate(sizes.get(name, 0))
+            path, size = self._find(name), sizes.get(name, 0)
+            if size and (not path.exists() or path.stat().st_size < size):
+                raise UserError(f"{path}: cut short; {ANOTHER}")
+            file = open(path, "ab")
+            file.truncate(size)
             self.files[name] = file
         self._save_progress()
+
+    def _read_manifest(self) -> Dict[str, Any]:
+        path = self.folder / MANIFEST_NAME
+        try:
+            augmentation = Manifest.load(self.folder).augmentation
+        except UserError:
+            raise UserError(f"{path}: cannot be read; {ANOTHER}") from None
+        if augmentation is None:
+            raise UserError(
+                f"{self.folder}: holds binarized data; give another --results-path"
+            )
+        return _with_parts(path, augmentation, {"settings": dict, "counts": dict})
+
+    def _read_progress(self) -> Dict[str, Any]:
+        path = self.work / PROGRESS
+        if not path.exists():
+            return {}
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            state = None
+        parts = {"settings": dict, "counts": dict, "chunks": int, "sizes": dict}
+        return _with_parts(path, state, parts)
 
     def _check(self, found: Dict[str, Any]) -> None:
         for name, value in self.settings.items():
             if found.get(name) != value:
                 raise UserError(
                     f"{self.folder}: holds another run's output ({name} "
-                    f"{found.get(name)}, now {value}); give another --results-path, or "
-                    "remove the folder"
+                    f"{found.get(name)}, now {value}); {ANOTHER}"
                 )
 
     def _save_progress(self) -> None:
@@ -220,8 +244,6 @@ class VariantStore:
             version=manifest.version,
             augmentation={"settings": self.settings, "counts": self.counts},
         ).save(self.folder)
-        for path in self.folder.glob(f".{MANIFEST_NAME}.*"):
-            path.unlink()
         shutil.rmtree(self.work)
         self.is_finished = True
 
@@ -246,6 +268,15 @@ class VariantStore:
             with MMapIndexedDataset.Index.writer(path, self.dtypes[kind]) as index:
                 index.write(values)
         return rows
+
+
+def _with_parts(path: Path, found: Any, parts: Dict[str, type]) -> Dict[str, Any]:
+    """Refuse what was read of a file if it lacks a part."""
+    if not isinstance(found, dict) or any(
+        not isinstance(found.get(name), kind) for name, kind in parts.items()
+    ):
+        raise UserError(f"{path}: cannot be read; {ANOTHER}")
+    return found
 
 
 def describe(sample: Sample, variant: Variant) -> Dict[str, Any]:

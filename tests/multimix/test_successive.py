@@ -29,6 +29,7 @@ from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import (
     PROJECTED_ROWS,
+    SIMILAR,
     Limits,
     Request,
     SuccessiveGenerator,
@@ -186,7 +187,7 @@ def test_every_option_makes_what_a_naive_loop_makes(aug_type, options):
         ties = count_near_ties(samples, gen_lm.generate(samples), naive)
         near = sum(step.margin < NEAR for step in steps)
         print(f"{near} of {len(steps)} predictions near another, {ties} differ")
-        assert ties <= near <= max(2, len(steps) // 100)
+        assert ties <= max(2, len(steps) // 100) and near <= max(2, len(steps) // 20)
 
 
 def test_another_layout_of_the_layers_makes_what_a_naive_loop_makes():
@@ -518,16 +519,18 @@ def test_a_sequence_leaves_the_batch_after_its_last_prediction():
 def test_padding_goes_when_the_longest_sequence_has_left():
     writer = Writer()
     table = PieceTable(writer.dictionary)
-    long, short = tagged_of([writer.ids("_the")] * 9), tagged_of([writer.ids("_do g")])
+    words = [writer.ids("_the")] * 9
+    long, short = tagged_of(words), tagged_of([*words[3:], writer.ids("_do g")])
     parts = [split_sample(table, x, False, "word", 99)[0] for x in (long, short)]
     requests = [
         Request(parts[0], Choice(np.array([5]), np.zeros(1))),
-        Request(parts[1], Choice(np.array([0]), np.zeros(2))),
+        Request(parts[1], Choice(np.array([6]), np.zeros(2))),
     ]
     lm = FakeLM(len(SYMBOLS))
     build_gen_lm(lm).generator.fill(requests)
-    assert [np.shape(tokens) for tokens, _ in lm.calls] == [(2, 11), (1, 4)]
-    assert lm.calls[0][0][0][4:] == [1] * 7
+    assert [np.shape(tokens) for tokens, _ in lm.calls] == [(2, 11), (1, 10)]
+    # The one with more predictions stands first.
+    assert [tokens[10] for tokens in lm.calls[0][0]] == [1, 2]
 
 
 def test_only_so_many_rows_are_projected_at_once():
@@ -555,14 +558,18 @@ def test_batches_hold_every_index_once_within_the_limits(lengths, max_tokens, ma
     assert sorted(order) == list(range(len(lengths)))
     sorted_lengths = [lengths[i] for i in order]
     assert sorted_lengths == sorted(lengths, reverse=True)
-    for number, batch in enumerate(batches):
-        rows, longest = len(batch), max(lengths[i] for i in batch)
-        assert max_rows is None or rows <= max_rows
-        assert max_tokens is None or rows * longest <= max_tokens or rows == 1
-        if number < len(batches) - 1:
-            # It has no room for one more.
-            by_rows = max_rows is not None and rows == max_rows
-            assert by_rows or (rows + 1) * longest > max_tokens
+    done = 0
+    for batch in batches:
+        rows, longest = len(batch), lengths[batch[0]]
+        most = min(max_rows or len(lengths), len(lengths) - done)
+        if max_tokens is not None:
+            most = min(most, max(1, max_tokens // longest))
+        assert rows <= most
+        done += rows
+        if rows < most:
+            # It has room for others, but they are much shorter.
+            assert sorted_lengths[done] < SIMILAR * longest
+            assert rows >= most // 4
 
 
 def test_a_sequence_longer_than_a_batch_has_one_of_its_own():
@@ -571,7 +578,7 @@ def test_a_sequence_longer_than_a_batch_has_one_of_its_own():
 
 
 def test_equal_lengths_keep_their_order():
-    batches = Limits(None, 2).batches(np.array([4, 4, 7, 4]))
+    batches = Limits(None, 2).batches(np.array([4, 4, 5, 4]))
     assert [x.tolist() for x in batches] == [[2, 0], [1, 3]]
 
 
