@@ -25,6 +25,8 @@ from fairseq_xling.multimix.variants import (
 )
 
 Text = Union[str, Tuple[str, str], List[str]]
+# The stream that texts count as; their random words depend on its name.
+STREAM = "text"
 # Samples whose variants are made together.
 CHUNK = 1024
 
@@ -182,7 +184,7 @@ class _Codec:
         else:
             tokens = [bos, *self._pieces(text), eos]
             starts = find_units(self.table, np.array(tokens), None, "word")[0]
-        return Sample("text", row, np.array(tokens), starts)
+        return Sample(STREAM, row, np.array(tokens), starts)
 
     def _text(self, tokens: np.ndarray) -> str:
         pieces = self.dictionary.string(torch.from_numpy(tokens), unk_string="<unk>")

@@ -54,7 +54,7 @@ def read_factors(text: str, aug_type: str) -> Tuple[int, ...]:
     """
     parts = text.lower().split("x")
     option = f"--diversification-factor {text}"
-    if not all(part.isdigit() and int(part) > 0 for part in parts) or len(parts) > 2:
+    if not all(part.isdecimal() and int(part) > 0 for part in parts) or len(parts) > 2:
         raise UserError(
             f"{option}: give a number from 1, or two such as 2x2 for successive-cross"
         )

@@ -1,0 +1,76 @@
+"""``examples/augment.sh``: what it runs, and that it does."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from augment_data import draw_pairs, snapshot, write_lm, write_pairs
+from training import ROOT, environment
+
+
+def bash(*arguments):
+    return subprocess.run(
+        ["bash", str(ROOT / "examples/augment.sh"), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
+    )
+
+
+def commands(*arguments):
+    done = bash(*arguments, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    return [shlex.split(line) for line in done.stdout.splitlines()]
+
+
+def test_one_gpu_runs_the_papers_settings():
+    (words,) = commands("data", "out", "--model", "lm")
+    assert Path(words[0]).name == "fairseq-generate"
+    for option, value in {
+        "--task": "multimix_augment",
+        "--aug-percentage": "30",
+        "--gen-subset": "train",
+        "--results-path": "out",
+        "--path": "lm/model.pt",
+    }.items():
+        assert words[words.index(option) + 1] == value
+    assert "--bf16" in words and "--cpu" not in words
+
+
+def test_several_gpus_run_shards_and_join_them():
+    *shards, join = commands("data", "out", "--model", "lm", "--gpus", "3")
+    ranks = {words[words.index("--distributed-rank") + 1] for words in shards}
+    assert ranks == {"0", "1", "2"}
+    assert join[1:] == ["out.shard-0", "out.shard-1", "out.shard-2", "--destdir", "out"]
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        ((), "usage"),
+        (("data", "out", "--gpus", "0"), "--gpus 0"),
+        (("data", "out", "--seed"), "give a value"),
+        (("data", "out", "--what"), "unknown option --what"),
+    ],
+)
+def test_wrong_options_are_refused(arguments, told):
+    done = bash(*arguments)
+    assert done.returncode == 2 and told in done.stdout
+
+
+def test_two_processes_write_what_one_writes(spm, tmp_path):
+    lm = write_lm(tmp_path / "lm", spm).parent
+    rows = {"train": {"en": draw_pairs("en", 20)}}
+    data = write_pairs(tmp_path / "data", spm, rows)
+    options = ("--model", lm, "--cpu", "--max-tokens", "60")
+    for name, gpus in (("one", 1), ("two", 2)):
+        done = bash(data, tmp_path / name, "--gpus", gpus, *options)
+        assert done.returncode == 0, done.stdout[-2000:]
+    one, two = snapshot(tmp_path / "one"), snapshot(tmp_path / "two")
+    one.pop("generate-train.txt")
+    assert one == two
+    again = bash(data, tmp_path / "two", "--gpus", 2, *options)
+    assert again.returncode == 0 and "done before" in again.stdout

@@ -1,0 +1,122 @@
+"""``fairseq_xling.augment``: virtual samples from Python."""
+
+from unittest import mock
+
+import pytest
+from augment_data import (
+    draw_pairs,
+    draw_words,
+    generate_command,
+    generate_in_fork,
+    read_text,
+    write_lm,
+    write_pairs,
+)
+from fairseq.models.roberta import XLMRModel
+
+from fairseq_xling import UserError, augment
+
+
+@pytest.fixture(scope="module")
+def lm(spm, tmp_path_factory):
+    return write_lm(tmp_path_factory.mktemp("lm"), spm, is_published=True).parent
+
+
+def test_sentences_come_back_as_sentences(spm, lm):
+    texts = [" ".join(words) for words in draw_words("en", 5, seed=1)]
+    results = augment(texts, str(lm), keep_duplicates=True, percentage=50)
+    assert [len(variants) for variants in results] == [3] * 5
+    for text, variants in zip(texts, results):
+        for variant in variants:
+            assert len(variant.text.split()) == len(text.split())
+            assert variant.log_prob < 0
+
+
+def test_pairs_come_back_as_pairs(lm):
+    pairs = [tuple(pair) for pair in draw_pairs("en", 6, seed=2)]
+    results = augment(pairs, str(lm), seed=4)
+    assert all(1 <= len(variants) <= 4 for variants in results)
+    for pair, variants in zip(pairs, results):
+        for variant in variants:
+            assert isinstance(variant.text, tuple)
+            lengths = [len(text.split()) for text in variant.text]
+            assert lengths == [len(text.split()) for text in pair]
+
+
+def test_words_stay_aligned_and_others_are_returned_as_given(lm):
+    texts = [["THE", "dog", "zzz", "\u200b", "runs"], ["one"]]
+    results = augment(texts, str(lm), percentage=20, factor="5")
+    for words, variants in zip(texts, results):
+        assert variants
+        for variant in variants:
+            assert len(variant.text) == len(words)
+            differing = [a != b for a, b in zip(words, variant.text)]
+            assert sum(differing) == 1
+
+
+def test_what_cannot_be_changed_comes_back(lm):
+    assert [x.text for x in augment([""], str(lm))[0]] == [""]
+    assert [x.text for x in augment([("", "")], str(lm))[0]] == [("", "")]
+    assert [x.text for x in augment([[]], str(lm))[0]] == [[]]
+    assert augment([], str(lm)) == []
+
+
+def test_a_loaded_model_gives_the_same_and_seeds_differ(lm):
+    texts = [" ".join(words) for words in draw_words("de", 8, seed=3)]
+    hub = XLMRModel.from_pretrained(str(lm), checkpoint_file="model.pt")
+    assert augment(texts, hub) == augment(texts, str(lm))
+    assert augment(texts, hub, seed=2) != augment(texts, hub, seed=1)
+    sampled = augment(texts, hub, sampling_topk=5, temperature=2.0)
+    assert sampled != augment(texts, hub)
+
+
+def test_a_text_does_not_depend_on_those_after_it(lm):
+    texts = [" ".join(words) for words in draw_words("en", 8, seed=5)]
+    few, many = augment(texts[:3], str(lm)), augment(texts, str(lm), max_tokens=20)
+    assert [[x.text for x in variants] for variants in few] == [
+        [x.text for x in variants] for variants in many[:3]
+    ]
+
+
+@pytest.mark.parametrize(
+    "texts, options, told",
+    [
+        ("a sentence", {}, "give a list"),
+        (["a", ("b", "c")], {}, "one kind"),
+        (["a"], {"aug_type": "max"}, "aug_type max"),
+        (["a"], {"mask_unit": "letter"}, "mask_unit letter"),
+        (["a"], {"percentage": 101}, "101"),
+        (["a"], {"factor": "2x2"}, "2x2"),
+        (["a"], {"temperature": 0}, "temperature 0"),
+        (["a"], {"model": "/no/such/folder"}, "model.pt: not found"),
+    ],
+)
+def test_wrong_arguments_are_named(lm, texts, options, told):
+    with pytest.raises(UserError, match=told):
+        augment(texts, **{"model": str(lm), **options})
+
+
+def test_a_folder_of_something_else_is_refused_in_one_line(spm, tmp_path):
+    def lose_the_head(state):
+        state["model"].pop("encoder.lm_head.dense.weight")
+
+    folder = write_lm(tmp_path, spm, change=lose_the_head, is_published=True).parent
+    with pytest.raises(UserError, match="model.pt: not a") as raised:
+        augment(["a"], str(folder))
+    assert "\n" not in str(raised.value)
+
+
+def test_the_command_makes_the_same_of_the_same_rows(spm, lm, tmp_path):
+    pairs = draw_pairs("en", 6, seed=2)
+    data = write_pairs(tmp_path / "data", spm, {"train": {"en": pairs}})
+    out = tmp_path / "out"
+    generate_in_fork(
+        generate_command(data, lm / "model.pt", f"--results-path={out}", "--seed=7")
+    )
+    printed = read_text((out / "generate-train.txt").read_text(encoding="utf-8"))
+    # The random words of a sample come from its stream's name, too.
+    with mock.patch("fairseq_xling.multimix.augment.STREAM", "train.en"):
+        results = augment([tuple(pair) for pair in pairs], str(lm), seed=7)
+    for row, variants in enumerate(results):
+        texts = ["\t".join(variant.text) for variant in variants]
+        assert texts == [hypothesis.text for hypothesis in printed[row][1]]
