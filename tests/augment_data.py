@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,7 +85,9 @@ def write_lm(
     args, model = build_lm(load_dictionary(spm.dictionary), seed, **options)
     state = checkpoint(args, model.state_dict())
     if not is_published:
-        cfg = convert_namespace_to_omegaconf(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hydra's, of its own old names
+            cfg = convert_namespace_to_omegaconf(args)
         state["cfg"] = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
         state["args"] = None
     change(state)
@@ -346,7 +349,8 @@ def open_folder(folder: Path, split: str = "train") -> Dict[str, Streams]:
     manifest = Manifest.load(folder)
     return {
         lang: open_streams(str(folder), manifest, split, lang, {"word_starts"})
-        for lang in manifest.splits[split]
+        for lang in manifest.languages
+        if lang in manifest.splits[split]
     }
 
 

@@ -60,6 +60,11 @@ class AugmentationRun:
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last chunk has come."""
+        return self.step_number == len(self.chunks)
+
     def step(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
         """Make, or read, the variants of the next chunk.
 
@@ -77,7 +82,7 @@ class AugmentationRun:
             told = self._make(samples)
         # A run that was killed before it could finish has every chunk stored.
         is_open = self.store is None or not self.store.is_finished
-        if self.step_number == len(self.chunks) and is_open:
+        if self.is_over and is_open:
             if self.finish is not None:
                 self.finish()
             self._report()

@@ -1,6 +1,7 @@
 """The ``multimix_augment`` task: virtual samples by ``fairseq-generate``."""
 
 import functools
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any, Dict, List, Optional
 import torch
 from fairseq.data.data_utils import collate_tokens
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from fairseq.file_io import PathManager
 from fairseq.models.roberta import RobertaModel
 from fairseq.tasks import FairseqTask, register_task
+from fairseq.utils import split_paths
 from omegaconf import II
 
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
@@ -34,6 +37,8 @@ from fairseq_xling.multimix.variants import (
     check_percentage,
     read_factors,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -127,7 +132,7 @@ class MultiMixAugmentTask(FairseqTask):
                 f"--distributed-world-size {cfg.shards}"
             )
         self.limits = Limits(None, None)
-        self.store: Optional[VariantStore] = None
+        self.has_variants = False
 
     @classmethod
     def setup_task(cls, cfg: MultiMixAugmentConfig, **kwargs) -> "MultiMixAugmentTask":
@@ -137,6 +142,9 @@ class MultiMixAugmentTask(FairseqTask):
             UserError: the folder is damaged, or an option is wrong.
         """
         manifest = Manifest.load(cfg.data)
+        for model in split_paths(cfg.path or ""):
+            if model and not PathManager.exists(model):
+                raise UserError(f"--path {model}: not found")
         path = os.path.join(cfg.data, "dict.txt")
         dictionary = load_dictionary(path, SegmentDictionary)
         if len(dictionary) != manifest.dictionary_size:
@@ -301,6 +309,11 @@ class MultiMixAugmentTask(FairseqTask):
         if samples:
             tokens = collate_tokens(samples, self.dictionary.pad())
             sample["net_input"]["src_tokens"] = tokens
+            self.has_variants = True
+        if generator.is_over and not self.has_variants:
+            # fairseq-generate would go on to score nothing, and divide by zero.
+            logger.info("there are no variants to print")
+            raise SystemExit(0)
         return hypotheses
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:

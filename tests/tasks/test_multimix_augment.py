@@ -1,0 +1,999 @@
+"""fairseq-generate --task multimix_augment, from the command to its output."""
+
+import itertools
+import json
+import math
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+import pytest
+from augment_data import (
+    POSITIONS,
+    draw_pairs,
+    draw_words,
+    generate_command,
+    generate_in_fork,
+    open_folder,
+    printed,
+    read_jsonl,
+    read_text,
+    rows_of,
+    snapshot,
+    text_lines,
+    write_lm,
+    write_pairs,
+    write_sentences,
+)
+from fairseq.data import Dictionary
+from family_data import pair_folder, question_folder, tag_folder, train
+from pair_data import write_pair_data
+from training import ROOT, environment, run
+
+from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.multimix.masked_lm import MaskedLM
+
+BOS, EOS, UNK = 0, 2, 3
+LANGS = ("en", "de", "zh")
+KINDS = pytest.mark.parametrize("kind", ["pairs", "words"])
+
+
+@pytest.fixture(scope="module")
+def lm(spm, tmp_path_factory) -> Path:
+    return write_lm(tmp_path_factory.mktemp("lm"), spm)
+
+
+@pytest.fixture(scope="module")
+def folders(spm, tmp_path_factory) -> Dict[str, Path]:
+    """Binarized data: sentence pairs, and sentences of words."""
+    folder = tmp_path_factory.mktemp("data")
+    sizes = dict(zip(LANGS, (14, 12, 11)))
+    pairs = {lang: draw_pairs(lang, count) for lang, count in sizes.items()}
+    pairs["de"][3][0] = "der Ωmega Hund Ω"  # a letter that SentencePiece does not know
+    words = {lang: draw_words(lang, count) for lang, count in sizes.items()}
+    words["de"][3] = ["der", "\u200b", "Ω", "Hund"]
+    return {
+        "pairs": write_pairs(
+            folder / "pairs", spm, {"train": pairs, "test": {"en": draw_pairs("en", 2)}}
+        ),
+        "words": write_sentences(
+            folder / "words", spm, {"train": words, "test": {"en": draw_words("en", 2)}}
+        ),
+    }
+
+
+def generate(data: Path, lm: Path, out: Optional[Path], *options: str, **more):
+    results = [] if out is None else [f"--results-path={out}"]
+    return generate_in_fork(generate_command(data, lm, *results, *options), **more)
+
+
+def piece_ids(dictionary: Dictionary, pieces: str, is_pair: bool) -> List[int]:
+    """Tokens of an H- line, with special tokens."""
+    parts = pieces.split(" </s> ") if is_pair else [pieces]
+    assert len(parts) == 1 + is_pair
+    tokens: List[int] = []
+    for part in parts:
+        ids = [dictionary.index(piece) for piece in part.split()]
+        tokens += [EOS if tokens else BOS, *ids, EOS]
+    return tokens
+
+
+def words_of(dictionary, tokens, word_starts, mask_unit) -> List[range]:
+    """The positions of each word, in a sample without empty parts."""
+    special = {BOS, EOS}
+    starts = [
+        i
+        for i, token in enumerate(tokens)
+        if token not in special
+        and (
+            mask_unit == "piece"
+            or (word_starts is not None and i in word_starts)
+            or (
+                word_starts is None
+                and (dictionary[token].startswith("▁") or tokens[i - 1] in special)
+            )
+        )
+    ]
+    words = []
+    for start in starts:
+        end = start + 1
+        while tokens[end] not in special and end not in starts:
+            end += 1
+        words.append(range(start, end))
+    return words
+
+
+def parts_of(words: List[range], tokens, word_starts, aug_type) -> List[List[range]]:
+    """The words of each part that is changed by itself."""
+    if aug_type == "successive-max":
+        return [words]
+    if word_starts is None:
+        bound = tokens.index(EOS)
+    else:
+        bound = word_starts[len(word_starts) // 2]
+    return [[x for x in words if x[0] < bound], [x for x in words if x[0] >= bound]]
+
+
+def check_results(
+    data: Path,
+    out: Path,
+    spm,
+    aug_type: str,
+    factors: Sequence[int],
+    percentage: float = 30,
+    mask_unit: str = "word",
+    langs: Sequence[str] = LANGS,
+    is_unique: bool = True,
+) -> None:
+    """Check what was printed and written against each other and the original data."""
+    dictionary = Dictionary.load(str(data / "dict.txt"))
+    original = {x: y for x, y in open_folder(data).items() if x in langs}
+    found = open_folder(out)
+    text = read_text(printed(out))
+    counts: Counter = Counter()
+    first = 0
+    for lang, streams in original.items():
+        rows = rows_of(streams)
+        starts = [None] * len(rows)
+        if streams.word_starts is not None:
+            starts = [row.tolist() for row in streams.word_starts]
+        made = rows_of(found[lang])
+        lines = read_jsonl(out / f"train.{lang}.variants.jsonl")
+        assert len(lines) == len(made)
+        assert [line["row"] for line in lines] == sorted(line["row"] for line in lines)
+        for place, (line, new) in enumerate(zip(lines, made)):
+            row = line["row"]
+            old = rows[row]
+            assert line["length"] == len(new) == len(old)
+            changed = [i for i, pair in enumerate(zip(old, new)) if pair[0] != pair[1]]
+            assert line["changed"] == changed
+            assert set(changed) <= set(line["positions"])
+            assert line["positions"] == sorted(set(line["positions"]))
+            assert all(new[i] not in (BOS, EOS) for i in line["positions"])
+            assert len(line["log_probs"]) == len(line["positions"])
+            assert max(line["log_probs"], default=0) <= 0
+            assert line["log_prob"] == pytest.approx(sum(line["log_probs"]), abs=1e-6)
+            words = words_of(dictionary, old, starts[row], mask_unit)
+            masked = 0
+            for part in parts_of(words, old, starts[row], aug_type):
+                hit = [x for x in part if set(x) & set(line["positions"])]
+                assert all(set(x) <= set(line["positions"]) for x in hit)
+                want = max(1, math.floor(len(part) * percentage / 100)) if part else 0
+                assert len(hit) == want
+                masked += want
+            counts["masked"] += masked
+            if starts[row] is not None:
+                assert line["words"] == len(starts[row])
+                assert found[lang].word_starts[place].tolist() == starts[row]
+        for row, old in enumerate(rows):
+            mine = [(x, y) for x, y in zip(lines, made) if x["row"] == row]
+            counts["samples"] += 1
+            counts["variants"] += len(mine)
+            numbers = [tuple(x["variant"]) for x, _ in mine]
+            possible = list(itertools.product(*map(range, factors)))
+            assert numbers == [number for number in possible if number in numbers]
+            pieces = [" ".join(map(str, tokens)) for _, tokens in mine]
+            if is_unique:
+                assert len({*pieces, " ".join(map(str, old))}) == len(mine) + 1
+            else:
+                assert len(mine) == len(possible)
+            if not mine:
+                assert first + row not in text
+                continue
+            source, hypotheses = text[first + row]
+            assert source == decode(spm, dictionary, old, starts[row] is None)
+            assert len(hypotheses) == len(mine)
+            for hypothesis, (line, tokens) in zip(hypotheses, mine):
+                is_pair = starts[row] is None
+                assert piece_ids(dictionary, hypothesis.pieces, is_pair) == tokens
+                assert hypothesis.text == decode(spm, dictionary, tokens, is_pair)
+                assert hypothesis.score == pytest.approx(line["log_prob"] / math.log(2))
+                want = np.zeros(len(tokens))
+                want[line["positions"]] = line["log_probs"]
+                assert hypothesis.positional == pytest.approx(
+                    want / math.log(2), abs=1e-4
+                )
+        first += len(rows)
+    assert set(text) <= set(range(first))
+    manifest = Manifest.load(out)
+    about = manifest.augmentation
+    for name, count in counts.items():
+        assert about["counts"][name] == count, name
+    total = counts["samples"] * math.prod(factors)
+    dropped = total - counts["variants"]
+    assert about["counts"]["unchangeable"] == 0
+    if is_unique:
+        assert about["counts"]["duplicates"] == dropped
+    settings = about["settings"]
+    assert settings["aug_type"] == aug_type and settings["mask_unit"] == mask_unit
+    assert settings["aug_percentage"] == percentage
+    assert settings["diversification_factor"] == "x".join(map(str, factors))
+    assert settings["keep_duplicates"] is not is_unique
+    check_files(data, out, langs)
+
+
+def decode(spm, dictionary, tokens: List[int], is_pair: bool) -> str:
+    end = tokens.index(EOS)
+    parts = [tokens[1:end], tokens[end + 2 : -1]] if is_pair else [tokens[1:-1]]
+    pieces = [[dictionary[token] for token in part] for part in parts]
+    return "\t".join(spm.processor.decode(part) for part in pieces)
+
+
+def check_files(data: Path, out: Path, langs: Sequence[str]) -> None:
+    """Nothing is there but the layout of binarized data, and the text."""
+    before, after = Manifest.load(data), Manifest.load(out)
+    for name in ("task", "labels", "source_lang", "dictionary_size", "version",
+                 "dictionary_sha256", "sentencepiece_sha256"):  # fmt: skip
+        assert getattr(after, name) == getattr(before, name)
+    assert after.languages == [x for x in before.languages if x in langs]
+    has_words = "word_starts" in before.splits["train"]["en"].streams
+    kinds = ["input", "word_starts"] if has_words else ["input"]
+    common = ("dict.txt", "label.dict.txt", "sentencepiece.bpe.model")
+    names = {"manifest.json", "generate-train.txt", *common}
+    for lang, entry in after.splits["train"].items():
+        assert entry.streams == kinds
+        names.add(f"train.{lang}.variants.jsonl")
+        names |= {f"train.{lang}.{k}.{end}" for k in kinds for end in ("bin", "idx")}
+    assert {path.name for path in out.iterdir()} == names
+    for name in common:
+        assert (out / name).read_bytes() == (data / name).read_bytes()
+
+
+COMMANDS = {
+    "pairs": (pair_folder, "successive-cross", (2, 2), ("en", "de")),
+    "words": (tag_folder, "successive-max", (3,), LANGS),
+}
+
+
+@KINDS
+def test_command_on_preprocessed_data(spm, tmp_path, kind):
+    """As a user runs it, with nothing but what is needed."""
+    make, aug_type, factors, langs = COMMANDS[kind]
+    data, out = make(tmp_path / "raw", spm), tmp_path / "out"
+    lm = write_lm(tmp_path / "lm", spm, is_published=True)
+    done = subprocess.run(
+        generate_command(data, lm, f"--results-path={out}"),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert not text_lines(done.stdout)
+    check_results(data, out, spm, aug_type, factors, langs=langs)
+    settings = Manifest.load(out).augmentation["settings"]
+    expected = {
+        "dictionary": sha256_of(spm.dictionary),
+        "language_model": sha256_of(lm),
+        "data": {f"train.{x}": sha256_of(data / f"train.{x}.input.bin") for x in langs},
+        "sampling_topk": 1,
+        "temperature": 1.0,
+        "seed": 1,
+        "precision": "fp32",
+        "max_tokens": 12000,
+        "batch_size": None,
+        "shards": 1,
+        "shard": 0,
+    }
+    assert {name: settings[name] for name in expected} == expected
+    counts = Manifest.load(out).augmentation["counts"]
+    log = done.stderr + printed(out)
+    assert f"{counts['samples']} samples, {counts['variants']} variants" in log
+    assert "sentences/s" in log and "output in base 2" in log
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "aug_type, factor", [("max", "1"), ("max", "5"), ("cross", "1x3"), ("cross", "3x2")]
+)
+def test_every_kind_of_augmentation(folders, lm, spm, tmp_path, kind, aug_type, factor):
+    aug_type = f"successive-{aug_type}"
+    options = [f"--aug-type={aug_type}", f"--diversification-factor={factor}"]
+    options += ["--aug-percentage=50", "--batch-size=8"]
+    generate(folders[kind], lm, tmp_path, *options)
+    factors = [int(x) for x in factor.split("x")]
+    check_results(folders[kind], tmp_path, spm, aug_type, factors, percentage=50)
+
+
+@KINDS
+def test_pieces_are_masked_by_themselves(folders, lm, spm, tmp_path, kind):
+    options = ["--aug-type=successive-max", "--mask-unit=piece", "--aug-percentage=20"]
+    generate(folders[kind], lm, tmp_path, *options)
+    check_results(
+        folders[kind], tmp_path, spm, "successive-max", [3], 20, mask_unit="piece"
+    )
+
+
+@KINDS
+def test_duplicates_are_kept_on_demand(folders, lm, spm, tmp_path, kind):
+    for name, options in (("without", []), ("with", ["--keep-duplicates"])):
+        generate(folders[kind], lm, tmp_path / name, *options)
+    _, aug_type, factors, _ = COMMANDS[kind]
+    check_results(
+        folders[kind], tmp_path / "with", spm, aug_type, factors, is_unique=False
+    )
+    counts = [
+        Manifest.load(tmp_path / name).augmentation["counts"]
+        for name in ("without", "with")
+    ]
+    assert counts[0]["duplicates"] == counts[1]["duplicates"] > 0
+    total = counts[0]["variants"] + counts[0]["duplicates"]
+    assert counts[1]["variants"] == total == 37 * math.prod(factors)
+    # What is dropped is all that differs.
+    kept = [
+        [
+            (line["row"], line["variant"], tokens)
+            for lang in LANGS
+            for line, tokens in zip(
+                read_jsonl(tmp_path / name / f"train.{lang}.variants.jsonl"),
+                rows_of(open_folder(tmp_path / name)[lang]),
+            )
+        ]
+        for name in ("without", "with")
+    ]
+    assert all(one in kept[1] for one in kept[0])
+
+
+def test_nothing_masked_gives_nothing_or_copies(folders, lm, tmp_path):
+    generate(folders["pairs"], lm, tmp_path / "none", "--aug-percentage=0")
+    assert Manifest.load(tmp_path / "none").splits == {"train": {}}
+    assert text_lines(printed(tmp_path / "none")) == []
+    generate(folders["pairs"], lm, tmp_path / "all", "--aug-percentage=0",
+             "--keep-duplicates")  # fmt: skip
+    original, copies = (open_folder(x) for x in (folders["pairs"], tmp_path / "all"))
+    for lang in LANGS:
+        want = [row for row in rows_of(original[lang]) for _ in range(4)]
+        assert rows_of(copies[lang]) == want
+
+
+def test_everything_masked_sees_only_what_it_wrote(folders, lm, spm, tmp_path):
+    generate(folders["words"], lm, tmp_path, "--aug-percentage=100")
+    check_results(folders["words"], tmp_path, spm, "successive-max", [3], 100)
+    for line in read_jsonl(tmp_path / "train.en.variants.jsonl"):
+        assert line["positions"] == list(range(1, line["length"] - 1))
+
+
+@KINDS
+def test_without_results_path_there_is_only_text(folders, lm, tmp_path, kind):
+    generate(folders[kind], lm, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    done = generate(
+        folders[kind], lm, None, before=lambda: os.chdir(tmp_path / "empty")
+    )
+    assert text_lines(done.stdout) == text_lines(printed(tmp_path / "out"))
+    assert len(text_lines(done.stdout)) > 37
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_nbest_is_the_number_of_variants(folders, lm):
+    texts = [
+        text_lines(generate(folders["words"], lm, None, *options).stdout)
+        for options in ([], ["--nbest=1"], ["--nbest=7", "--beam=9"])
+    ]
+    assert texts[0] == texts[1] == texts[2]
+    assert max(Counter(x.split("\t")[0] for x in texts[0]).values()) == 3
+
+
+def test_split_and_languages_are_chosen(folders, lm, spm, tmp_path):
+    data = folders["pairs"]
+    generate(data, lm, tmp_path / "all")
+    generate(data, lm, tmp_path / "two", "--langs=zh,en")
+    check_results(
+        data, tmp_path / "two", spm, "successive-cross", (2, 2), langs=("en", "zh")
+    )
+    # What is made of a sample does not depend on the other languages.
+    for lang in ("en", "zh"):
+        name = f"train.{lang}.input.bin"
+        want = (tmp_path / "all" / name).read_bytes()
+        assert (tmp_path / "two" / name).read_bytes() == want
+    generate(data, lm, tmp_path / "test", "--gen-subset=test")
+    manifest = Manifest.load(tmp_path / "test")
+    assert list(manifest.splits) == ["test"] and list(manifest.splits["test"]) == ["en"]
+    assert len(read_text(printed(tmp_path / "test", "test"))) == 2
+
+
+SAMPLING = ["--sampling-topk=20", "--temperature=1.5"]
+
+
+def test_sampling_is_set_by_the_seed(folders, lm, spm, tmp_path):
+    settings = {
+        "greedy": [],
+        "sampled": SAMPLING,
+        "again": SAMPLING,
+        "seed": [*SAMPLING, "--seed=2"],
+        "hot": ["--sampling-topk=20", "--temperature=9"],
+        "all": ["--sampling", "--beam=1"],
+    }
+    tokens = {}
+    for name, options in settings.items():
+        generate(folders["pairs"], lm, tmp_path / name, *options)
+        check_results(
+            folders["pairs"], tmp_path / name, spm, "successive-cross", (2, 2)
+        )
+        tokens[name] = (tmp_path / name / "train.en.input.bin").read_bytes()
+    assert tokens["sampled"] == tokens.pop("again")
+    assert len(set(tokens.values())) == len(tokens)
+    about = {x: Manifest.load(tmp_path / x).augmentation["settings"] for x in tokens}
+    decoding = {x: (y["sampling_topk"], y["temperature"]) for x, y in about.items()}
+    assert decoding["sampled"] == (20, 1.5)
+    assert decoding["greedy"] == (1, 1) and decoding["all"] == (0, 1)
+
+    def mean(name: str) -> float:
+        lines = read_jsonl(tmp_path / name / "train.en.variants.jsonl")
+        return float(np.mean([x for line in lines for x in line["log_probs"]]))
+
+    assert mean("greedy") > mean("sampled") > mean("hot")
+    assert mean("greedy") > mean("all")
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision(folders, lm, spm, tmp_path, precision):
+    generate(folders["pairs"], lm, tmp_path / "full")
+    generate(folders["pairs"], lm, tmp_path / "half", f"--{precision}")
+    check_results(folders["pairs"], tmp_path / "half", spm, "successive-cross", (2, 2))
+    settings = Manifest.load(tmp_path / "half").augmentation["settings"]
+    assert settings["precision"] == precision
+    lines = [
+        read_jsonl(tmp_path / name / "train.en.variants.jsonl")
+        for name in ("full", "half")
+    ]
+    scores = [
+        {(line["row"], *line["variant"]): line["log_prob"] for line in one}
+        for one in lines
+    ]
+    both = sorted(set(scores[0]) & set(scores[1]))
+    values = np.array([[one[x] for x in both] for one in scores])
+    assert (values[0] != values[1]).any(), "computed in single precision"
+    assert np.median(np.abs(values[0] - values[1])) < 0.2
+
+
+def without_settings(folder: Path) -> Dict[str, Any]:
+    """Files that settings of batches must not change, with exact tokens."""
+    names = [path for path in folder.iterdir() if path.name.endswith((".bin", ".idx"))]
+    return {path.name: path.read_bytes() for path in names}
+
+
+@KINDS
+@pytest.mark.parametrize("options", [[], SAMPLING], ids=["best", "sampled"])
+def test_size_of_batches_does_not_matter(folders, lm, tmp_path, kind, options):
+    limits = ["--batch-size=1", "--batch-size=7", "--batch-size=64", "--max-tokens=1",
+              "--max-tokens=50", "--max-tokens=500"]  # fmt: skip
+    limits.append("--batch-size=5 --max-tokens=30")
+    found, described = [], []
+    for limit in limits:
+        out = tmp_path / limit.replace(" ", "")
+        generate(folders[kind], lm, out, *limit.split(), *options)
+        found.append(without_settings(out))
+        described.append(
+            [
+                x
+                for lang in LANGS
+                for x in read_jsonl(out / f"train.{lang}.variants.jsonl")
+            ]
+        )
+    assert all(one == found[0] for one in found)
+    for lines in described:
+        for line, first in zip(lines, described[0]):
+            scores = line.pop("log_probs"), line.pop("log_prob")
+            want = first.get("log_probs"), first.get("log_prob")
+            if want[0] is not None:
+                assert scores[0] == pytest.approx(want[0], abs=2e-3)
+    assert all(
+        [without_scores(x) for x in lines] == [without_scores(x) for x in described[0]]
+        for lines in described
+    )
+
+
+def without_scores(line: Dict[str, Any]) -> Dict[str, Any]:
+    return {k: v for k, v in line.items() if not k.startswith("log_prob")}
+
+
+def shard_options(count: int, number: int) -> List[str]:
+    return [f"--distributed-world-size={count}", f"--distributed-rank={number}"]
+
+
+@KINDS
+@pytest.mark.parametrize("shards", [2, 3])
+def test_shards_together_are_the_whole(folders, lm, tmp_path, kind, shards):
+    limit = "--batch-size=6"
+    generate(folders[kind], lm, tmp_path / "whole", limit)
+    want = snapshot(tmp_path / "whole")
+    outs = [tmp_path / f"shard{i}" for i in range(shards)]
+    sizes = []
+    for number, out in enumerate(outs):
+        generate(folders[kind], lm, out, limit, *shard_options(shards, number))
+        about = Manifest.load(out).augmentation
+        assert about["settings"]["shards"] == shards
+        assert about["settings"]["shard"] == number
+        sizes.append(about["counts"]["samples"])
+    assert sum(sizes) == 37 and min(sizes) > 0
+    kinds = ["input.bin", "variants.jsonl"]
+    kinds += ["word_starts.bin"] if kind == "words" else []
+    for lang, one in itertools.product(LANGS, kinds):
+        name = f"train.{lang}.{one}"
+        parts = [(out / name).read_bytes() for out in outs if (out / name).exists()]
+        assert b"".join(parts) == want[name]
+    texts = [text_lines(printed(out)) for out in outs]
+    assert sum(texts, []) == want["generate-train.txt"]
+    for out in outs:
+        langs = Manifest.load(out).languages
+        for lang, streams in open_folder(out).items():
+            lines = read_jsonl(out / f"train.{lang}.variants.jsonl")
+            assert [x["length"] for x in lines] == list(map(len, rows_of(streams)))
+        check_files(folders[kind], out, langs)
+
+
+def test_shards_that_have_nothing_to_do_end_well(folders, lm, tmp_path):
+    """Three chunks, one a language, for five shards."""
+    sizes = []
+    for number in range(5):
+        out = tmp_path / str(number)
+        for _ in range(2):
+            generate(folders["words"], lm, out, *shard_options(5, number))
+            manifest = Manifest.load(out)
+            assert (
+                sum(x.rows for x in manifest.splits["train"].values())
+                == (manifest.augmentation["counts"]["variants"])
+            )
+            check_files(folders["words"], out, manifest.languages)
+            assert bool(text_lines(printed(out))) == bool(manifest.languages)
+        sizes.append(manifest.augmentation["counts"]["samples"])
+    assert sorted(sizes) == [0, 0, 11, 12, 14]
+    done = generate(folders["words"], lm, None, *shard_options(5, sizes.index(0)))
+    assert text_lines(done.stdout) == []
+
+
+def never() -> None:
+    def refuse(*args):
+        raise AssertionError("the language model is asked again")
+
+    MaskedLM.states = refuse
+
+
+@KINDS
+def test_finished_run_is_printed_again_without_the_model(folders, lm, tmp_path, kind):
+    options = ["--batch-size=6"]
+    generate(folders[kind], lm, tmp_path, *options)
+    want = snapshot(tmp_path)
+    for text in ("", None, "rubbish"):
+        path = tmp_path / "generate-train.txt"
+        path.unlink() if text is None else path.write_text(text)
+        generate(folders[kind], lm, tmp_path, *options, before=never)
+        assert snapshot(tmp_path) == want
+
+
+def chunks_stored(out: Path) -> Optional[int]:
+    """How many chunks an unfinished run has stored."""
+    try:
+        return json.loads((out / "unfinished/progress.json").read_text())["chunks"]
+    except FileNotFoundError:
+        return None
+
+
+def kill_at(out: Path, seconds: float, is_since_start: bool):
+    """Tells when to kill: so long after the start, or after the first progress."""
+    began = time.monotonic() if is_since_start else None
+
+    def kill() -> bool:
+        nonlocal began
+        if began is None and (out / "unfinished/progress.json").exists():
+            began = time.monotonic()
+        return began is not None and time.monotonic() - began >= seconds
+
+    return kill
+
+
+def test_killed_at_random_moments_the_next_run_ends_the_same(folders, lm, tmp_path):
+    """Twenty times: while it starts, generates and finishes; half of them twice."""
+    generator = random.Random(0)
+    options = ["--max-tokens=20"]
+    working, whole = {}, {}
+    for kind, data in folders.items():
+        # How long it takes from the first progress to the end.
+        out, moments = tmp_path / kind, []
+
+        def watch(out=out, moments=moments) -> bool:
+            if (out / "unfinished/progress.json").exists():
+                moments.append(time.monotonic())
+            return False
+
+        done = generate(data, lm, out, *options, kill=watch)
+        working[kind] = moments[-1] - moments[0] + 0.1
+        whole[kind] = snapshot(out)
+        assert done.returncode == 0 and len(moments) > 10
+    seen = []
+    for turn in range(20):
+        kind = ("pairs", "words")[turn % 2]
+        out = tmp_path / f"killed{turn}"
+        for time_of_two in range(1 + turn // 2 % 2):
+            is_early = turn < 4 and not time_of_two
+            span = 0.5 if is_early else working[kind] * (1 - time_of_two / 2)
+            delay = span * ((turn % 4 if is_early else turn) + generator.random())
+            delay /= 4 if is_early else 20
+            killed = generate(
+                folders[kind], lm, out, *options,
+                check=False, kill=kill_at(out, delay, is_early),
+            )  # fmt: skip
+            assert killed.returncode in (0, -9), killed.stderr[-2000:]
+            seen.append(chunks_stored(out))
+        generate(folders[kind], lm, out, *options)
+        assert snapshot(out) == whole[kind], (turn, seen)
+    # The moments lie all over the run.
+    assert len({x for x in seen if x}) >= 5, seen
+
+
+EDGES_OF_PAIRS = {
+    # Sentences that the language model cannot read stay, the others change.
+    "both short": (5, 6, 2, 2),
+    "first empty": (0, 5, 1, 2),
+    "second empty": (5, 0, 2, 1),
+    "both empty": (0, 0, 1, 1),
+    "first too long": (POSITIONS - 1, 5, 1, 2),
+    "second too long": (5, POSITIONS + 20, 2, 1),
+    "both too long": (POSITIONS - 1, POSITIONS - 1, 1, 1),
+    "just not too long": (POSITIONS - 2, POSITIONS - 2, 2, 2),
+}
+
+
+def test_sentences_that_cannot_be_changed_stay_in_pairs(spm, lm, tmp_path):
+    """Each sentence is read by itself, with two special tokens."""
+    pairs = [[" ".join(["the"] * n) for n in x[:2]] for x in EDGES_OF_PAIRS.values()]
+    data = write_pairs(tmp_path / "data", spm, {"train": {"en": pairs}})
+    out = tmp_path / "out"
+    options = [*SAMPLING, "--aug-percentage=90", "--keep-duplicates"]
+    generate(data, lm, out, *options)
+    (original,) = map(rows_of, open_folder(data).values())
+    (made,) = map(rows_of, open_folder(out).values())
+    lines = read_jsonl(out / "train.en.variants.jsonl")
+    text = read_text(printed(out))
+    for row, (name, (first, second, *_)) in enumerate(EDGES_OF_PAIRS.items()):
+        old = original[row]
+        mine = [(x, y) for x, y in zip(lines, made) if x["row"] == row]
+        can_change = [0 < n <= POSITIONS - 2 for n in (first, second)]
+        bound = first + 2
+        assert len(mine) == (4 if any(can_change) else 1), name
+        for line, tokens in mine:
+            assert len(tokens) == len(old)
+            for is_free, part in zip(can_change, (slice(bound), slice(bound, None))):
+                assert (tokens[part] != old[part]) == is_free, name
+            if not any(can_change):
+                assert line["variant"] == line["positions"] == line["changed"] == []
+                assert line["log_prob"] == 0
+                (hypothesis,) = text[row][1]
+                assert hypothesis.text == text[row][0] == "\t".join(pairs[row])
+                assert hypothesis.score == 0 and set(hypothesis.positional) == {0}
+    counts = Manifest.load(out).augmentation["counts"]
+    assert counts["samples"] == 8 and counts["unchangeable"] == 2
+    assert counts["variants"] == 6 * 4 + 2
+
+
+def test_variants_of_one_sentence_are_not_repeated(spm, lm, tmp_path):
+    """Two variants of each sentence, but the other cannot change: two, not four."""
+    pairs = [["", "the dog runs in the house"]]
+    data = write_pairs(tmp_path / "data", spm, {"train": {"en": pairs}})
+    generate(data, lm, tmp_path / "out", *SAMPLING, "--aug-percentage=90")
+    lines = read_jsonl(tmp_path / "out" / "train.en.variants.jsonl")
+    assert [line["variant"] for line in lines] == [[0, 0], [0, 1]]
+    counts = Manifest.load(tmp_path / "out").augmentation["counts"]
+    assert counts["duplicates"] == 2 and counts["unchangeable"] == 0
+
+
+@pytest.mark.parametrize("aug_type", ["successive-max", "successive-cross"])
+def test_sentences_of_words_that_cannot_be_changed_stay(spm, lm, tmp_path, aug_type):
+    """The language model reads the whole sentence, whichever half is changed."""
+    sizes = [5, 0, POSITIONS - 2, POSITIONS - 1, 70, 1]
+    sentences = [["the"] * size for size in sizes]
+    data = write_sentences(tmp_path / "data", spm, {"train": {"en": sentences}})
+    out = tmp_path / "out"
+    options = [*SAMPLING, "--aug-percentage=90", "--keep-duplicates"]
+    generate(data, lm, out, f"--aug-type={aug_type}", *options)
+    made = rows_of(open_folder(out)["en"])
+    lines = read_jsonl(out / "train.en.variants.jsonl")
+    words = [row.tolist() for row in open_folder(out)["en"].word_starts]
+    for row, (size, old) in enumerate(zip(sizes, rows_of(open_folder(data)["en"]))):
+        mine = [x for x in zip(lines, made, words) if x[0]["row"] == row]
+        is_free = 0 < size <= POSITIONS - 2
+        each = 3 if aug_type == "successive-max" else 4
+        assert len(mine) == (each if is_free else 1)
+        for line, tokens, starts in mine:
+            assert (tokens != old) == is_free and bool(line["positions"]) == is_free
+            assert starts == list(range(1, size + 1)) and line["words"] == size
+    counts = Manifest.load(out).augmentation["counts"]
+    assert counts["samples"] == 6 and counts["unchangeable"] == 3
+    assert len(read_text(printed(out))) == 6
+
+
+def test_pairs_longer_than_the_model_reads_stay_with_successive_max(spm, lm, tmp_path):
+    half = POSITIONS // 2
+    pairs = [[" ".join(["the"] * n)] * 2 for n in (half - 2, half - 1)]
+    data = write_pairs(tmp_path / "data", spm, {"train": {"en": pairs}})
+    options = ["--aug-type=successive-max", *SAMPLING, "--keep-duplicates"]
+    generate(data, lm, tmp_path / "out", *options)
+    lines = read_jsonl(tmp_path / "out" / "train.en.variants.jsonl")
+    assert [(x["row"], x["variant"]) for x in lines] == [
+        (0, [0]), (0, [1]), (0, [2]), (1, []),
+    ]  # fmt: skip
+
+
+REFUSED = {
+    "P below 0": (["--aug-percentage=-1"], "--aug-percentage -1.0: .*from 0 to 100"),
+    "P over 100": (["--aug-percentage=101"], "--aug-percentage 101.0: .*0 to 100"),
+    "P no number": (["--aug-percentage=nan"], "--aug-percentage nan: .*0 to 100"),
+    "two for max": (
+        ["--aug-type=successive-max", "--diversification-factor=2x2"],
+        "--diversification-factor 2x2: successive-max .* such as 4",
+    ),
+    "one for cross": (["--diversification-factor=3"], "cross .*two numbers, .* 2x2"),
+    "delta 0": (["--diversification-factor=0"], "-factor 0: give a number from 1"),
+    "delta 0x2": (["--diversification-factor=0x2"], "-factor 0x2: give a number"),
+    "delta x": (["--diversification-factor=x"], "-factor x: give a number from 1"),
+    "delta 2.5": (["--diversification-factor=2.5"], "-factor 2.5: give a number"),
+    "delta -3": (["--diversification-factor=-3"], "-factor -3: give a number"),
+    "three deltas": (["--diversification-factor=2x2x2"], "-factor 2x2x2: give a num"),
+    "language": (["--langs=en,xx"], "no split train in xx; it has en,de,zh"),
+    "no language": (["--langs=,"], "no split train in any language; .* en,de,zh"),
+    "split": (["--gen-subset=valid"], "no split valid in .*; it has test, train"),
+    "language of split": (["--gen-subset=test", "--langs=de"], "test in de; .* en$"),
+    "temperature 0": (["--temperature=0"], "--temperature 0.0: .* above 0"),
+    "temperature -1": (["--temperature=-1"], "--temperature -1.0: .* above 0"),
+    "nucleus": (
+        ["--sampling", "--beam=1", "--sampling-topp=0.9"],
+        "--sampling-topp: .*use --sampling-topk",
+    ),
+    "rank": (shard_options(2, 2), "--distributed-rank 2: give 0 to 1 with .*size 2"),
+    "rank below 0": (shard_options(2, -1), "--distributed-rank -1: give 0 to 1"),
+    "rank of one": (shard_options(1, 1), "--distributed-rank 1: give 0"),
+}
+
+
+def refusal(*arguments, **more) -> str:
+    """Run what must fail with one line; return the line."""
+    done = generate(*arguments, check=False, **more)
+    return one_line(done)
+
+
+def one_line(done) -> str:
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    errors = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
+    assert errors == done.stderr.splitlines()[-1:]
+    return errors[0]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_option_is_refused(folders, lm, tmp_path, name):
+    options, message = REFUSED[name]
+    assert re.search(message, refusal(folders["pairs"], lm, tmp_path, *options))
+    assert not (tmp_path / "unfinished").exists()
+    assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("option", ["--aug-type=both", "--mask-unit=letter"])
+def test_unknown_choice_is_refused(folders, lm, tmp_path, option):
+    done = generate(folders["pairs"], lm, tmp_path, option, check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    name, value = option.split("=")
+    assert re.search(f"error: argument {name}: invalid choice: '{value}'", last)
+
+
+def test_refusal_by_the_command_itself(folders, lm, tmp_path):
+    done = subprocess.run(
+        generate_command(folders["pairs"], lm, "--langs=xx"),
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert "no split train in xx" in one_line(done)
+
+
+def no_head(state) -> None:
+    for name in [x for x in state["model"] if "lm_head" in x]:
+        del state["model"][name]
+
+
+def write_other_lm(folder: Path, spm, pieces, **options: Any) -> Path:
+    """A language model with other pieces, as lines of its dictionary."""
+    folder.mkdir()
+    path = folder / "other.txt"
+    path.write_text("".join(pieces), encoding="utf-8")
+    other = SimpleNamespace(dictionary=str(path), model=spm.model)
+    return write_lm(folder, other, **options)
+
+
+def test_wrong_language_model_is_refused(folders, lm, spm, tmp_path):
+    data = folders["pairs"]
+    pieces = Path(spm.dictionary).read_text(encoding="utf-8").splitlines(True)
+
+    def refused(path, *options: str) -> str:
+        message = refusal(data, path, tmp_path / "out", *options)
+        assert not (tmp_path / "out" / "unfinished").exists()
+        return message
+
+    headless = write_lm(tmp_path / "headless", spm, change=no_head)
+    assert f"--path {headless}: no head for masked tokens" in refused(headless)
+    fewer = write_other_lm(tmp_path / "fewer", spm, pieces[:-1])
+    (fewer.parent / "dict.txt").unlink()
+    assert f"--path {fewer}: trained with a dictionary without <mask>" in refused(fewer)
+    more = write_other_lm(tmp_path / "more", spm, [*pieces, "extra 1\n"])
+    message = refused(more)
+    assert f"{more.parent / 'dict.txt'}: not the dictionary" in message
+    assert "run preprocessing" in message
+    (more.parent / "dict.txt").unlink()
+    size = len(pieces) + 5
+    assert f"--path {more}: has {size + 1} tokens, the data {size}; " in refused(more)
+    # As many pieces, but others.
+    mixed = write_other_lm(tmp_path / "mixed", spm, pieces[::-1])
+    assert f"{mixed.parent / 'dict.txt'}: not the dictionary" in refused(mixed)
+    missing = tmp_path / "missing" / "model.pt"
+    assert f"--path {missing}: not found" in refused(missing)
+    assert f"--path {missing}: not found" in refused(f"{lm}:{missing}")
+    assert f"--path {lm}:{lm}: give one language model" in refused(f"{lm}:{lm}")
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(lm.read_bytes()[:1000])
+    assert f"{broken}: not a fairseq checkpoint, or cut short" in refused(broken)
+
+
+def test_fine_tuned_checkpoint_is_refused(spm, tmp_path):
+    data = pair_folder(tmp_path / "raw", spm)
+    train("xmixup_xnli", data, tmp_path / "tuned", "--max-update=1")
+    path = tmp_path / "tuned" / "checkpoint_last.pt"
+    message = refusal(data, path, None)
+    assert f"--path {path}: fine-tuned on xnli; give the masked language" in message
+
+
+def test_model_that_fills_no_masks_is_refused(folders, spm, tmp_path):
+    def change(state) -> None:
+        state["args"], state["cfg"] = Namespace(**LEFT_TO_RIGHT), None
+
+    path = write_lm(tmp_path / "lm", spm, change=change)
+    message = refusal(folders["pairs"], path, None)
+    assert f"--path {path}: a TransformerLanguageModel; give a masked" in message
+
+
+LEFT_TO_RIGHT = {
+    "arch": "transformer_lm",
+    "task": "language_modeling",
+    "decoder_layers": 1,
+    "decoder_embed_dim": 8,
+    "decoder_ffn_embed_dim": 8,
+    "decoder_attention_heads": 1,
+    "tokens_per_sample": 40,
+}
+
+
+def test_questions_are_refused(spm, lm, tmp_path):
+    data = question_folder(tmp_path / "raw", spm)
+    message = refusal(data, lm, None)
+    assert f"{data}: holds xquad data; only sentence pairs and tagged" in message
+
+
+def test_dictionary_without_word_beginnings_is_refused(spm, tmp_path):
+    data = write_pair_data(tmp_path / "data")
+    other = SimpleNamespace(dictionary=str(data / "dict.txt"), model=spm.model)
+    message = refusal(data, write_lm(tmp_path / "lm", other), None)
+    assert "dict.txt: no piece begins with \u2581" in message
+
+
+DAMAGED = {
+    "manifest.json": ("", "manifest.json: cannot be read"),
+    "dict.txt": ("", "dict.txt: 5 entries, but the data were binarized with"),
+    "sentencepiece.bpe.model": ("rubbish", "bpe.model: not a SentencePiece model"),
+    "train.de.input.idx": (None, "train.de.input.bin, .*input.idx: not found"),
+    "train.de.input.bin": (None, "train.de.input.bin, .*input.idx: not found"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_data_are_refused(folders, lm, tmp_path, name):
+    data = tmp_path / "data"
+    shutil.copytree(folders["words"], data)
+    contents, message = DAMAGED[name]
+    (data / name).unlink()
+    if contents is not None:
+        (data / name).write_text(contents)
+    assert re.search(message, refusal(data, lm, tmp_path / "out"))
+    (data / name).unlink(missing_ok=True)
+    line = refusal(data, lm, tmp_path / "out2")
+    assert name in line and str(data) in line
+
+
+def test_missing_data_are_refused(lm, tmp_path):
+    message = refusal(tmp_path / "nowhere", lm, None)
+    assert "nowhere/manifest.json: not found; give a folder" in message
+
+
+def test_folder_of_another_run_is_refused(folders, lm, spm, tmp_path):
+    """Every option that the output depends on, in an unfinished and a finished run."""
+    options = {
+        "aug_type": ["--aug-type=successive-max"],
+        "aug_percentage": ["--aug-percentage=31"],
+        "diversification_factor": ["--diversification-factor=2x3"],
+        "mask_unit": ["--mask-unit=piece"],
+        "seed": ["--seed=5"],
+        "keep_duplicates": ["--keep-duplicates"],
+        "sampling_topk": ["--sampling-topk=5"],
+        "temperature": ["--sampling-topk=1", "--temperature=2"],
+        "precision": ["--bf16"],
+        "max_tokens": ["--max-tokens=30"],
+        "batch_size": ["--batch-size=5"],
+        "shards": ["--distributed-world-size=2"],
+        "data": ["--langs=en,de"],
+    }
+    data, out = folders["pairs"], tmp_path / "finished"
+    generate(data, lm, out)
+    unfinished = tmp_path / "other"
+    unfinished.mkdir()
+    settings = Manifest.load(out).augmentation["settings"]
+    state = {"settings": settings, "counts": {}, "chunks": 0, "sizes": {}}
+    (unfinished / "unfinished").mkdir()
+    (unfinished / "unfinished/progress.json").write_text(json.dumps(state))
+    for turn, (name, option) in enumerate(options.items()):
+        folder = (out, unfinished)[turn % 2]
+        before = {x: y for x, y in snapshot(folder).items() if "generate" not in x}
+        message = refusal(data, lm, folder, *option)
+        assert f"{folder}: holds another run's output ({name} " in message
+        assert "give another --results-path, or remove the folder" in message
+        after = {x: y for x, y in snapshot(folder).items() if "generate" not in x}
+        assert before == after
+    other = write_lm(tmp_path / "lm", spm, seed=1)
+    assert "another run's output (language_model" in refusal(data, other, unfinished)
+    words = folders["words"]
+    assert "another run's output (data" in refusal(words, lm, unfinished)
+
+
+def test_folder_of_binarized_data_is_refused(folders, lm, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(folders["words"], out)
+    message = refusal(folders["pairs"], lm, out)
+    assert f"{out}: holds binarized data; give another --results-path" in message
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "unfinished/progress.json"])
+def test_damaged_results_are_refused(folders, lm, tmp_path, name):
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / name).write_text('{"settings": {"se')
+    message = refusal(folders["pairs"], lm, tmp_path)
+    assert f"{tmp_path / name}: cannot be read" in message
+    assert "remove the folder" in message
+
+
+def test_virtual_samples_can_be_augmented_again(folders, lm, spm, tmp_path):
+    """The output is binarized data like any other."""
+    generate(folders["words"], lm, tmp_path / "once", "--diversification-factor=1")
+    generate(tmp_path / "once", lm, tmp_path / "twice")
+    check_results(tmp_path / "once", tmp_path / "twice", spm, "successive-max", [3])
+
+
+def test_import_alone_registers_the_task():
+    script = (
+        "import fairseq_xling\n"
+        "from fairseq.tasks import TASK_REGISTRY\n"
+        "assert 'multimix_augment' in TASK_REGISTRY\n"
+    )
+    run([sys.executable, "-c", script])
+
+
+def test_user_dir_is_not_needed_when_already_imported(folders, lm):
+    command = generate_command(folders["words"], lm, "--langs=zh")
+    texts = []
+    for options in (command, [x for x in command if not x.startswith("--user-dir")]):
+        script = (
+            "import sys, fairseq_xling\n"
+            "from fairseq_cli.generate import cli_main\n"
+            "cli_main()\n"
+        )
+        texts.append(
+            text_lines(run([sys.executable, "-c", script, *options[1:]]).stdout)
+        )
+    assert texts[0] == texts[1] != []
