@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Seq
 
 from tqdm import tqdm
 
+from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.store import VariantStore, describe
 from fairseq_xling.multimix.variants import GenLM
@@ -45,6 +46,7 @@ class AugmentationRun:
         self.readers: Dict[str, "_Reader"] = {}
         if store is not None:
             gen_lm.counts.update(store.counts)
+            store.counts = dict(gen_lm.counts)
             self.stored = len(chunks) if store.is_finished else store.chunks
             self.readers = {name: _Reader(store.read(name)) for name in streams}
         done = sum(chunks[: self.stored])
@@ -89,7 +91,11 @@ class AugmentationRun:
         return told
 
     def _make(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
-        made = self.gen_lm.generate(samples, self.bar.update)
+        try:
+            made = self.gen_lm.generate(samples, self.bar.update)
+        except UserError:
+            self.bar.close()  # The message has a line of its own.
+            raise
         self.generated += len(samples)
         if self.store is not None and samples:
             self.store.write(samples, made, self.gen_lm.counts)

@@ -132,6 +132,9 @@ class MultiMixAugmentTask(FairseqTask):
                 f"--distributed-world-size {cfg.shards}"
             )
         self.limits = Limits(None, None)
+        self.decoder = build_decoder(
+            os.path.join(cfg.data, SENTENCEPIECE_NAME), cfg.post_process
+        )
         self.has_variants = False
 
     @classmethod
@@ -215,8 +218,7 @@ class MultiMixAugmentTask(FairseqTask):
 
     def build_bpe(self, args):
         """Decode D- lines with the data's own SentencePiece model."""
-        model = os.path.join(self.cfg.data, SENTENCEPIECE_NAME)
-        return build_decoder(model, self.cfg.post_process)
+        return self.decoder
 
     def build_generator(self, models, args, **kwargs) -> AugmentationRun:
         """Build the generator; ``--nbest`` is set to the number of variants.

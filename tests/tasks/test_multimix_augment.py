@@ -740,8 +740,8 @@ REFUSED = {
     "delta 2.5": (["--diversification-factor=2.5"], "-factor 2.5: give a number"),
     "delta -3": (["--diversification-factor=-3"], "-factor -3: give a number"),
     "three deltas": (["--diversification-factor=2x2x2"], "-factor 2x2x2: give a num"),
-    "language": (["--langs=en,xx"], "no split train in xx; it has en,de,zh"),
-    "no language": (["--langs=,"], "no split train in any language; .* en,de,zh"),
+    "language": (["--langs=en,xx"], "no split train in xx; it has de,en,zh"),
+    "no language": (["--langs=,"], "no split train in any language; .* de,en,zh"),
     "split": (["--gen-subset=valid"], "no split valid in .*; it has test, train"),
     "language of split": (["--gen-subset=test", "--langs=de"], "test in de; .* en$"),
     "temperature 0": (["--temperature=0"], "--temperature 0.0: .* above 0"),
@@ -872,6 +872,15 @@ LEFT_TO_RIGHT = {
 }
 
 
+def test_model_of_no_numbers_is_refused(folders, lm, spm, tmp_path):
+    def change(state) -> None:
+        state["model"]["encoder.lm_head.bias"][:] = float("nan")
+
+    path = write_lm(tmp_path / "lm", spm, change=change)
+    message = refusal(folders["pairs"], path, tmp_path / "out")
+    assert "the language model predicts no numbers" in message
+
+
 def test_questions_are_refused(spm, lm, tmp_path):
     data = question_folder(tmp_path / "raw", spm)
     message = refusal(data, lm, None)
@@ -926,7 +935,8 @@ def test_folder_of_another_run_is_refused(folders, lm, spm, tmp_path):
         "temperature": ["--sampling-topk=1", "--temperature=2"],
         "precision": ["--bf16"],
         "max_tokens": ["--max-tokens=30"],
-        "batch_size": ["--batch-size=5"],
+        "max_tokens 12000, now None": ["--batch-size=5"],
+        "batch_size": ["--batch-size=5", "--max-tokens=12000"],
         "shards": ["--distributed-world-size=2"],
         "data": ["--langs=en,de"],
     }
@@ -942,7 +952,7 @@ def test_folder_of_another_run_is_refused(folders, lm, spm, tmp_path):
         folder = (out, unfinished)[turn % 2]
         before = {x: y for x, y in snapshot(folder).items() if "generate" not in x}
         message = refusal(data, lm, folder, *option)
-        assert f"{folder}: holds another run's output ({name} " in message
+        assert f"{folder}: holds another run's output ({name}" in message
         assert "give another --results-path, or remove the folder" in message
         after = {x: y for x, y in snapshot(folder).items() if "generate" not in x}
         assert before == after
