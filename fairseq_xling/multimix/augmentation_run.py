@@ -56,8 +56,8 @@ class AugmentationRun:
             total=sum(chunks),
             initial=done,
             unit=" sentences",
-            # fairseq-generate has a bar of its own above, which counts chunks.
-            position=1,
+            # On a terminal, fairseq-generate has a bar above, which counts chunks.
+            position=int(sys.stderr.isatty()),
             leave=False,
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )

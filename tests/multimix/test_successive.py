@@ -47,7 +47,7 @@ CACHE = {}
 @lru_cache
 def model_and_samples(kind):
     writer = Writer(seed=5 if kind == "pair" else 6)
-    return small_lm(), writer.samples(kind, SAMPLES, most=4 if kind == "pair" else 7)
+    return small_lm(), writer.samples(kind, SAMPLES, most=3 if kind == "pair" else 6)
 
 
 def naive_variants(kind, samples=None, **options):
