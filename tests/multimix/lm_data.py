@@ -158,9 +158,10 @@ class Writer:
     def word(self, lang: str) -> List[int]:
         begins, inside = PIECES[lang]
         # Chinese has no spaces: a word is a clause.
-        most = 6 if lang == "zh" else 2
+        most = 5 if lang == "zh" else 2
         pieces = [BEGIN + str(self.generator.choice(begins))]
-        for _ in range(self.generator.integers(0, most + 1)):
+        # Short words are common.
+        for _ in range(self.generator.integers(0, most + 1, size=2).min()):
             pieces.append(str(self.generator.choice(inside + MARKS[:2])))
         if self.generator.random() < self.odd:
             if self.generator.random() < 0.5:

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ CACHE = {}
 @lru_cache
 def model_and_samples(kind):
     writer = Writer(seed=5 if kind == "pair" else 6)
-    return small_lm(), writer.samples(kind, SAMPLES, most=3 if kind == "pair" else 6)
+    return small_lm(), writer.samples(kind, SAMPLES, most=4 if kind == "pair" else 7)
 
 
 def naive_variants(kind, samples=None, **options):
@@ -533,18 +534,29 @@ def test_padding_goes_when_the_longest_sequence_has_left():
     assert [tokens[10] for tokens in lm.calls[0][0]] == [1, 2]
 
 
-def test_only_so_many_rows_are_projected_at_once():
-    rows = []
+def test_only_so_many_rows_are_projected_at_once_each_row_once():
+    projected = []
 
     class Counting(FakeLM):
+        def states(self, tokens, positions, has_padding):
+            super().states(tokens, positions, has_padding)
+            return torch.arange(len(tokens)).unsqueeze(1)
+
         def logits(self, states):
-            rows.append(len(states))
+            projected.append(states[:, 0].tolist())
             return super().logits(states)
 
     count = 2 * PROJECTED_ROWS + 3
     samples = [tagged_of([Writer().ids("_cat")], row) for row in range(count)]
     build_gen_lm(Counting(len(SYMBOLS)), factors=(1,)).generate(samples)
-    assert rows == [PROJECTED_ROWS, PROJECTED_ROWS, 3]
+    assert [len(rows) for rows in projected] == [PROJECTED_ROWS, PROJECTED_ROWS, 3]
+    assert sum(projected, []) == list(range(count))
+
+
+def batches_of(limits, lengths):
+    """The batches; a limit that lets nothing in must not go on for ever."""
+    batches = limits.batches(np.array(lengths, np.int64))
+    return [x.tolist() for x in islice(batches, len(lengths) + 1)]
 
 
 @given(
@@ -553,8 +565,8 @@ def test_only_so_many_rows_are_projected_at_once():
     max_rows=st.one_of(st.none(), st.integers(1, 20)),
 )
 def test_batches_hold_every_index_once_within_the_limits(lengths, max_tokens, max_rows):
-    batches = list(Limits(max_tokens, max_rows).batches(np.array(lengths, int)))
-    order = [i for batch in batches for i in batch.tolist()]
+    batches = batches_of(Limits(max_tokens, max_rows), lengths)
+    order = [i for batch in batches for i in batch]
     assert sorted(order) == list(range(len(lengths)))
     sorted_lengths = [lengths[i] for i in order]
     assert sorted_lengths == sorted(lengths, reverse=True)
@@ -573,13 +585,18 @@ def test_batches_hold_every_index_once_within_the_limits(lengths, max_tokens, ma
 
 
 def test_a_sequence_longer_than_a_batch_has_one_of_its_own():
-    batches = Limits(10, None).batches(np.array([3, 25, 5, 4]))
-    assert [x.tolist() for x in batches] == [[1], [2, 3], [0]]
+    assert batches_of(Limits(10, None), [3, 25, 5, 4]) == [[1], [2, 3], [0]]
 
 
 def test_equal_lengths_keep_their_order():
-    batches = Limits(None, 2).batches(np.array([4, 4, 5, 4]))
-    assert [x.tolist() for x in batches] == [[2, 0], [1, 3]]
+    assert batches_of(Limits(None, 2), [4, 4, 5, 4]) == [[2, 0], [1, 3]]
+
+
+def test_much_shorter_sequences_fill_a_quarter_of_a_batch():
+    batches = batches_of(Limits(None, 16), [50, *[8] * 20, 7, 7, 6])
+    assert [len(batch) for batch in batches] == [4, 16, 4]
+    batches = batches_of(Limits(None, 16), [50, 40, 49, 39, 41, 45])
+    assert batches == [[0, 2, 5, 4, 1], [3]]
 
 
 def test_what_is_longer_than_the_model_reads_stays_as_it_is():
