@@ -879,6 +879,7 @@ def test_questions_are_refused(spm, lm, tmp_path):
 
 def test_dictionary_without_word_beginnings_is_refused(spm, tmp_path):
     data = write_pair_data(tmp_path / "data")
+    shutil.copy(spm.model, data / "sentencepiece.bpe.model")
     other = SimpleNamespace(dictionary=str(data / "dict.txt"), model=spm.model)
     message = refusal(data, write_lm(tmp_path / "lm", other), None)
     assert "dict.txt: no piece begins with \u2581" in message
