@@ -3,9 +3,13 @@
 from typing import Optional
 
 import torch
+import torch.nn.functional as F
 from fairseq.data import Dictionary
 from fairseq.models.roberta import RobertaModel
 from torch import Tensor, nn
+
+# Rows of the vocabulary that a CPU multiplies at once, so that they stay in its cache.
+BLOCK = 4096
 
 
 class MaskedLM:
@@ -63,7 +67,20 @@ class MaskedLM:
 
     def logits(self, states: Tensor) -> Tensor:
         """Project states ``(rows, dim)`` to logits ``(rows, vocabulary)``."""
-        return self.head(states)
+        head = self.head
+        x = head.layer_norm(head.activation_fn(head.dense(states)))
+        if x.device.type != "cpu":
+            return F.linear(x, head.weight, head.bias)
+        # A CPU multiplies few columns up to twice as fast as few rows.
+        columns = x.t().contiguous()
+        logits = x.new_empty(len(x), len(head.weight))
+        for weight, bias, part in zip(
+            head.weight.split(BLOCK),
+            head.bias.split(BLOCK),
+            logits.split(BLOCK, dim=1),
+        ):
+            part.copy_(torch.addmm(bias.unsqueeze(1), weight, columns).t())
+        return logits
 
 
 def run_layer_at(
