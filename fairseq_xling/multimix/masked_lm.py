@@ -59,8 +59,8 @@ class MaskedLM:
             x = x * (~padding).unsqueeze(-1).type_as(x)
         x = x.transpose(0, 1)
         for layer in self.layers[:-1]:
-            x = layer(x, encoder_padding_mask=padding)
-        state = run_layer_at(self.layers[-1], x, padding, positions)
+            x = run_layer(layer, x, padding)
+        state = run_layer(self.layers[-1], x, padding, positions)
         if self.encoder.layer_norm is not None:
             state = self.encoder.layer_norm(state)
         return state
@@ -83,36 +83,82 @@ class MaskedLM:
         return logits
 
 
-def run_layer_at(
-    layer: nn.Module, x: Tensor, padding: Optional[Tensor], positions: Tensor
+def run_layer(
+    layer: nn.Module,
+    x: Tensor,
+    padding: Optional[Tensor],
+    positions: Optional[Tensor] = None,
 ) -> Tensor:
-    """Run a transformer layer for one position of each sequence.
+    """Run a transformer layer, for one position of each sequence if these are given.
 
     Args:
         layer: fairseq's ``TransformerEncoderLayerBase``, in evaluation mode.
         x: ``(len, rows, dim)``.
         padding: bool ``(rows, len)``, true at padding, or None.
+        positions: ``(rows,)``, or None for all of them.
+
+    Returns:
+        ``(len, rows, dim)``, or ``(rows, dim)`` at the positions.
+    """
+    residual = x
+    if layer.normalize_before:
+        x = layer.self_attn_layer_norm(x)
+    if positions is None:
+        attended, _ = layer.self_attn(x, x, x, padding, need_weights=False)
+    else:
+        residual = residual[positions, torch.arange(x.size(1), device=x.device)]
+        attended = attend_at(layer.self_attn, x, padding, positions)
+    x = residual + attended
+    if not layer.normalize_before:
+        x = layer.self_attn_layer_norm(x)
+    residual = x
+    if layer.normalize_before:
+        x = layer.final_layer_norm(x)
+    x = residual + project(layer.activation_fn(project(x, layer.fc1)), layer.fc2)
+    return x if layer.normalize_before else layer.final_layer_norm(x)
+
+
+def project(x: Tensor, linear: nn.Linear) -> Tensor:
+    """Apply a linear layer to ``(..., dim)``.
+
+    For fp32 on a CPU, it is written as a convolution of width 1: torch gives that to
+    oneDNN, which is up to a quarter faster than the matrix product that it uses else.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return linear(x)
+    rows = x.view(1, -1, 1, x.size(-1)).permute(0, 3, 1, 2)
+    y = F.conv2d(rows, linear.weight[:, :, None, None], linear.bias)
+    return y.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+def attend_at(
+    attention: nn.Module, x: Tensor, padding: Optional[Tensor], positions: Tensor
+) -> Tensor:
+    """Self-attention for one position of each sequence.
+
+    With one query, no position's key or value needs to be projected: the
+    key's projection is taken to the query (its bias changes all scores alike), and the
+    value's to the mean of the states.
+
+    Args:
+        attention: fairseq's ``MultiheadAttention``, in evaluation mode.
+        x: ``(len, rows, dim)``.
+        padding: bool ``(rows, len)``, true at padding, or None.
         positions: ``(rows,)``.
 
     Returns:
-        ``(rows, dim)``: what the whole layer gives at these positions.
+        ``(rows, dim)``: what the whole layer's attention gives at these positions.
     """
+    heads, width = attention.num_heads, attention.head_dim
     rows = torch.arange(x.size(1), device=x.device)
-    residual = x[positions, rows].unsqueeze(0)
-    query = residual
-    if layer.normalize_before:
-        query = layer.self_attn_layer_norm(query)
-        x = layer.self_attn_layer_norm(x)
-    attended, _ = layer.self_attn(
-        query=query, key=x, value=x, key_padding_mask=padding, need_weights=False
-    )
-    state = residual + attended
-    if not layer.normalize_before:
-        state = layer.self_attn_layer_norm(state)
-    residual = state
-    if layer.normalize_before:
-        state = layer.final_layer_norm(state)
-    state = residual + layer.fc2(layer.activation_fn(layer.fc1(state)))
-    if not layer.normalize_before:
-        state = layer.final_layer_norm(state)
-    return state.squeeze(0)
+    query = attention.q_proj(x[positions, rows]) * attention.scaling
+    query = query.view(-1, heads, width).transpose(0, 1)
+    keys = attention.k_proj.weight.view(heads, width, -1)
+    values = attention.v_proj.weight.view(heads, width, -1)
+    x = x.transpose(0, 1)
+    scores = (query @ keys).transpose(0, 1) @ x.transpose(1, 2)
+    if padding is not None:
+        scores = scores.masked_fill(padding.unsqueeze(1), float("-inf"))
+    mean = scores.softmax(dim=-1) @ x
+    value = (mean.transpose(0, 1) @ values.transpose(1, 2)).transpose(0, 1)
+    return attention.out_proj(value.reshape(len(x), -1) + attention.v_proj.bias)

@@ -13,7 +13,7 @@ from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.predicting import Decoding, predict
 
 # Once a quarter full, a batch takes none shorter than this share of its longest.
-SIMILAR = 0.9
+SIMILAR = 0.95
 # Rows that are projected to the vocabulary at once: 128 MB of XLM-R's.
 PROJECTED_ROWS = 128
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from fairseq.data import Dictionary
 from fairseq.models.roberta import RobertaModel
+from fairseq.modules import gelu
 
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.parts import Sample
@@ -75,6 +76,10 @@ def small_lm(seed: int = 0, dictionary: Optional[Dictionary] = None, **options):
     for parameter in model.parameters():
         size = 0.7 if parameter.dim() > 1 else 0.1
         parameter.data.add_(size * torch.randn_like(parameter))
+    for module in model.modules():
+        # fairseq's own computes in single precision, whatever it is given.
+        if getattr(module, "activation_fn", None) is gelu:
+            module.activation_fn = torch.nn.functional.gelu
     return model.eval()
 
 

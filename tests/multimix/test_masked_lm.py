@@ -11,7 +11,7 @@ from small_model import pad_rows
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.language_model import check_when_loaded
-from fairseq_xling.multimix.masked_lm import MaskedLM, run_layer_at
+from fairseq_xling.multimix.masked_lm import MaskedLM, run_layer
 
 SYMBOLS = len(piece_dictionary())
 ROWS = [[0, 9, 10, 108, 2], [0, 4, 5, 6, 2, 2, 30, 31, 108, 108, 2], [0, 7, 2]]
@@ -95,19 +95,23 @@ def test_the_model_has_no_dropout_though_it_was_in_training():
 
 
 @pytest.mark.parametrize("normalizes_before", [False, True])
-def test_a_layer_for_one_position_is_the_whole_layer_there(normalizes_before):
-    model = small_lm(encoder_normalize_before=normalizes_before).double()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_layer_and_one_position_of_it_are_fairseqs(normalizes_before, dtype):
+    model = small_lm(encoder_normalize_before=normalizes_before).to(dtype)
     layer = model.encoder.sentence_encoder.layers[0]
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(6, 4, 16, dtype=torch.double, generator=generator)
+    x = torch.randn(6, 4, 16, dtype=dtype, generator=generator)
     padding = torch.arange(6) >= torch.tensor([6, 3, 5, 1])[:, None]
     positions = torch.tensor([5, 0, 2, 0])
     for mask in (None, padding):
         with torch.no_grad():
             whole = layer(x, encoder_padding_mask=mask)
-            found = run_layer_at(layer, x, mask, positions)
+            all_of_it = run_layer(layer, x, mask)
+            found = run_layer(layer, x, mask, positions)
+        close = 1e-11 if dtype == torch.float64 else 1e-4
+        assert torch.allclose(all_of_it, whole, rtol=close, atol=close)
         expected = whole[positions, torch.arange(4)]
-        assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+        assert torch.allclose(found, expected, rtol=close, atol=close)
 
 
 def test_the_model_tells_what_it_can_read_and_where_it_is():

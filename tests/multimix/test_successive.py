@@ -520,18 +520,18 @@ def test_a_sequence_leaves_the_batch_after_its_last_prediction():
 def test_padding_goes_when_the_longest_sequence_has_left():
     writer = Writer()
     table = PieceTable(writer.dictionary)
-    words = [writer.ids("_the")] * 9
+    words = [writer.ids("_the")] * 20
     long, short = tagged_of(words), tagged_of([*words[3:], writer.ids("_do g")])
     parts = [split_sample(table, x, False, "word", 99)[0] for x in (long, short)]
     requests = [
         Request(parts[0], Choice(np.array([5]), np.zeros(1))),
-        Request(parts[1], Choice(np.array([6]), np.zeros(2))),
+        Request(parts[1], Choice(np.array([17]), np.zeros(2))),
     ]
     lm = FakeLM(len(SYMBOLS))
     build_gen_lm(lm).generator.fill(requests)
-    assert [np.shape(tokens) for tokens, _ in lm.calls] == [(2, 11), (1, 10)]
+    assert [np.shape(tokens) for tokens, _ in lm.calls] == [(2, 22), (1, 21)]
     # The one with more predictions stands first.
-    assert [tokens[10] for tokens in lm.calls[0][0]] == [1, 2]
+    assert [tokens[21] for tokens in lm.calls[0][0]] == [1, 2]
 
 
 def test_only_so_many_rows_are_projected_at_once_each_row_once():
@@ -585,18 +585,18 @@ def test_batches_hold_every_index_once_within_the_limits(lengths, max_tokens, ma
 
 
 def test_a_sequence_longer_than_a_batch_has_one_of_its_own():
-    assert batches_of(Limits(10, None), [3, 25, 5, 4]) == [[1], [2, 3], [0]]
+    assert batches_of(Limits(100, None), [30, 250, 50, 48]) == [[1], [2, 3], [0]]
 
 
 def test_equal_lengths_keep_their_order():
-    assert batches_of(Limits(None, 2), [4, 4, 5, 4]) == [[2, 0], [1, 3]]
+    assert batches_of(Limits(None, 2), [40, 40, 41, 40]) == [[2, 0], [1, 3]]
 
 
 def test_much_shorter_sequences_fill_a_quarter_of_a_batch():
     batches = batches_of(Limits(None, 16), [50, *[8] * 20, 7, 7, 6])
     assert [len(batch) for batch in batches] == [4, 16, 4]
-    batches = batches_of(Limits(None, 16), [50, 40, 49, 39, 41, 45])
-    assert batches == [[0, 2, 5, 4, 1], [3]]
+    batches = batches_of(Limits(None, 16), [50, 48, 49, 47, 49, 48])
+    assert batches == [[0, 2, 4, 1, 5], [3]]
 
 
 def test_what_is_longer_than_the_model_reads_stays_as_it_is():
