@@ -4,11 +4,12 @@ Importing the package, or naming it as ``--user-dir``, registers its tasks, mode
 and criterions.
 """
 
-from fairseq_xling.compat import allow_fairseq_checkpoints
+from fairseq_xling.compat import allow_fairseq_checkpoints, bound_primitive_cache
 from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.version import __version__
 
 allow_fairseq_checkpoints()
+bound_primitive_cache()
 install_excepthook()
 
 from fairseq_xling import criterions, models, tasks  # noqa: E402

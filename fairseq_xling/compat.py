@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import os
 import pickle
 import re
 
@@ -9,6 +10,18 @@ import torch
 from fairseq import checkpoint_utils
 
 from fairseq_xling.errors import UserError
+
+# Compiled products that oneDNN keeps, one a shape; its own 1,024 fill a gigabyte when
+# the shapes of batches vary.
+PRIMITIVES = "64"
+
+
+def bound_primitive_cache() -> None:
+    """Keep oneDNN's memory from growing with every new shape of a batch, on a CPU.
+
+    It reads the variable when first used; a value that the user has set stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", PRIMITIVES)
 
 
 def allow_fairseq_checkpoints() -> None:

@@ -1,6 +1,7 @@
 """Checkpoints load without running code; what would run code is refused by name."""
 
 import argparse
+import os
 import pickle
 from collections import OrderedDict
 
@@ -11,6 +12,7 @@ from small_model import checkpoint
 from training import command, run
 
 import fairseq_xling
+from fairseq_xling import compat
 from fairseq_xling.errors import UserError, find_user_error
 
 
@@ -96,3 +98,13 @@ def test_version_is_that_of_the_package():
     from importlib.metadata import version
 
     assert fairseq_xling.__version__ == version("fairseq_xling")
+
+
+def test_memory_of_onednn_is_bounded_unless_the_user_says_otherwise(monkeypatch):
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.delenv(name, raising=False)
+    compat.bound_primitive_cache()
+    assert os.environ[name] == compat.PRIMITIVES
+    monkeypatch.setenv(name, "7")
+    compat.bound_primitive_cache()
+    assert os.environ[name] == "7"
