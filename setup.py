@@ -69,6 +69,8 @@ if __name__ == "__main__":
         extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
         entry_points={
             "console_scripts": [
+                "xling-agree = fairseq_xling.cli.agree:cli_main",
+                "xling-distill = fairseq_xling.cli.distill:cli_main",
                 "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
                 "xling-predict = fairseq_xling.cli.predict:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",

@@ -36,13 +36,13 @@ def check_head(path: str, task: Any) -> None:
         )
 
 
-def load_checked(path: str, data: str) -> Tuple[Any, Any]:
-    """Load a checkpoint's task, set to other data, and its model.
+def load_checked(path: str, data: str, **options: Any) -> Tuple[Any, Any]:
+    """Load a checkpoint's task, set to other data and options, and its model.
 
     Raises:
         UserError: it does not fit the data.
     """
-    task, model = load_task_model(path, data)
+    task, model = load_task_model(path, data, **options)
     check_head(path, task)
     return task, model
 

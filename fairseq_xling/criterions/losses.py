@@ -4,7 +4,7 @@ Every function returns one value an instance, so that a batch's sum does not dep
 how instances are batched.
 """
 
-from typing import Union
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +113,27 @@ def soft_tag_loss(logits: Tensor, probs: Tensor) -> Tensor:
     losses = -(probs.to(logp.dtype) * logp).sum(dim=-1)
     total = losses.masked_fill(~labelled, 0.0).sum(dim=-1)
     return total / labelled.sum(dim=-1).clamp(min=1)
+
+
+def negative_entropy(logits: Tensor, counted: Optional[Tensor] = None) -> Tensor:
+    """Negative entropy of each instance's predictions, the mean over its words.
+
+    Args:
+        logits: ``(batch, classes)``, or ``(batch, words, classes)``.
+        counted: which words are counted, bool ``(batch, words)``, for the latter.
+
+    Returns:
+        ``(batch,)``, in nats, from minus the logarithm of the number of classes
+        (undecided) to 0 (certain); 0 for a sentence without counted words.
+
+    Source: MultiMix section 3.1, eq. 1, the second term.
+    """
+    logp = F.log_softmax(at_least_fp32(logits), dim=-1)
+    values = (logp.exp() * logp).sum(dim=-1)
+    if counted is None:
+        return values
+    total = values.masked_fill(~counted, 0.0).sum(dim=-1)
+    return total / counted.sum(dim=-1).clamp(min=1)
 
 
 def span_loss(logits: Tensor, spans: Tensor, tokens: Tensor) -> Tensor:

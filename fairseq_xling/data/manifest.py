@@ -36,6 +36,8 @@ class Manifest:
         version: the fairseq_xling that wrote the folder.
         augmentation: of virtual samples, the ``settings`` that made them and what
             was counted; None for other data.
+        selection: of samples labelled by models, which pool, models and settings
+            they were selected by; None for other data.
         format: version of the layout itself.
     """
 
@@ -49,6 +51,7 @@ class Manifest:
     sentencepiece_sha256: str
     version: str
     augmentation: Optional[Dict[str, Any]] = None
+    selection: Optional[Dict[str, Any]] = None
     format: int = field(default=FORMAT)
 
     @classmethod
@@ -90,8 +93,9 @@ class Manifest:
     def save(self, folder: Union[str, Path]) -> None:
         """Write the manifest into ``folder``."""
         contents = asdict(self)
-        if self.augmentation is None:
-            del contents["augmentation"]
+        for name in ("augmentation", "selection"):
+            if contents[name] is None:
+                del contents[name]
         with atomic_file(Path(folder) / MANIFEST_NAME) as file:
             json.dump(contents, file, indent=2, ensure_ascii=False, sort_keys=True)
             file.write("\n")

@@ -45,6 +45,7 @@ class SentencePairDataset(PairedDataset):
         self.label_offset = label_offset
         self.max_length = max_length
         self.starts = np.cumsum([0] + [len(s) for s in streams])
+        self.item_parts = np.repeat(np.arange(len(streams)), np.diff(self.starts))
         self.lengths = np.concatenate([s.lengths(max_length) for s in streams])
         self.paired = np.concatenate([s.paired() for s in streams])
 

@@ -13,7 +13,8 @@ class PairedDataset(FairseqDataset):
     """Sequences with the source-language counterpart of some of them.
 
     Subclasses set ``lengths`` ``(items,)``, the longest sequence of each item in
-    tokens, and ``paired`` bool ``(items,)``.
+    tokens, ``paired`` bool ``(items,)``, and ``item_parts`` ``(items,)``, which of the
+    streams each item is from.
 
     Args:
         pad: index of the padding symbol.
@@ -25,6 +26,7 @@ class PairedDataset(FairseqDataset):
     can_reuse_epoch_itr_across_epochs = False
     lengths: np.ndarray
     paired: np.ndarray
+    item_parts: np.ndarray
 
     def __init__(self, pad: int, shuffle: bool, seed: int) -> None:
         self.pad = pad

@@ -66,6 +66,7 @@ class WindowDataset(PairedDataset):
             self.lengths = self.lengths[self.items[:-1]]
             self.paired = self.paired[self.items[:-1]]
         self.counts = np.diff(self.items)
+        self.item_parts = self.part[self.items[:-1]]
 
     def cut(self, streams: Streams) -> WindowIndex:
         """The windows of all rows of one language, row by row."""

@@ -26,8 +26,13 @@ def check_file(path: Any) -> None:
         raise UserError(f"{path}: {found}; give a checkpoint of fairseq-train")
 
 
-def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
+def load_task_model(path: str, data: str, **options: Any) -> Tuple[Any, Any]:
     """Load a checkpoint with its task, set to other data.
+
+    Args:
+        path: the checkpoint.
+        data: folder of binarized data.
+        options: other options of the task that are to differ from the checkpoint's.
 
     Raises:
         UserError: there is no such file, or it was not trained by a task of ours on
@@ -36,7 +41,7 @@ def load_task_model(path: str, data: str) -> Tuple[Any, Any]:
     check_file(path)
     try:
         models, _, task = checkpoint_utils.load_model_ensemble_and_task(
-            [path], arg_overrides={"data": data}
+            [path], arg_overrides={"data": data, **options}
         )
     except UserError as error:
         raise UserError(error if path in str(error) else f"{path}: {error}") from None

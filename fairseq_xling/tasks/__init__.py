@@ -1,6 +1,8 @@
 """One registered task a benchmark."""
 
 from fairseq_xling.tasks.multimix_augment import MultiMixAugmentTask
+from fairseq_xling.tasks.multimix_xner import MultiMixXNERTask
+from fairseq_xling.tasks.multimix_xnli import MultiMixXNLITask
 from fairseq_xling.tasks.xmixup_mlqa import XMixupMLQATask
 from fairseq_xling.tasks.xmixup_panx import XMixupPANXTask
 from fairseq_xling.tasks.xmixup_pawsx import XMixupPAWSXTask
@@ -11,6 +13,8 @@ from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADTask
 
 __all__ = [
     "MultiMixAugmentTask",
+    "MultiMixXNERTask",
+    "MultiMixXNLITask",
     "XMixupMLQATask",
     "XMixupPANXTask",
     "XMixupPAWSXTask",

@@ -162,6 +162,10 @@ class TaggingTask(XMixupTask):
             source = soft_tag_loss(extra["source_logits"], source_probs)
         return LossTerms(target, source, labelled)
 
+    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
+        probs = sample["tag_probs"]
+        return None if probs is None else probs.sum(dim=-1) > 0
+
     def count_scores(
         self, logits: Tensor, extra, sample: Dict[str, Any]
     ) -> Dict[str, Any]:

@@ -199,6 +199,13 @@ class XMixupTask(SourceSamplingTask):
         """
         raise NotImplementedError
 
+    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
+        """Which words of a batch are trained on, bool ``(batch, words)``.
+
+        None where an instance has one prediction.
+        """
+        return None
+
     def count_scores(self, logits: Tensor, extra, sample: Dict[str, Any]):
         """What the family's score is computed from, summed over a batch.
 

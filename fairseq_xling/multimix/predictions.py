@@ -1,0 +1,141 @@
+"""What one model predicts for a pool: labels and scores on disk, a row at a time."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterable, NamedTuple, Tuple, Union
+
+import numpy as np
+
+from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.distillation import score
+
+SETTINGS = "predictions.json"
+PARTS = ("labels", "offsets", "confidence", "loss")
+
+
+class PoolPredictions(NamedTuple):
+    """A model's labels for the samples of a pool, memory-mapped.
+
+    Attributes:
+        labels: class of each word of each sample, ``(words of all samples,)``.
+        offsets: where each sample's labels begin, and their end, ``(samples + 1,)``.
+        confidence: mean largest probability of each sample, ``(samples,)``.
+        loss: mean cross-entropy of each against these labels, in nats, ``(samples,)``.
+    """
+
+    labels: np.ndarray
+    offsets: np.ndarray
+    confidence: np.ndarray
+    loss: np.ndarray
+
+
+def write_predictions(
+    folder: Union[str, Path],
+    settings: Dict[str, Any],
+    words: np.ndarray,
+    predicted: Iterable[Tuple[int, np.ndarray]],
+) -> None:
+    """Write a pool's predictions; the folder appears when they are complete.
+
+    Args:
+        folder: to be written.
+        settings: what the predictions depend on, remembered with them.
+        words: number of labels of each sample, ``(samples,)``.
+        predicted: row and probabilities ``(words, classes)`` of each sample, each row
+            once, in any order.
+
+    Raises:
+        UserError: a probability is not a number.
+    """
+    offsets = np.concatenate([[0], np.cumsum(words, dtype=np.int64)])
+    shapes = {
+        "labels": (np.int16, int(offsets[-1])),
+        "offsets": (np.int64, len(offsets)),
+        "confidence": (np.float64, len(words)),
+        "loss": (np.float64, len(words)),
+    }
+    with atomic_folder(folder) as work:
+        # Plain files of numbers: numpy cannot map an empty array.
+        arrays = {
+            name: np.zeros(size, dtype)
+            if size == 0
+            else np.memmap(work / f"{name}.bin", dtype, "w+", shape=(size,))
+            for name, (dtype, size) in shapes.items()
+        }
+        arrays["offsets"][:] = offsets
+        for row, probabilities in predicted:
+            found = score(probabilities)
+            if not np.isfinite(found).all():
+                raise UserError(
+                    f"row {row + 1}: probabilities that are not numbers; give an "
+                    "earlier checkpoint, or leave out --fp16"
+                )
+            labels = probabilities.argmax(axis=1)
+            arrays["labels"][offsets[row] : offsets[row + 1]] = labels
+            arrays["confidence"][row], arrays["loss"][row] = found
+        for name, array in arrays.items():
+            (work / f"{name}.bin").touch()
+            if isinstance(array, np.memmap):
+                array.flush()
+        text = json.dumps(settings, indent=2, ensure_ascii=False)
+        (work / SETTINGS).write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Dict[str, Any]:
+    """Read an object that ``xling-distill`` wrote.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); write it with xling-distill"
+        ) from None
+    return found
+
+
+def read_settings(folder: Union[str, Path]) -> Dict[str, Any]:
+    """What a folder's predictions depend on.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    return read_json(Path(folder) / SETTINGS)
+
+
+def open_predictions(folder: Union[str, Path]) -> PoolPredictions:
+    """Open what :func:`write_predictions` wrote.
+
+    Raises:
+        UserError: a part is missing or cut short.
+    """
+    dtypes = {"labels": np.int16, "offsets": np.int64}
+    parts = {}
+    for name in PARTS:
+        path = Path(folder) / f"{name}.bin"
+        dtype = np.dtype(dtypes.get(name, np.float64))
+        try:
+            size = path.stat().st_size
+            parts[name] = np.memmap(path, dtype, "r") if size else np.zeros(0, dtype)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: cannot be read ({error}); remove the folder and run "
+                "xling-distill again"
+            ) from None
+    found = PoolPredictions(**parts)
+    samples = len(found.offsets) - 1
+    if (
+        len(found.confidence) != samples
+        or len(found.loss) != samples
+        or len(found.labels) != found.offsets[-1]
+    ):
+        raise UserError(
+            f"{folder}: its files do not belong together; remove it and run "
+            "xling-distill again"
+        )
+    return found

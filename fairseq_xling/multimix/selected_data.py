@@ -1,0 +1,86 @@
+"""Samples of a pool with labels of models, as a folder to train on."""
+
+import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterable
+
+import numpy as np
+from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+
+from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.binarize import StreamWriter
+from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.multimix.predictions import PoolPredictions
+from fairseq_xling.multimix.store import COMMON_FILES, MOST_POSITIONS
+
+# What a selected sample keeps of its pool; labels are the models'.
+KEPT = ("input", "word_starts", "source", "backtranslation")
+
+
+def write_selected(
+    pool: Path,
+    split: str,
+    lang: str,
+    rows: np.ndarray,
+    predictions: PoolPredictions,
+    destination: Path,
+    selection: Dict[str, Any],
+) -> None:
+    """Write a folder of binarized data; it appears when it is complete.
+
+    Args:
+        pool: folder of binarized data.
+        split, lang: which part of it.
+        rows: the selected rows, in rising order.
+        predictions: whose labels they get.
+        destination: folder to write.
+        selection: how they were selected, for the manifest.
+    """
+    manifest = Manifest.load(pool)
+    kept = [x for x in KEPT if x in manifest.splits[split][lang].streams]
+    labels = "tags" if "word_starts" in kept else "label"
+    dictionary = Dictionary.load(str(pool / "label.dict.txt"))
+    with atomic_folder(destination) as work:
+        for name in COMMON_FILES:
+            shutil.copyfile(pool / name, work / name)
+        for stream in kept:
+            opened = MMapIndexedDataset(stream_prefix(pool, split, lang, stream))
+            symbols = manifest.dictionary_size
+            if stream == "word_starts":
+                symbols = MOST_POSITIONS
+            write_rows(
+                stream_prefix(work, split, lang, stream),
+                symbols,
+                (opened[int(row)].numpy() for row in rows),
+            )
+        begins = predictions.offsets
+        write_rows(
+            stream_prefix(work, split, lang, labels),
+            len(dictionary),
+            (
+                # As in preprocessed data, labels are entries of the dictionary.
+                predictions.labels[begins[row] : begins[row + 1]] + dictionary.nspecial
+                for row in rows
+            ),
+        )
+        Manifest(
+            task=manifest.task,
+            source_lang=manifest.source_lang,
+            languages=[lang],
+            labels=manifest.labels,
+            splits={split: {lang: SplitEntry(len(rows), [*kept, labels])}},
+            dictionary_size=manifest.dictionary_size,
+            dictionary_sha256=manifest.dictionary_sha256,
+            sentencepiece_sha256=manifest.sentencepiece_sha256,
+            version=manifest.version,
+            selection=selection,
+        ).save(work)
+
+
+def write_rows(prefix: str, symbols: int, rows: Iterable[np.ndarray]) -> None:
+    """Write a stream, row by row."""
+    writer = StreamWriter(prefix, symbols)
+    for row in rows:
+        writer.write(row, np.array([len(row)]))
+    writer.close()
