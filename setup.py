@@ -72,6 +72,7 @@ if __name__ == "__main__":
                 "xling-agree = fairseq_xling.cli.agree:cli_main",
                 "xling-distill = fairseq_xling.cli.distill:cli_main",
                 "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
+                "xling-multimix = fairseq_xling.cli.multimix:cli_main",
                 "xling-predict = fairseq_xling.cli.predict:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",
                 "xling-join-shards = fairseq_xling.cli.join_shards:cli_main",

@@ -25,7 +25,11 @@ from fairseq_xling.multimix.predictions import (
     read_json,
     read_settings,
 )
-from fairseq_xling.multimix.selected_data import write_selected
+from fairseq_xling.multimix.selected_data import (
+    accuracy_of,
+    gold_labels,
+    write_selected,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +79,10 @@ def main(args: argparse.Namespace) -> None:
         "selected_by_all": int(both.sum()),
         "agreed": len(rows),
     }
+    gold = gold_labels(pool, args.split, args.lang)
+    if gold is not None:
+        labels, offsets = opened[0].labels, opened[0].offsets
+        counts["accuracy_agreed"] = accuracy_of(labels, gold, offsets, both & same)
     logger.info(say(args, counts))
     if len(rows) == 0:
         stage = "label alike" if counts["selected_by_all"] else "select"

@@ -12,7 +12,7 @@ import argparse
 import json
 import logging
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from fairseq_xling.multimix.predictions import (
     read_settings,
     write_predictions,
 )
+from fairseq_xling.multimix.selected_data import accuracy_of, gold_labels
 from fairseq_xling.multimix.store import variants_name
 from fairseq_xling.prediction import predict_batches
 from fairseq_xling.prediction.classes import as_arrays
@@ -119,7 +120,8 @@ def main(args: argparse.Namespace) -> None:
     selected = select(predictions, numbers_of(args, streams), args)
     with atomic_file(folder / SELECTED, "wb") as file:
         selected.tofile(file)
-    report = describe(predictions, selected, gold_labels(task, streams))
+    gold = gold_labels(Path(args.data), args.split, args.lang)
+    report = describe(predictions, selected, gold)
     with atomic_file(folder / SELECTION) as file:
         json.dump({**selection_settings(args), **report}, file, indent=2)
     logger.info(say(f"{args.data} {args.split}.{args.lang}", report))
@@ -208,36 +210,26 @@ def select(
     return select_clustered(features, args.posterior_threshold, args.seed)
 
 
-def gold_labels(task: Any, streams: Streams) -> Optional[np.ndarray]:
-    """The pool's own labels, ``(words of all samples,)``; None where there are none."""
-    stream = streams.label if task.family == "classification" else streams.tags
-    if stream is None or len(stream) == 0:
-        return None
-    labels: List[np.ndarray] = [stream[row].numpy() for row in range(len(stream))]
-    return np.concatenate(labels) - task.label_dictionary.nspecial
-
-
 def describe(
     predictions: PoolPredictions, selected: np.ndarray, gold: Optional[np.ndarray]
 ) -> Dict[str, Any]:
     """Numbers of samples, and accuracies of their labels in percent."""
+    labels, offsets = predictions.labels, predictions.offsets
     report: Dict[str, Any] = {
         "samples": len(selected),
         "selected": int(selected.sum()),
     }
-    if gold is not None and len(gold):
-        right = predictions.labels == gold
-        chosen = np.repeat(selected, np.diff(predictions.offsets))
-        report["accuracy"] = round(100 * float(right.mean()), 2)
-        if chosen.any():
-            report["accuracy_selected"] = round(100 * float(right[chosen].mean()), 2)
+    if gold is not None:
+        everything = np.ones(len(selected), bool)
+        report["accuracy"] = accuracy_of(labels, gold, offsets, everything)
+        report["accuracy_selected"] = accuracy_of(labels, gold, offsets, selected)
     return report
 
 
 def say(name: str, report: Dict[str, Any]) -> str:
     """A line about a selection."""
     line = f"{name}: {report['selected']} of {report['samples']} samples selected"
-    if "accuracy_selected" in report:
+    if report.get("accuracy_selected") is not None:
         line += (
             f"; labels right {report['accuracy']:.2f} % before, "
             f"{report['accuracy_selected']:.2f} % after"

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterable
+from typing import Any, Dict, Iterable, Optional
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -76,6 +76,33 @@ def write_selected(
             version=manifest.version,
             selection=selection,
         ).save(work)
+
+
+def gold_labels(pool: Path, split: str, lang: str) -> Optional[np.ndarray]:
+    """The pool's own labels, ``(words of all samples,)``; None where it has none."""
+    held = Manifest.load(pool).splits[split][lang]
+    streams = [name for name in ("label", "tags") if name in held.streams]
+    if not streams or held.rows == 0:
+        return None
+    opened = MMapIndexedDataset(stream_prefix(pool, split, lang, streams[0]))
+    special = Dictionary.load(str(pool / "label.dict.txt")).nspecial
+    return np.concatenate([opened[row].numpy() for row in range(held.rows)]) - special
+
+
+def accuracy_of(
+    labels: np.ndarray, gold: np.ndarray, offsets: np.ndarray, chosen: np.ndarray
+) -> Optional[float]:
+    """How many labels of the chosen samples are right, in percent; None of none.
+
+    Args:
+        labels, gold: ``(words of all samples,)``.
+        offsets: where each sample's labels begin, and their end, ``(samples + 1,)``.
+        chosen: bool ``(samples,)``.
+    """
+    words = np.repeat(chosen, np.diff(offsets))
+    if not words.any():
+        return None
+    return round(100 * float((labels == gold)[words].mean()), 2)
 
 
 def write_rows(prefix: str, symbols: int, rows: Iterable[np.ndarray]) -> None:

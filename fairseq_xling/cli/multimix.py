@@ -1,0 +1,187 @@
+"""xling-multimix: MultiMix from labelled source data to three adapted models.
+
+    xling-multimix data-bin/panx --task multimix_xner --target-lang es \
+        --pretrained xlmr.large/model.pt --results-path multimix-es
+
+Warm-up, generation of virtual samples, and three epochs of distillation, agreement and
+training (Algorithm 1), each a command of its own whose output is kept. Started again,
+it goes on where it was; stages that are complete are skipped.
+"""
+
+import argparse
+import logging
+import shlex
+from pathlib import Path
+from typing import List, Optional
+
+from fairseq_xling.cli.options import quiet_logging
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.co_teaching import EPOCHS, MODELS, Plan
+from fairseq_xling.multimix.recipe import RECIPES
+from fairseq_xling.multimix.report import describe_epoch, write_report
+from fairseq_xling.multimix.stages import only_one_run, run_stages
+from fairseq_xling.prediction.run import check_file
+
+logger = logging.getLogger(__name__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``xling-multimix``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", help="binarized data: labelled source, target text")
+    parser.add_argument("--task", required=True, choices=RECIPES)
+    parser.add_argument("--target-lang", required=True)
+    parser.add_argument(
+        "--pretrained", required=True, help="model.pt that the task models start from"
+    )
+    parser.add_argument(
+        "--lm-path", help="model.pt that generates (default: that of --pretrained)"
+    )
+    parser.add_argument("--results-path", required=True, help="folder to write")
+    parser.add_argument("--arch", default="xmixup_xlmr_large")
+    parser.add_argument("--seed", type=int, default=1, help="of the first model")
+    parser.add_argument("--epochs", type=int, choices=range(EPOCHS + 1), default=EPOCHS)
+    parser.add_argument("--jobs", type=int, default=1, help="commands side by side")
+    parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
+    parser.add_argument(
+        "--warmup-path", nargs=len(MODELS), metavar="PATH", help="warmed-up models"
+    )
+    parser.add_argument(
+        "--select-on",
+        choices=["target", "source"],
+        default="target",
+        help="language of the dev set that adapted models are selected on",
+    )
+    parser.add_argument(
+        "--distill-factor",
+        metavar="ETA[,ETA...]",
+        help="percentage of each epoch (default: 80,100,100 XNER; 50,80,100 XNLI)",
+    )
+    parser.add_argument("--no-agreement", action="store_true", help="ask one peer only")
+    parser.add_argument("--sampling-factor", type=float, default=0.7)
+    parser.add_argument(
+        "--x-mixup", action="store_true", help="adapt X-Mixup models, on pairs"
+    )
+    for name, command in (
+        ("distill", "xling-distill"),
+        ("augment", "fairseq-generate --task multimix_augment"),
+        ("train", "fairseq-train"),
+        ("warmup", "fairseq-train in warm-up"),
+        ("adaptation", "fairseq-train in adaptation"),
+    ):
+        parser.add_argument(
+            f"--{name}-options",
+            default="",
+            metavar="'...'",
+            help=f"further options of {command}, in quotes",
+        )
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run Algorithm 1.
+
+    Raises:
+        UserError: an option is wrong, a stage failed, or the folder holds the stages of
+            other settings.
+    """
+    plan = make_plan(args)
+    with only_one_run(plan.folder):
+        run_stages(plan.warm_up(), args.jobs)
+        run_stages(plan.evaluation(0), args.jobs)
+        reports = [describe_epoch(plan, 0)]
+        if args.epochs:
+            run_stages(plan.generation(), args.jobs)
+        for epoch in range(1, args.epochs + 1):
+            run_stages(plan.distillation(epoch), args.jobs)
+            run_stages(plan.agreements(epoch), args.jobs)
+            run_stages(plan.adaptation(epoch), args.jobs)
+            run_stages(plan.evaluation(epoch), args.jobs)
+            reports.append(describe_epoch(plan, epoch))
+        table = write_report(plan, reports)
+    logger.info(table)
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Check the options and plan the run.
+
+    Raises:
+        UserError: one is wrong.
+    """
+    manifest = Manifest.load(args.data)
+    benchmark = {"multimix_xner": "panx", "multimix_xnli": "xnli"}[args.task]
+    if manifest.task != benchmark:
+        raise UserError(f"{args.data}: holds {manifest.task} data, not {benchmark}")
+    train = manifest.splits.get("train", {})
+    for lang in (manifest.source_lang, args.target_lang):
+        if lang not in train:
+            raise UserError(
+                f"{args.data}: no split train in {lang}; it has {', '.join(train)}"
+            )
+    if args.target_lang == manifest.source_lang:
+        raise UserError(f"--target-lang {args.target_lang}: is the source language")
+    if args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs}: give 1 or more")
+    for path in (args.pretrained, args.lm_path, *(args.warmup_path or [])):
+        if path is not None:
+            check_file(path)
+    device = ["--cpu"] if args.cpu else []
+    return Plan(
+        data=Path(args.data),
+        task=args.task,
+        arch=args.arch,
+        pretrained=Path(args.pretrained),
+        lm=Path(args.lm_path or args.pretrained),
+        source_lang=manifest.source_lang,
+        target_lang=args.target_lang,
+        folder=Path(args.results_path),
+        seed=args.seed,
+        selection_lang=(
+            manifest.source_lang if args.select_on == "source" else args.target_lang
+        ),
+        warm=[Path(path) for path in args.warmup_path or []],
+        distill_factors=read_factors(args.distill_factor, args),
+        distill_options=shlex.split(args.distill_options),
+        augment_options=shlex.split(args.augment_options),
+        train_options=shlex.split(args.train_options),
+        warm_up_options=shlex.split(args.warmup_options),
+        adaptation_options=shlex.split(args.adaptation_options),
+        sampling_factor=args.sampling_factor,
+        agreement=not args.no_agreement,
+        mixup=args.x_mixup,
+        device_options=device,
+    )
+
+
+def read_factors(text: Optional[str], args: argparse.Namespace) -> List[float]:
+    """Read eta of each epoch.
+
+    Raises:
+        UserError: they are no percentages, or not one an epoch.
+    """
+    if text is None:
+        return RECIPES[args.task].distill_factors
+    try:
+        factors = [float(word) for word in text.split(",")]
+    except ValueError:
+        factors = []
+    if len(factors) != args.epochs or not all(0 < x <= 100 for x in factors):
+        raise UserError(
+            f"--distill-factor {text}: give {args.epochs} percentages above 0, at most "
+            "100, with commas between them, one an epoch"
+        )
+    return factors
+
+
+def cli_main() -> None:
+    """Entry point of ``xling-multimix``."""
+    args = build_parser().parse_args()
+    quiet_logging()
+    main(args)
+
+
+if __name__ == "__main__":
+    cli_main()
