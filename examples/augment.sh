@@ -40,9 +40,12 @@ done
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${XLING_BIN:-$here/.venv/bin}
 
-# step COMMAND...: print a command, and run it.
+# step COMMAND...: print a command, and run it. The line is written at once, since
+# several processes print theirs at the same time.
 step() {
-  printf '%q ' "$@"; echo
+  local line
+  printf -v line '%q ' "$@"
+  printf '%s\n' "$line"
   if [ -z "$dry_run" ]; then "$@"; fi
 }
 
