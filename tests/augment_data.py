@@ -155,7 +155,7 @@ def write_sentences(
     folder: Path, spm, splits: Dict[str, Dict[str, Sequence[Sequence[str]]]]
 ) -> Path:
     """Binarize tagged sentences: for every split and language, lists of words."""
-    tags = ["O", "X"]
+    tags = ["O", "B-PER"]
     dictionary = _write_common(folder, spm, tags)
     encoder = WordEncoder(spm.model, dictionary)
     entries: Dict[str, Dict[str, SplitEntry]] = {}

@@ -119,7 +119,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     for lang in (manifest.source_lang, args.target_lang):
         if lang not in train:
             raise UserError(
-                f"{args.data}: no split train in {lang}; it has {', '.join(train)}"
+                f"{args.data}: no split train in {lang}; it has "
+                f"{', '.join(lang for lang in manifest.languages if lang in train)}"
             )
     if args.target_lang == manifest.source_lang:
         raise UserError(f"--target-lang {args.target_lang}: is the source language")
@@ -168,9 +169,9 @@ def read_factors(text: Optional[str], args: argparse.Namespace) -> List[float]:
         factors = [float(word) for word in text.split(",")]
     except ValueError:
         factors = []
-    if len(factors) != args.epochs or not all(0 < x <= 100 for x in factors):
+    if len(factors) != EPOCHS or not all(0 < x <= 100 for x in factors):
         raise UserError(
-            f"--distill-factor {text}: give {args.epochs} percentages above 0, at most "
+            f"--distill-factor {text}: give {EPOCHS} percentages above 0, at most "
             "100, with commas between them, one an epoch"
         )
     return factors

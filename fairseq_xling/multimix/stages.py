@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,6 +163,10 @@ def run_stage(stage: Stage, job: int) -> None:
     stage.folder.parent.mkdir(parents=True, exist_ok=True)
     for left in stage.folder.parent.glob(f".{stage.folder.name}.*"):  # by a killed run
         shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for path in stage.folder.glob("checkpoint*.pt"):
+        # fairseq copies checkpoints, and cannot go on from half of one.
+        if not zipfile.is_zipfile(path):
+            path.unlink()
     if not stage.is_resumable:
         shutil.rmtree(stage.folder, ignore_errors=True)
     logger.info(f"{stage.name} ...")

@@ -1,0 +1,333 @@
+"""xling-multimix: the whole of Algorithm 1 on tiny data, killed and repeated."""
+
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
+from training import environment
+
+from fairseq_xling.cli import agree, distill, evaluate, multimix
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.errors import UserError
+from fairseq_xling.multimix import stages
+
+SHAPE = (
+    "--encoder-layers 2 --encoder-embed-dim 16 --encoder-ffn-embed-dim 24 "
+    "--encoder-attention-heads 2 --max-positions 40 --batch-size 8 --num-workers 0 "
+    "--update-freq 1 --save-interval-updates 3 --keep-interval-updates 1"
+)
+WRITERS = {
+    "multimix_xnli": (write_pairs, draw_pairs),
+    "multimix_xner": (write_sentences, draw_words),
+}
+
+
+def write_data(task, folder, spm):
+    write, draw = WRITERS[task]
+    counts = {"train": 40, "valid": 8, "test": 8}
+    splits = {
+        split: {lang: draw(lang, count, seed) for lang in ("en", "de")}
+        for seed, (split, count) in enumerate(counts.items())
+    }
+    return write(folder, spm, splits)
+
+
+@pytest.fixture(scope="module", params=WRITERS)
+def setting(request, spm, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("multimix")
+    return SimpleNamespace(
+        task=request.param,
+        data=write_data(request.param, folder / "bin", spm),
+        lm=write_lm(folder / "lm", spm),
+        folder=folder,
+    )
+
+
+def arguments(setting, out, *options):
+    return [
+        str(setting.data), f"--task={setting.task}", "--target-lang=de",
+        f"--pretrained={setting.lm}", f"--results-path={out}", "--cpu",
+        "--arch=xmixup_xlmr_mini", f"--train-options={SHAPE}",
+        "--warmup-options=--max-update 8 --lr 0.01 --warmup-updates 2",
+        "--adaptation-options=--lr 0.002", "--distill-factor=90,100,100",
+        "--augment-options=--num-workers 0", *options,
+    ]  # fmt: skip
+
+
+def run_in_fork(command, stdout, **_):
+    """Stands for subprocess.run, without the seconds that imports take."""
+    import fairseq_cli.generate
+    import fairseq_cli.train
+
+    mains = {
+        "fairseq-train": fairseq_cli.train.cli_main,
+        "fairseq-generate": fairseq_cli.generate.cli_main,
+        "xling-distill": distill.cli_main,
+        "xling-agree": agree.cli_main,
+        "xling-evaluate": evaluate.cli_main,
+    }
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(stdout.fileno(), 1)
+            os.dup2(stdout.fileno(), 2)
+            sys.stdout = open(1, "w", buffering=1, closefd=False)
+            sys.stderr = open(2, "w", buffering=1, closefd=False)
+            logging.root.handlers.clear()
+            logging.disable(logging.NOTSET)
+            os.environ.update(environment())
+            sys.argv = list(command)
+            mains[Path(command[0]).name]()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else bool(end.code)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    monkeypatch.setattr(stages.subprocess, "run", run_in_fork)
+
+
+def run(setting, out, *options):
+    args = multimix.build_parser().parse_args(arguments(setting, out, *options))
+    multimix.main(args)
+    return out
+
+
+@pytest.fixture(scope="module")
+def reference(setting):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages.subprocess, "run", run_in_fork)
+        return run(setting, setting.folder / "reference")
+
+
+def contents(folder):
+    """All selections and the parameters of all models."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.name == "checkpoint_best.pt":
+            state = torch.load(path, weights_only=True)
+            found[name] = {k: v.numpy().tobytes() for k, v in state["model"].items()}
+        elif path.suffix in (".bin", ".idx"):
+            found[name] = path.read_bytes()
+    return found
+
+
+def test_every_epoch_trains_three_models_on_its_data(setting, reference):
+    rows = {"target": 40}
+    for side in ("source", "target"):
+        splits = Manifest.load(reference / "augmented" / side).splits
+        rows[f"{side}-aug"] = sum(entry.rows for entry in splits["train"].values())
+    pools = {
+        1: ["target"],
+        2: ["target-aug"],
+        3: ["source-aug", "target", "target-aug"],
+    }
+    for epoch, names in pools.items():
+        selected = reference / f"epoch{epoch}" / "selected"
+        assert (
+            sorted(path.name for path in selected.iterdir() if path.is_dir()) == names
+        )
+        for model in (1, 2, 3):
+            assert (
+                reference / f"epoch{epoch}/model{model}/checkpoint_best.pt"
+            ).exists()
+            for name in names:
+                counts = Manifest.load(selected / name / str(model)).selection["counts"]
+                assert counts["samples"] == rows[name] and counts["agreed"] > 0
+
+
+def test_peers_are_the_two_other_models_as_they_stood(setting, reference):
+    for epoch in (1, 2, 3):
+        before = reference / (f"epoch{epoch - 1}" if epoch > 1 else "warm-up")
+        digest = {
+            model: stages.recorded_sha256(before / f"model{model}/checkpoint_best.pt")
+            for model in (1, 2, 3)
+        }
+        for folder in (reference / f"epoch{epoch}" / "selected").glob("*/?"):
+            peers = Manifest.load(folder).selection["peers"]
+            expected = {digest[m] for m in (1, 2, 3) if m != int(folder.name)}
+            assert {peer["checkpoint"] for peer in peers} == expected
+
+
+def test_training_reads_the_mixture_of_algorithm_1(setting, reference):
+    mixtures = {1: 2, 2: 1, 3: 4}
+    for epoch, count in mixtures.items():
+        manifest = reference / f"epoch{epoch}" / "model2.stage.json"
+        command = json.loads(manifest.read_text())["command"]
+        (mixture,) = [x for x in command if x.startswith("--mixture=")]
+        folders = mixture.partition("=")[2].split(",")
+        assert len(folders) == count
+        assert (str(setting.data) in folders) == (epoch != 2)
+        assert all(x.endswith("/2") for x in folders if x != str(setting.data))
+        (start,) = [x for x in command if x.startswith("--finetune-from-model=")]
+        previous = f"epoch{epoch - 1}" if epoch > 1 else "warm-up"
+        assert start.endswith(f"{previous}/model2/checkpoint_best.pt")
+
+
+def test_models_differ_by_seed(setting, reference):
+    states = [
+        torch.load(
+            reference / f"warm-up/model{m}/checkpoint_best.pt", weights_only=True
+        )
+        for m in (1, 2, 3)
+    ]
+    (name,) = [
+        n for n in states[0]["model"] if n.endswith("out_proj.weight") and "head" in n
+    ]
+    assert not torch.equal(states[0]["model"][name], states[1]["model"][name])
+    assert not torch.equal(states[1]["model"][name], states[2]["model"][name])
+
+
+def test_report_tells_of_every_epoch(setting, reference):
+    reports = json.loads((reference / "report.json").read_text())
+    assert [report["epoch"] for report in reports] == [0, 1, 2, 3]
+    for report in reports:
+        for split in ("valid", "test"):
+            scores = report["scores"][split]
+            assert all(len(scores[lang]) == 3 for lang in ("en", "de"))
+    found = reports[1]["pools"]["target"]["1"]
+    assert found["samples"] == 40 and len(found["accuracy_selected"]) == 2
+    text = (reference / "report.md").read_text()
+    assert text.count("\n| epoch") == 4 and "warm-up" in text
+
+
+def test_repeated_it_does_nothing(setting, reference, monkeypatch):
+    monkeypatch.setattr(stages.subprocess, "run", None)
+    before = contents(reference)
+    run(setting, reference)
+    assert contents(reference) == before
+
+
+def test_jobs_side_by_side_change_nothing(setting, reference, forks, tmp_path):
+    options = ["--jobs=3", "--epochs=1"]
+    out = run(setting, tmp_path / "out", *options)
+    found, expected = contents(out), contents(reference)
+    assert found and all(expected[name] == value for name, value in found.items())
+
+
+def start_in_fork(setting, out):
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            logging.disable(logging.CRITICAL)
+            stages.subprocess.run = run_in_fork
+            run(setting, out)
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def test_killed_at_random_moments_it_ends_the_same(setting, reference, tmp_path):
+    expected = contents(reference)
+    generator = random.Random(1)
+    kills = folders = 0
+    while kills < 15:
+        out = tmp_path / f"out{folders}"
+        folders += 1
+        while True:
+            child = start_in_fork(setting, out)
+            end = time.monotonic() + generator.uniform(0.02, 2)
+            status = 0
+            done = 0
+            while not done and (kills >= 15 or time.monotonic() < end):
+                done, status = os.waitpid(child, os.WNOHANG)
+                time.sleep(0.002)
+            if done:
+                assert status == 0
+                break
+            # A machine that stops takes all along; an impatient user the driver alone.
+            if generator.random() < 0.5:
+                os.killpg(child, signal.SIGKILL)
+            else:
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            kills += 1
+        assert contents(out) == expected
+    assert kills == 15
+
+
+def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
+    setting = SimpleNamespace(
+        task="multimix_xnli",
+        data=write_data("multimix_xnli", tmp_path / "bin", spm),
+        lm=write_lm(tmp_path / "lm", spm),
+    )
+    options = ["--x-mixup", "--epochs=1", "--distill-factor=100,100,100"]
+    out = run(setting, tmp_path / "out", *options)
+    command = json.loads((out / "epoch1/model1.stage.json").read_text())["command"]
+    assert "--training-set=pairs" in command and "--criterion=xmixup" in command
+
+
+def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
+    paths = [str(reference / f"warm-up/model{m}/checkpoint_best.pt") for m in (1, 2, 3)]
+    options = ["--warmup-path", *paths, "--epochs=1", "--distill-factor=100,100,100"]
+    out = run(setting, tmp_path / "out", *options, "--no-agreement")
+    assert not (out / "warm-up" / "model1").exists()
+    for model in (1, 2, 3):
+        folder = out / "epoch1/selected/target" / str(model)
+        assert Manifest.load(folder).splits["train"]["de"].rows == 40
+
+
+def test_another_runs_folder_is_refused(setting, reference, forks):
+    with pytest.raises(UserError, match="made with other settings .*--seed=5") as error:
+        run(setting, reference, "--seed=5")
+    assert "\n" not in str(error.value)
+
+
+def test_changed_input_is_noticed(setting, reference, forks, tmp_path):
+    lm = tmp_path / "lm.pt"
+    lm.write_bytes(setting.lm.read_bytes())
+    other = SimpleNamespace(**{**vars(setting), "lm": lm})
+    run(other, tmp_path / "out", "--epochs=0")
+    state = torch.load(lm, weights_only=False)  # The test's own file.
+    state["model"]["encoder.lm_head.bias"] += 1
+    torch.save(state, lm)
+    with pytest.raises(UserError, match=f"made with other settings .*{lm} changed"):
+        run(other, tmp_path / "out", "--epochs=0")
+
+
+def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
+    with pytest.raises(UserError, match="warm-up, model 1: .*--lr: .*log.txt") as error:
+        run(setting, tmp_path / "out", "--epochs=0", "--warmup-options=--lr none")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--target-lang=en"], "--target-lang en: is the source language"),
+        (["--target-lang=fr"], "no split train in fr; it has en, de"),
+        (["--jobs=0"], "--jobs 0: give 1 or more"),
+        (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
+        (["--distill-factor=80,100,x"], "give 3 percentages"),
+        (["--distill-factor=0,100,100"], "give 3 percentages above 0"),
+        (["--pretrained=none.pt"], "none.pt: not found; give a checkpoint"),
+    ],
+)
+def test_wrong_option_is_refused(setting, tmp_path, options, message):
+    with pytest.raises(UserError, match=message) as error:
+        run(setting, tmp_path / "out", *options)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
