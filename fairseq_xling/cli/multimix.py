@@ -35,6 +35,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--task", required=True, choices=RECIPES)
     parser.add_argument("--target-lang", required=True)
     parser.add_argument(
+        "--target-split",
+        help="split with the target's training text, whose labels are not read "
+        "(default: train; for XNER supervised, where the data have it)",
+    )
+    parser.add_argument(
         "--pretrained", required=True, help="model.pt that the task models start from"
     )
     parser.add_argument(
@@ -115,12 +120,19 @@ def make_plan(args: argparse.Namespace) -> Plan:
     benchmark = {"multimix_xner": "panx", "multimix_xnli": "xnli"}[args.task]
     if manifest.task != benchmark:
         raise UserError(f"{args.data}: holds {manifest.task} data, not {benchmark}")
-    train = manifest.splits.get("train", {})
-    for lang in (manifest.source_lang, args.target_lang):
-        if lang not in train:
+    target_split = args.target_split or "train"
+    if args.target_split is None and args.task == "multimix_xner":
+        if args.target_lang in manifest.splits.get("supervised", {}):
+            target_split = "supervised"
+    for split, lang in (
+        ("train", manifest.source_lang),
+        (target_split, args.target_lang),
+    ):
+        held = manifest.splits.get(split, {})
+        if lang not in held:
             raise UserError(
-                f"{args.data}: no split train in {lang}; it has "
-                f"{', '.join(lang for lang in manifest.languages if lang in train)}"
+                f"{args.data}: no split {split} in {lang}; it has "
+                f"{', '.join(x for x in manifest.languages if x in held) or 'none'}"
             )
     if args.target_lang == manifest.source_lang:
         raise UserError(f"--target-lang {args.target_lang}: is the source language")
@@ -138,6 +150,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         lm=Path(args.lm_path or args.pretrained),
         source_lang=manifest.source_lang,
         target_lang=args.target_lang,
+        target_split=target_split,
         folder=Path(args.results_path),
         seed=args.seed,
         selection_lang=(

@@ -17,13 +17,16 @@ class Pool(NamedTuple):
     """Samples without trusted labels.
 
     Attributes:
-        name: ``"target"``, ``"target-aug"`` or ``"source-aug"``.
+        name: ``"source"`` or ``"target"``, or of virtual samples ``"source-aug"`` or
+            ``"target-aug"``.
         folder: binarized data.
+        split: which part of them.
         lang: the language.
     """
 
     name: str
     folder: Path
+    split: str
     lang: str
 
 
@@ -46,6 +49,7 @@ class Plan:
         pretrained: checkpoint that they start from.
         lm: checkpoint of the language model that generates.
         source_lang, target_lang: the languages.
+        target_split: split with the target's training text; its labels are not read.
         folder: where everything goes.
         seed: the models' seeds are this and the two after it.
         selection_lang: language of the dev set that adaptation is selected on.
@@ -67,6 +71,7 @@ class Plan:
     lm: Path
     source_lang: str
     target_lang: str
+    target_split: str
     folder: Path
     seed: int = 1
     selection_lang: str = ""
@@ -85,9 +90,10 @@ class Plan:
     def pool(self, name: str) -> Pool:
         """A pool by its name."""
         side, _, kind = name.partition("-")
-        lang = self.source_lang if side == "source" else self.target_lang
         folder = self.folder / "augmented" / side if kind else self.data
-        return Pool(name, folder, lang)
+        if side == "source":
+            return Pool(name, folder, "train", self.source_lang)
+        return Pool(name, folder, self.target_split, self.target_lang)
 
     def checkpoint(self, epoch: int, model: int) -> Path:
         """A model as it stands after an epoch; epoch 0 is the warm-up."""
@@ -120,20 +126,19 @@ class Plan:
     def generation(self) -> List[Stage]:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
         stages = []
-        for side, lang in (("source", self.source_lang), ("target", self.target_lang)):
+        for side in ("source", "target"):
             folder = self.folder / "augmented" / side
+            pool = self.pool(side)
             command = [
                 program("fairseq-generate"), str(self.data), *user_dir(),
-                "--task=multimix_augment", f"--path={self.lm}", "--gen-subset=train",
-                f"--langs={lang}", f"--seed={self.seed}", "--quiet",
-                "--max-tokens=4096", *self.device_options, *self.augment_options,
+                "--task=multimix_augment", f"--path={self.lm}",
+                f"--gen-subset={pool.split}", f"--langs={pool.lang}",
+                f"--seed={self.seed}", "--quiet", "--max-tokens=4096",
+                *self.device_options, *self.augment_options,
                 f"--results-path={folder}",
             ]  # fmt: skip
-            inputs = [
-                self.data / "manifest.json",
-                *self._text(self.data, lang),
-                self.lm,
-            ]
+            text = self._text(pool)
+            inputs = [self.data / "manifest.json", *text, self.lm]
             outputs = [folder / "manifest.json"]
             name = f"virtual samples of {side}"
             stages.append(Stage(name, folder, command, inputs, outputs))
@@ -150,11 +155,12 @@ class Plan:
                 checkpoint = self.checkpoint(epoch - 1, model)
                 command = [
                     program("xling-distill"), str(pool.folder), f"--path={checkpoint}",
-                    f"--lang={pool.lang}", f"--distill-factor={factor:g}",
+                    f"--split={pool.split}", f"--lang={pool.lang}",
+                    f"--distill-factor={factor:g}",
                     f"--seed={self.seed}", *self.device_options, *self.distill_options,
                     f"--results-path={folder}",
                 ]  # fmt: skip
-                inputs = [checkpoint, *self._text(pool.folder, pool.lang)]
+                inputs = [checkpoint, *self._text(pool)]
                 outputs = [folder / "selection.json"]
                 title = f"epoch {epoch}, {name}, model {model}: distillation"
                 stages.append(Stage(title, folder, command, inputs, outputs))
@@ -174,7 +180,8 @@ class Plan:
                 folder = self._selected(epoch, name, model)
                 command = [
                     program("xling-agree"), str(pool.folder), *map(str, folders),
-                    f"--lang={pool.lang}", f"--results-path={folder}",
+                    f"--split={pool.split}", f"--lang={pool.lang}",
+                    f"--results-path={folder}",
                     *([] if self.agreement else ["--no-agreement"]),
                 ]  # fmt: skip
                 inputs = [
@@ -280,8 +287,8 @@ class Plan:
         return self._epoch(epoch) / "selected" / name / str(model)
 
     @staticmethod
-    def _text(folder: Path, lang: str) -> List[Path]:
-        return [Path(stream_prefix(folder, "train", lang, "input") + ".bin")]
+    def _text(pool: Pool) -> List[Path]:
+        return [Path(stream_prefix(*pool[1:], "input") + ".bin")]
 
     @staticmethod
     def _rows(folder: Path, lang: Optional[str]) -> int:

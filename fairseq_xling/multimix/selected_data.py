@@ -27,7 +27,7 @@ def write_selected(
     destination: Path,
     selection: Dict[str, Any],
 ) -> None:
-    """Write a folder of binarized data; it appears when it is complete.
+    """Write a folder of data to train on; it appears when it is complete.
 
     Args:
         pool: folder of binarized data.
@@ -50,13 +50,13 @@ def write_selected(
             if stream == "word_starts":
                 symbols = MOST_POSITIONS
             write_rows(
-                stream_prefix(work, split, lang, stream),
+                stream_prefix(work, "train", lang, stream),
                 symbols,
                 (opened[int(row)].numpy() for row in rows),
             )
         begins = predictions.offsets
         write_rows(
-            stream_prefix(work, split, lang, labels),
+            stream_prefix(work, "train", lang, labels),
             len(dictionary),
             (
                 # As in preprocessed data, labels are entries of the dictionary.
@@ -69,7 +69,7 @@ def write_selected(
             source_lang=manifest.source_lang,
             languages=[lang],
             labels=manifest.labels,
-            splits={split: {lang: SplitEntry(len(rows), [*kept, labels])}},
+            splits={"train": {lang: SplitEntry(len(rows), [*kept, labels])}},
             dictionary_size=manifest.dictionary_size,
             dictionary_sha256=manifest.dictionary_sha256,
             sentencepiece_sha256=manifest.sentencepiece_sha256,

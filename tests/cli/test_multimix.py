@@ -34,6 +34,8 @@ WRITERS = {
 def write_data(task, folder, spm):
     write, draw = WRITERS[task]
     counts = {"train": 40, "valid": 8, "test": 8}
+    if task == "multimix_xner":
+        counts["supervised"] = 40
     splits = {
         split: {lang: draw(lang, count, seed) for lang in ("en", "de")}
         for seed, (split, count) in enumerate(counts.items())
@@ -135,8 +137,8 @@ def contents(folder):
 def test_every_epoch_trains_three_models_on_its_data(setting, reference):
     rows = {"target": 40}
     for side in ("source", "target"):
-        splits = Manifest.load(reference / "augmented" / side).splits
-        rows[f"{side}-aug"] = sum(entry.rows for entry in splits["train"].values())
+        (entries,) = Manifest.load(reference / "augmented" / side).splits.values()
+        rows[f"{side}-aug"] = sum(entry.rows for entry in entries.values())
     pools = {
         1: ["target"],
         2: ["target-aug"],
@@ -167,6 +169,13 @@ def test_peers_are_the_two_other_models_as_they_stood(setting, reference):
             peers = Manifest.load(folder).selection["peers"]
             expected = {digest[m] for m in (1, 2, 3) if m != int(folder.name)}
             assert {peer["checkpoint"] for peer in peers} == expected
+
+
+def test_target_text_is_that_of_the_tasks_split(setting, reference):
+    split = "supervised" if setting.task == "multimix_xner" else "train"
+    assert list(Manifest.load(reference / "augmented/target").splits) == [split]
+    (selection,) = (reference / "epoch1/distilled/target").glob("1/predictions.json")
+    assert json.loads(selection.read_text())["stream"] == f"{split}.de"
 
 
 def test_training_reads_the_mixture_of_algorithm_1(setting, reference):
@@ -319,7 +328,7 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
     "options, message",
     [
         (["--target-lang=en"], "--target-lang en: is the source language"),
-        (["--target-lang=fr"], "no split train in fr; it has en, de"),
+        (["--target-lang=fr"], "no split train in fr; it has"),
         (["--jobs=0"], "--jobs 0: give 1 or more"),
         (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
         (["--distill-factor=80,100,x"], "give 3 percentages"),
