@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The demo: made-up languages, a mini XLM-R, baselines and X-Mixup, compared.
-#   make demo [DEMO=pairs|tagging|qa]        (or: DEMO=qa bash examples/demo.sh)
+#   make demo [DEMO=pairs|tagging|qa|multimix|all]   (or: DEMO=qa bash examples/demo.sh)
 # SEED is the seed of fine-tuning, DEMO_DIR the folder. Started again, it goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,6 +9,13 @@ dir=${DEMO_DIR:-demo}
 seed=${SEED:-2}
 demo=${DEMO:-pairs}
 export PYTHONWARNINGS=ignore
+if [ "$demo" = all ]; then
+  for each in pairs tagging qa multimix; do
+    echo "== $each"
+    DEMO=$each bash examples/demo.sh
+  done
+  exit
+fi
 # mini: the pre-trained model's folder; text: what it is trained on; run: where
 # fine-tuned models go, by family.
 mini=$dir/mini-xlmr text=monolingual run=$dir/$demo
@@ -16,7 +23,8 @@ case $demo in
   pairs) task=xnli raw=xnli metric=accuracy stages=9 run=$dir ;;
   tagging) task=udpos raw=udpos metric=f1 stages=10 ;;
   qa) task=xquad raw=qa metric=score stages=9 mini=$dir/mini-xlmr-qa text=monolingual-qa ;;
-  *) echo "error: DEMO=$demo: choose pairs, tagging or qa" >&2; exit 2 ;;
+  multimix) task=xnli raw=xnli stages=5 run=$dir ;;
+  *) echo "error: DEMO=$demo: choose pairs, tagging, qa, multimix or all" >&2; exit 2 ;;
 esac
 stage=0
 mkdir -p "$dir/logs"
@@ -105,17 +113,36 @@ evaluate() {
     --predict target target "$predict" target --results-path "$run/results-$seed" --cpu
 }
 
+# MultiMix in a far language of which there is text alone (multimix_xnli).
+multimix() {
+  OMP_NUM_THREADS=1 "$bin/xling-multimix" "$run/data-bin" --task multimix_xnli \
+    --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
+    --arch xmixup_xlmr_mini --seed "$seed" --jobs 2 --cpu \
+    --train-options '--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
+      --dropout 0 --attention-dropout 0' \
+    --warmup-options "--lr $lr --max-update $updates --warmup-updates 60" \
+    --adaptation-options "--lr 1e-4 --max-update 150" \
+    --results-path "$dir/multimix-$seed"
+}
+
 updates=400 lr=3e-4 predict=target pretraining=1000
 # The pairs' marks have no prefix, and the tagging demo shares their pre-trained model.
 mark=$demo- text_mark=
 case $demo in
   pairs) mark= predict=mean ;;
+  multimix) mark= demo=pairs far=qac ;;
   qa) updates=700 lr=1e-3 pretraining=1300 text_mark=qa- ;;
 esac
 stage "making languages" languages languages
 stage "training SentencePiece, binarizing text" "${text_mark}text" binarize_text
 stage "pre-training a mini XLM-R" "${text_mark}pretrain" pretrain $pretraining
 stage "binarizing the task's data" "${mark}${demo}" binarize
+if [ -n "${far-}" ]; then
+  stage "MultiMix: warm-up, generation, three epochs" "multimix-$seed" multimix
+  echo
+  cat "$dir/multimix-$seed/report.md"
+  exit
+fi
 stage "fine-tuning: zero-shot" "${mark}zero-shot-$seed" finetune zero-shot \
   --training-set source --best-checkpoint-metric ${metric}_en
 if [ "$demo" = tagging ]; then

@@ -234,6 +234,8 @@ class Plan:
     def evaluation(self, epoch: int) -> List[Stage]:
         """Scores of the three models on the dev and test sets."""
         checkpoints = [self.checkpoint(epoch, model) for model in MODELS]
+        # Without X-Mixup, the target's text alone is read, not its translation.
+        way = "mean" if self.mixup else "target"
         stages = []
         for split in ("valid", "test"):
             if split not in Manifest.load(self.data).splits:
@@ -242,7 +244,8 @@ class Plan:
             command = [
                 program("xling-evaluate"), str(self.data), f"--path={checkpoints[0]}",
                 "--compare", *map(str, checkpoints[1:]), "--names", *map(str, MODELS),
-                f"--split={split}", *self.device_options, f"--results-path={folder}",
+                f"--split={split}", f"--predict={way}", *self.device_options,
+                f"--results-path={folder}",
             ]  # fmt: skip
             title = f"epoch {epoch}: {split} scores" if epoch else f"{split} scores"
             inputs = [*checkpoints, self.data / "manifest.json"]

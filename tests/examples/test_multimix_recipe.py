@@ -1,0 +1,61 @@
+"""examples/multimix_*.sh: the commands that they print, which the parsers read."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training import ROOT, environment
+
+from fairseq_xling.cli.multimix import build_parser
+
+
+def bash(task, *arguments):
+    return subprocess.run(
+        ["bash", str(ROOT / f"examples/multimix_{task}.sh"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
+    )
+
+
+def commands(task, *arguments):
+    done = bash(task, "raw", "out", "--target-lang", "es", *arguments, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    return [shlex.split(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("task, script", [("xnli", "xnli.py"), ("xner", "panx.py")])
+def test_data_are_made_and_the_run_started(task, script):
+    preprocess, run = commands(task, "--jobs", "2")
+    assert Path(preprocess[1]).name == script
+    assert preprocess[2:5] == ["raw", "--destdir", "out/data-bin"]
+    args = build_parser().parse_args(run[1:])
+    assert (args.task, args.target_lang, args.jobs) == (f"multimix_{task}", "es", 2)
+    assert args.results_path == "out/multimix-es-1"
+    assert args.augment_options == "--bf16" and not args.cpu
+
+
+def test_options_are_passed_on():
+    options = ["--map-label", "DATE=O", "--labels", "B-PER,I-PER,O", "--cpu"]
+    preprocess, run = commands("xner", *options)
+    assert preprocess[-4:] == options[:4]
+    args = build_parser().parse_args(run[1:])
+    assert args.cpu and args.augment_options == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("raw",), "usage"),
+        (("raw", "out"), "--target-lang: give the language"),
+        (("raw", "out", "--what"), "unknown option --what"),
+        (("raw", "out", "--seed"), "--seed: give a value"),
+        (("raw", "out", "--map-label", "DATE=O"), "--map-label: for xner only"),
+    ],
+)
+def test_wrong_options_are_refused(arguments, told):
+    done = bash("xnli", *arguments)
+    assert done.returncode == 2 and told in done.stdout
