@@ -74,6 +74,7 @@ if __name__ == "__main__":
                 "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
                 "xling-multimix = fairseq_xling.cli.multimix:cli_main",
                 "xling-predict = fairseq_xling.cli.predict:cli_main",
+                "xling-sample = fairseq_xling.cli.sample:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",
                 "xling-join-shards = fairseq_xling.cli.join_shards:cli_main",
                 "xling-pseudo-label = fairseq_xling.cli.pseudo_label:cli_main",

@@ -48,6 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--results-path", required=True, help="folder to write")
     parser.add_argument("--arch", default="xmixup_xlmr_large")
     parser.add_argument("--seed", type=int, default=1, help="of the first model")
+    parser.add_argument(
+        "--train-percentage",
+        type=float,
+        default=100.0,
+        help="train on a share of the source and another, not parallel, of the target "
+        "(XNLI-5%%: 5)",
+    )
     parser.add_argument("--epochs", type=int, choices=range(EPOCHS + 1), default=EPOCHS)
     parser.add_argument("--jobs", type=int, default=1, help="commands side by side")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
@@ -95,6 +102,9 @@ def main(args: argparse.Namespace) -> None:
     """
     plan = make_plan(args)
     with only_one_run(plan.folder):
+        if args.train_percentage < 100:
+            run_stages([plan.sampling(args.train_percentage)], 1)
+            plan.data = plan.sampled
         run_stages(plan.warm_up(), args.jobs)
         run_stages(plan.evaluation(0), args.jobs)
         reports = [describe_epoch(plan, 0)]
@@ -136,6 +146,11 @@ def make_plan(args: argparse.Namespace) -> Plan:
             )
     if args.target_lang == manifest.source_lang:
         raise UserError(f"--target-lang {args.target_lang}: is the source language")
+    if not 0 < args.train_percentage <= 100:
+        raise UserError(
+            f"--train-percentage {args.train_percentage:g}: give a value above 0, at "
+            "most 100"
+        )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
     for path in (args.pretrained, args.lm_path, *(args.warmup_path or [])):

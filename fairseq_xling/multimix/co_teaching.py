@@ -101,6 +101,22 @@ class Plan:
             return self.warm[model - 1]
         return self._model_folder(epoch, model) / "checkpoint_best.pt"
 
+    @property
+    def sampled(self) -> Path:
+        """Where a share of the data goes."""
+        return self.folder / "sampled"
+
+    def sampling(self, percentage: float) -> Stage:
+        """A share of the data, source and target not parallel (section 4.2)."""
+        command = [
+            program("xling-sample"), str(self.data), f"--percentage={percentage:g}",
+            f"--target-lang={self.target_lang}", f"--target-split={self.target_split}",
+            f"--seed={self.seed}", f"--results-path={self.sampled}",
+        ]  # fmt: skip
+        inputs = [self.data / "manifest.json"]
+        outputs = [self.sampled / "manifest.json"]
+        return Stage("sampling", self.sampled, command, inputs, outputs, False)
+
     def warm_up(self) -> List[Stage]:
         """Line 1: three models that differ by seed, on source labels alone."""
         if self.warm:

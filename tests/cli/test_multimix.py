@@ -15,7 +15,7 @@ import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
 from training import environment
 
-from fairseq_xling.cli import agree, distill, evaluate, multimix
+from fairseq_xling.cli import agree, distill, evaluate, multimix, sample
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix import stages
@@ -76,6 +76,7 @@ def run_in_fork(command, stdout, **_):
         "xling-distill": distill.cli_main,
         "xling-agree": agree.cli_main,
         "xling-evaluate": evaluate.cli_main,
+        "xling-sample": sample.cli_main,
     }
     child = os.fork()
     if child == 0:
@@ -300,6 +301,14 @@ def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
         assert Manifest.load(folder).splits["train"]["de"].rows == 40
 
 
+def test_a_share_of_the_data_is_trained_on(setting, forks, tmp_path):
+    out = run(setting, tmp_path / "out", "--train-percentage=50", "--epochs=0")
+    splits = Manifest.load(out / "sampled").splits
+    assert splits["train"]["en"].rows == 20 and splits["valid"]["de"].rows == 8
+    command = json.loads((out / "warm-up/model1.stage.json").read_text())["command"]
+    assert str(out / "sampled") in command
+
+
 def test_another_runs_folder_is_refused(setting, reference, forks):
     with pytest.raises(UserError, match="made with other settings .*--seed=5") as error:
         run(setting, reference, "--seed=5")
@@ -329,6 +338,7 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
     [
         (["--target-lang=en"], "--target-lang en: is the source language"),
         (["--target-lang=fr"], "no split train in fr; it has"),
+        (["--train-percentage=0"], "--train-percentage 0: give a value above 0"),
         (["--jobs=0"], "--jobs 0: give 1 or more"),
         (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
         (["--distill-factor=80,100,x"], "give 3 percentages"),
