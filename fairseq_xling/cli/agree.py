@@ -15,7 +15,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from fairseq_xling.cli.distill import SELECTED, SELECTION
-from fairseq_xling.cli.options import quiet_logging
+from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.distillation import agree
@@ -152,12 +152,7 @@ def say(args: argparse.Namespace, counts: Dict[str, Any]) -> str:
     )
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-agree``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 import numpy as np
 
 from fairseq_xling.cli.checked_prediction import load_checked
-from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import Streams
@@ -237,12 +237,7 @@ def say(name: str, report: Dict[str, Any]) -> str:
     return line
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-distill``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

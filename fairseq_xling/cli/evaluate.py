@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.checked_prediction import has_source, predict
-from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.cli.results import METRICS, compare, score, write_results
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
@@ -223,12 +223,7 @@ def say_what_is_unlabelled(split: str, predictions: Dict[str, Any]) -> bool:
     return len(lacking) < len(predictions)
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-evaluate``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

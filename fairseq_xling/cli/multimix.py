@@ -14,7 +14,7 @@ import shlex
 from pathlib import Path
 from typing import List, Optional
 
-from fairseq_xling.cli.options import quiet_logging
+from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.co_teaching import EPOCHS, MODELS, Plan
@@ -205,12 +205,7 @@ def read_factors(text: Optional[str], args: argparse.Namespace) -> List[float]:
     return factors
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-multimix``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

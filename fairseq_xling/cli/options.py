@@ -3,6 +3,7 @@
 import argparse
 import logging
 import warnings
+from typing import Callable
 
 from fairseq_xling.errors import UserError
 
@@ -43,3 +44,17 @@ def quiet_logging() -> None:
     logging.getLogger("fairseq.models.roberta").setLevel(logging.ERROR)
     # fairseq asks for pinned memory without a GPU, too, which torch then remarks on.
     warnings.filterwarnings("ignore", message=".*pin_memory.*", category=UserWarning)
+
+
+def entry_point(
+    build_parser: Callable[[], argparse.ArgumentParser],
+    main: Callable[[argparse.Namespace], object],
+) -> Callable[[], None]:
+    """What a console script calls: read the command line and run."""
+
+    def cli_main() -> None:
+        args = build_parser().parse_args()
+        quiet_logging()
+        main(args)
+
+    return cli_main

@@ -15,7 +15,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from fairseq_xling.cli.checked_prediction import load_checked
-from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
+from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
@@ -167,12 +167,7 @@ def write_stream(
     )
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-pseudo-label``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

@@ -16,7 +16,7 @@ from typing import Dict, Optional, Set, Tuple
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
-from fairseq_xling.cli.options import quiet_logging
+from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.errors import UserError
@@ -156,12 +156,7 @@ def untranslated(
     )
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-sample``."""
-    args = build_parser().parse_args()
-    quiet_logging()
-    main(args)
-
+cli_main = entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

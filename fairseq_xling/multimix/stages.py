@@ -10,7 +10,8 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from queue import Queue
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
 
@@ -129,7 +130,7 @@ def difference(found: Dict[str, Any], settings: Dict[str, Any]) -> str:
 def run_stages(stages: Sequence[Stage], jobs: int) -> None:
     """Run the stages that are not complete, some side by side.
 
-    Each job has a GPU of its own where there are several.
+    Several jobs have a GPU each where there are several; one job has them all.
 
     Args:
         stages: none of which reads what another one writes.
@@ -144,17 +145,30 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
             logger.info(f"{stage.name}: done before")
         else:
             todo.append(stage)
+    devices = torch.cuda.device_count()
+    slots: Queue = Queue()
+    for job in range(jobs):
+        slots.put(str(job % devices) if jobs > 1 and devices > 1 else None)
+
+    def run(stage: Stage) -> None:
+        device = slots.get()
+        try:
+            run_stage(stage, device)
+        finally:
+            slots.put(device)
+
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(run_stage, stage, number % jobs)
-            for number, stage in enumerate(todo)
-        ]
+        futures = [pool.submit(run, stage) for stage in todo]
     for future in futures:
         future.result()
 
 
-def run_stage(stage: Stage, job: int) -> None:
+def run_stage(stage: Stage, device: Optional[str]) -> None:
     """Run a stage's command and write its manifest.
+
+    Args:
+        stage: what to run.
+        device: number of the only GPU that it sees; None for all.
 
     Raises:
         UserError: the command failed, or did not write what it should.
@@ -171,9 +185,8 @@ def run_stage(stage: Stage, job: int) -> None:
         shutil.rmtree(stage.folder, ignore_errors=True)
     logger.info(f"{stage.name} ...")
     environment = dict(os.environ)
-    devices = torch.cuda.device_count()
-    if devices > 1:
-        environment["CUDA_VISIBLE_DEVICES"] = str(job % devices)
+    if device is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = device
     with open(stage.log, "w", encoding="utf-8") as log:
         # The lock of the results folder is theirs, too: see only_one_run.
         done = subprocess.run(

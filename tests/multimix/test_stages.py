@@ -105,6 +105,20 @@ def test_stages_run_side_by_side(tmp_path):
     assert abs(began[0] - began[1]) < 0.45
 
 
+@pytest.mark.parametrize(
+    "jobs, devices, seen", [(2, 2, {"0", "1"}), (1, 2, {"all"}), (2, 1, {"all"})]
+)
+def test_jobs_share_the_gpus(tmp_path, monkeypatch, jobs, devices, seen):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: devices)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "all")
+    tell = (
+        "import os, time; time.sleep(0.2); "
+        "(p / 'gpu').write_text(os.environ['CUDA_VISIBLE_DEVICES'])"
+    )
+    run_stages([stage(tmp_path, tell, name=name) for name in "abcd"], jobs)
+    assert {(tmp_path / name / "gpu").read_text() for name in "abcd"} == seen
+
+
 def test_a_second_run_waits_for_the_first(tmp_path):
     reader, writer = os.pipe()
     child = os.fork()
