@@ -145,10 +145,11 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
             logger.info(f"{stage.name}: done before")
         else:
             todo.append(stage)
-    devices = torch.cuda.device_count()
+    devices = visible_devices()
     slots: Queue = Queue()
     for job in range(jobs):
-        slots.put(str(job % devices) if jobs > 1 and devices > 1 else None)
+        alone = jobs > 1 and len(devices) > 1
+        slots.put(devices[job % len(devices)] if alone else None)
 
     def run(stage: Stage) -> None:
         device = slots.get()
@@ -161,6 +162,13 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
         futures = [pool.submit(run, stage) for stage in todo]
     for future in futures:
         future.result()
+
+
+def visible_devices() -> List[str]:
+    """Names of the GPUs that commands may use, as CUDA_VISIBLE_DEVICES has them."""
+    count = torch.cuda.device_count()
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return names if len(names) == count else [str(number) for number in range(count)]
 
 
 def run_stage(stage: Stage, device: Optional[str]) -> None:

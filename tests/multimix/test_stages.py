@@ -106,11 +106,18 @@ def test_stages_run_side_by_side(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "jobs, devices, seen", [(2, 2, {"0", "1"}), (1, 2, {"all"}), (2, 1, {"all"})]
+    "jobs, devices, given, seen",
+    [
+        (2, 2, "", {"0", "1"}),
+        (2, 2, "5,7", {"5", "7"}),
+        (1, 2, "5,7", {"5,7"}),
+        (2, 1, "5", {"5"}),
+        (2, 0, "", {""}),
+    ],
 )
-def test_jobs_share_the_gpus(tmp_path, monkeypatch, jobs, devices, seen):
+def test_jobs_share_the_gpus(tmp_path, monkeypatch, jobs, devices, given, seen):
     monkeypatch.setattr("torch.cuda.device_count", lambda: devices)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "all")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     tell = (
         "import os, time; time.sleep(0.2); "
         "(p / 'gpu').write_text(os.environ['CUDA_VISIBLE_DEVICES'])"
