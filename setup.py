@@ -73,6 +73,7 @@ if __name__ == "__main__":
                 "xling-distill = fairseq_xling.cli.distill:cli_main",
                 "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
                 "xling-multimix = fairseq_xling.cli.multimix:cli_main",
+                "xling-penalty-charts = fairseq_xling.cli.penalty_charts:cli_main",
                 "xling-predict = fairseq_xling.cli.predict:cli_main",
                 "xling-sample = fairseq_xling.cli.sample:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",

@@ -77,6 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--x-mixup", action="store_true", help="adapt X-Mixup models, on pairs"
     )
+    parser.add_argument(
+        "--charts",
+        action="store_true",
+        help="warm up a model without penalty, too, and draw appendix B's figures",
+    )
     for name, command in (
         ("distill", "xling-distill"),
         ("augment", "fairseq-generate --task multimix_augment"),
@@ -107,6 +112,9 @@ def main(args: argparse.Namespace) -> None:
             plan.data = plan.sampled
         run_stages(plan.warm_up(), args.jobs)
         run_stages(plan.evaluation(0), args.jobs)
+        if args.charts:
+            for stages in plan.charts():
+                run_stages(stages, args.jobs)
         reports = [describe_epoch(plan, 0)]
         if args.epochs:
             run_stages(plan.generation(), args.jobs)

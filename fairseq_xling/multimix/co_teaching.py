@@ -119,25 +119,33 @@ class Plan:
 
     def warm_up(self) -> List[Stage]:
         """Line 1: three models that differ by seed, on source labels alone."""
-        if self.warm:
-            return []
+        return [] if self.warm else [self._warm_up(model, []) for model in MODELS]
+
+    def charts(self) -> List[List[Stage]]:
+        """Appendix B: the first model warmed up without penalty, and the charts."""
+        name = "model1-without-penalty"
+        plain = self._warm_up(1, ["--confidence-penalty=0"], name)
+        folder = self.folder / "charts"
+        paths = [self.checkpoint(0, 1), *plain.outputs]
+        command = [
+            program("xling-penalty-charts"), str(self.data), "--path",
+            *map(str, paths), "--names", "with penalty", "without penalty",
+            f"--lang={self.target_lang}", f"--seed={self.seed}",
+            f"--distill-factor={self.distill_factors[0]:g}", *self.device_options,
+            f"--results-path={folder}",
+        ]  # fmt: skip
+        inputs = [*paths, self.data / "manifest.json"]
+        outputs = [folder / "charts.json"]
+        return [[plain], [Stage("charts", folder, command, inputs, outputs)]]
+
+    def _warm_up(self, model: int, options: List[str], name: str = "") -> Stage:
         recipe = RECIPES[self.task]
-        options = [*recipe.warm_up, *self.train_options, *self.warm_up_options]
-        return [
-            self._train(
-                0,
-                model,
-                self.pretrained,
-                self.source_lang,
-                [
-                    "--criterion=confidence_penalty",
-                    *options,
-                    *schedule(options, self._rows(self.data, self.source_lang)),
-                ],
-                [],
-            )
-            for model in MODELS
-        ]
+        given = [*recipe.warm_up, *self.train_options, *self.warm_up_options]
+        rows = self._rows(self.data, self.source_lang)
+        options = ["--criterion=confidence_penalty", *given, *options]
+        options += schedule(given, rows)
+        start = self.pretrained
+        return self._train(0, model, start, self.source_lang, options, [], name)
 
     def generation(self) -> List[Stage]:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
@@ -277,9 +285,12 @@ class Plan:
         selection_lang: str,
         options: List[str],
         inputs: List[Path],
+        name: str = "",
     ) -> Stage:
         recipe = RECIPES[self.task]
         folder = self._model_folder(epoch, model)
+        if name:
+            folder = folder.with_name(name)
         command = [
             program("fairseq-train"), str(self.data), *user_dir(),
             f"--task={self.task}", f"--arch={self.arch}",
@@ -289,9 +300,10 @@ class Plan:
             "--maximize-best-checkpoint-metric", *COMMON, *recipe.common,
             *self.device_options, *options, f"--save-dir={folder}",
         ]  # fmt: skip
-        name = f"epoch {epoch}, model {model}" if epoch else f"warm-up, model {model}"
+        title = f"epoch {epoch}" if epoch else "warm-up"
+        title += f", {name or f'model {model}'}"
         inputs = [start, self.data / "manifest.json", *inputs]
-        return Stage(name, folder, command, inputs, [folder / "checkpoint_best.pt"])
+        return Stage(title, folder, command, inputs, [folder / "checkpoint_best.pt"])
 
     def _pools(self, epoch: int) -> List[str]:
         return [name for name in MIXTURES[epoch] if name != "source"]

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +16,14 @@ import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
 from training import environment
 
-from fairseq_xling.cli import agree, distill, evaluate, multimix, sample
+from fairseq_xling.cli import (
+    agree,
+    distill,
+    evaluate,
+    multimix,
+    penalty_charts,
+    sample,
+)
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix import stages
@@ -54,6 +62,10 @@ def setting(request, spm, tmp_path_factory):
     )
 
 
+# What does not depend on the task is tried on one of them.
+on_one_task = pytest.mark.parametrize("setting", ["multimix_xner"], indirect=True)
+
+
 def arguments(setting, out, *options):
     return [
         str(setting.data), f"--task={setting.task}", "--target-lang=de",
@@ -76,6 +88,7 @@ def run_in_fork(command, stdout, **_):
         "xling-distill": distill.cli_main,
         "xling-agree": agree.cli_main,
         "xling-evaluate": evaluate.cli_main,
+        "xling-penalty-charts": penalty_charts.cli_main,
         "xling-sample": sample.cli_main,
     }
     child = os.fork()
@@ -228,6 +241,7 @@ def test_repeated_it_does_nothing(setting, reference, monkeypatch):
     assert contents(reference) == before
 
 
+@on_one_task
 def test_jobs_side_by_side_change_nothing(setting, reference, forks, tmp_path):
     options = ["--jobs=3", "--epochs=1"]
     out = run(setting, tmp_path / "out", *options)
@@ -291,6 +305,7 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
     assert "--training-set=pairs" in command and "--criterion=xmixup" in command
 
 
+@on_one_task
 def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
     paths = [str(reference / f"warm-up/model{m}/checkpoint_best.pt") for m in (1, 2, 3)]
     options = ["--warmup-path", *paths, "--epochs=1", "--distill-factor=100,100,100"]
@@ -301,6 +316,26 @@ def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
         assert Manifest.load(folder).splits["train"]["de"].rows == 40
 
 
+@on_one_task
+def test_charts_compare_with_a_model_without_penalty(
+    setting, reference, forks, tmp_path
+):
+    before = contents(reference)
+    run(setting, reference, "--charts")
+    names = {path.name for path in (reference / "charts").iterdir()}
+    charts = ("classes", "loss-by-length", "losses", "selected-lengths")
+    assert names == {*(f"{name}.png" for name in charts), "charts.json"}
+    found = json.loads((reference / "charts/charts.json").read_text())
+    assert [one["name"] for one in found] == ["with penalty", "without penalty"]
+    assert all(one["samples"] == 8 for one in found)
+    shutil.rmtree(reference / "charts")
+    for path in (reference / "warm-up").glob("model1-without-penalty*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (reference / "charts.stage.json").unlink()
+    assert contents(reference) == before
+
+
+@on_one_task
 def test_a_share_of_the_data_is_trained_on(setting, forks, tmp_path):
     out = run(setting, tmp_path / "out", "--train-percentage=50", "--epochs=0")
     splits = Manifest.load(out / "sampled").splits
@@ -309,12 +344,14 @@ def test_a_share_of_the_data_is_trained_on(setting, forks, tmp_path):
     assert str(out / "sampled") in command
 
 
+@on_one_task
 def test_another_runs_folder_is_refused(setting, reference, forks):
     with pytest.raises(UserError, match="made with other settings .*--seed=5") as error:
         run(setting, reference, "--seed=5")
     assert "\n" not in str(error.value)
 
 
+@on_one_task
 def test_changed_input_is_noticed(setting, reference, forks, tmp_path):
     lm = tmp_path / "lm.pt"
     lm.write_bytes(setting.lm.read_bytes())
@@ -327,6 +364,7 @@ def test_changed_input_is_noticed(setting, reference, forks, tmp_path):
         run(other, tmp_path / "out", "--epochs=0")
 
 
+@on_one_task
 def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
     with pytest.raises(UserError, match="warm-up, model 1: .*--lr: .*log.txt") as error:
         run(setting, tmp_path / "out", "--epochs=0", "--warmup-options=--lr none")
