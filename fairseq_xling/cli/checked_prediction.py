@@ -59,7 +59,10 @@ def predict(
         UserError: it does not fit the data, lacks the stream that is to predict, or
             predicts no numbers.
     """
-    task, model = load_checked(path, args.data)
+    options = {}
+    if getattr(args, "target_langs", None):
+        options["target_langs"] = args.target_langs
+    task, model = load_checked(path, args.data, **options)
     if way == "source" and task.family != "classification":
         raise UserError(
             f"--predict source: {task.benchmark} is predicted from the target alone; "

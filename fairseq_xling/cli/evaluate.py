@@ -39,6 +39,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", default="test")
     parser.add_argument(
+        "--target-langs",
+        help="comma list of languages beside the source (default: the checkpoint's)",
+    )
+    parser.add_argument(
         "--predict",
         nargs="+",
         default=["mean"],

@@ -268,8 +268,8 @@ class Plan:
             command = [
                 program("xling-evaluate"), str(self.data), f"--path={checkpoints[0]}",
                 "--compare", *map(str, checkpoints[1:]), "--names", *map(str, MODELS),
-                f"--split={split}", f"--predict={way}", *self.device_options,
-                f"--results-path={folder}",
+                f"--split={split}", f"--target-langs={self.target_lang}",
+                f"--predict={way}", *self.device_options, f"--results-path={folder}",
             ]  # fmt: skip
             title = f"epoch {epoch}: {split} scores" if epoch else f"{split} scores"
             inputs = [*checkpoints, self.data / "manifest.json"]

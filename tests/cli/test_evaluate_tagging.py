@@ -165,3 +165,14 @@ def test_checkpoints_and_data_of_different_tasks_are_refused(
     xnli = pairs(spm, tmp_path_factory)
     with pytest.raises(UserError, match="mixed/.*: .*holds xnli data; .* reads udpos"):
         evaluate(xnli.data, tagged.mixed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("given, read", [("zh", ["en", "zh"]), ("de,zh", LANGUAGES)])
+def test_languages_are_those_asked_for(tagged, tmp_path, given, read):
+    results = evaluate(tagged.data, tagged.zero, tmp_path, f"--target-langs={given}")
+    assert results["languages"] == read
+
+
+def test_language_that_the_data_lack_is_refused(tagged, tmp_path):
+    with pytest.raises(UserError, match="--target-langs fr: not in .*holds de,zh"):
+        evaluate(tagged.data, tagged.zero, tmp_path, "--target-langs=fr")
