@@ -51,15 +51,20 @@ def write_data(task, folder, spm):
     return write(folder, spm, splits)
 
 
-@pytest.fixture(scope="module", params=WRITERS)
-def setting(request, spm, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("multimix")
-    return SimpleNamespace(
-        task=request.param,
-        data=write_data(request.param, folder / "bin", spm),
-        lm=write_lm(folder / "lm", spm),
-        folder=folder,
-    )
+@pytest.fixture(scope="module")
+def settings(spm, tmp_path_factory):
+    """What is to be run, by task."""
+    found = {}
+    for task in WRITERS:
+        folder = tmp_path_factory.mktemp(task)
+        data, lm = write_data(task, folder / "bin", spm), write_lm(folder / "lm", spm)
+        found[task] = SimpleNamespace(task=task, data=data, lm=lm, folder=folder)
+    return found
+
+
+@pytest.fixture(params=WRITERS)
+def setting(request, settings):
+    return settings[request.param]
 
 
 # What does not depend on the task is tried on one of them.
@@ -128,11 +133,15 @@ def run(setting, out, *options):
     return out
 
 
-@pytest.fixture(scope="module")
-def reference(setting):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages.subprocess, "run", run_in_fork)
-        return run(setting, setting.folder / "reference")
+@pytest.fixture
+def reference(setting, monkeypatch):
+    """The folder of a run to the end, made once a task."""
+    folder = setting.folder / "reference"
+    if not (folder / "report.json").exists():
+        with monkeypatch.context() as patch:
+            patch.setattr(stages.subprocess, "run", run_in_fork)
+            run(setting, folder)
+    return folder
 
 
 def contents(folder):
