@@ -172,7 +172,9 @@ def predict_rows(
 
 
 def numbers_of(args: argparse.Namespace, streams: Streams) -> Dict[str, np.ndarray]:
-    """What is known of a pool's samples without a model, ``(samples,)`` each."""
+    """What is clustered of a pool's samples beside the loss, ``(samples,)`` each."""
+    if args.distill_type == "confidence":
+        return {}
     numbers = {"length": np.asarray(streams.input.sizes, np.float64)}
     path = Path(args.data) / variants_name(f"{args.split}.{args.lang}")
     if path.exists():

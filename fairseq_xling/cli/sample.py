@@ -77,24 +77,27 @@ def main(args: argparse.Namespace) -> None:
                 part = (split, lang)
                 if split in ("train", args.target_split) and part not in chosen:
                     continue
-                rows = entry.rows
+                rows = chosen.get(part)
                 for stream in entry.streams:
                     prefix = stream_prefix(data, split, lang, stream)
-                    goal = stream_prefix(work, split, lang, stream)
-                    if part in chosen:
-                        opened = MMapIndexedDataset(prefix)
-                        rows = len(chosen[part])
-                        picked = (opened[int(row)].numpy() for row in chosen[part])
-                        write_rows(goal, SYMBOLS, picked)
-                    else:
-                        for ending in ("bin", "idx"):
-                            shutil.copyfile(f"{prefix}.{ending}", f"{goal}.{ending}")
-                splits.setdefault(split, {})[lang] = SplitEntry(rows, entry.streams)
+                    copy_stream(prefix, stream_prefix(work, split, lang, stream), rows)
+                count = entry.rows if rows is None else len(rows)
+                splits.setdefault(split, {})[lang] = SplitEntry(count, entry.streams)
         manifest.splits = splits
         manifest.save(work)
     logger.info(
         ", ".join(f"{s}.{x}: {len(rows)} rows" for (s, x), rows in chosen.items())
     )
+
+
+def copy_stream(prefix: str, goal: str, rows: Optional[np.ndarray]) -> None:
+    """Copy some rows of a stream, or all where they are None."""
+    if rows is None:
+        for ending in ("bin", "idx"):
+            shutil.copyfile(f"{prefix}.{ending}", f"{goal}.{ending}")
+        return
+    opened = MMapIndexedDataset(prefix)
+    write_rows(goal, SYMBOLS, (opened[int(row)].numpy() for row in rows))
 
 
 def draw(

@@ -1,5 +1,6 @@
 """Samples of a pool with labels of models, as a folder to train on."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
@@ -64,16 +65,11 @@ def write_selected(
                 for row in rows
             ),
         )
-        Manifest(
-            task=manifest.task,
-            source_lang=manifest.source_lang,
+        dataclasses.replace(
+            manifest,
             languages=[lang],
-            labels=manifest.labels,
             splits={"train": {lang: SplitEntry(len(rows), [*kept, labels])}},
-            dictionary_size=manifest.dictionary_size,
-            dictionary_sha256=manifest.dictionary_sha256,
-            sentencepiece_sha256=manifest.sentencepiece_sha256,
-            version=manifest.version,
+            augmentation=None,
             selection=selection,
         ).save(work)
 

@@ -5,6 +5,7 @@ of samples, ``progress.json`` tells how long every file is; what a killed run wr
 beyond that is cut off.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -232,17 +233,12 @@ class VariantStore:
             if path.name != PROGRESS and not path.name.startswith("."):
                 os.replace(path, self.folder / path.name)
         languages = [lang for lang in manifest.languages if lang in entries]
-        Manifest(
-            task=manifest.task,
-            source_lang=manifest.source_lang,
+        dataclasses.replace(
+            manifest,
             languages=languages,
-            labels=manifest.labels,
             splits={split: entries},
-            dictionary_size=manifest.dictionary_size,
-            dictionary_sha256=manifest.dictionary_sha256,
-            sentencepiece_sha256=manifest.sentencepiece_sha256,
-            version=manifest.version,
             augmentation={"settings": self.settings, "counts": self.counts},
+            selection=None,
         ).save(self.folder)
         shutil.rmtree(self.work)
         self.is_finished = True
