@@ -1,12 +1,10 @@
 """Small data and a random language model for ``multimix_augment``, and its command."""
 
 import json
-import logging
 import os
 import random
 import re
 import signal
-import sys
 import tempfile
 import time
 import warnings
@@ -20,10 +18,11 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.models.roberta import RobertaModel
+from forked import fork
 from omegaconf import OmegaConf
 from raw_data import WORDS, sentence
 from small_model import checkpoint
-from training import ROOT, command, environment
+from training import ROOT, command
 
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.binarize_words import WordEncoder
@@ -221,31 +220,8 @@ def generate_in_fork(
 
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                os.dup2(out.fileno(), 1)
-                os.dup2(err.fileno(), 2)
-                sys.stdout = open(1, "w", buffering=1, closefd=False)
-                sys.stderr = open(2, "w", buffering=1, closefd=False)
-                torch.set_num_threads(1)
-                logging.root.handlers.clear()
-                logging.disable(logging.NOTSET)
-                os.environ.update(environment())
-                sys.argv = [*arguments, "--num-workers=0"]
-                if before is not None:
-                    before()
-                fairseq_cli.generate.cli_main()
-                code = 0
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 1
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
+        command_line = [*arguments, "--num-workers=0"]
+        child = fork(fairseq_cli.generate.cli_main, command_line, out, err, before)
         status = _wait(child, kill)
         seconds = time.monotonic() - began
         for file in (out, err):

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
-from training import environment
+from forked import fork
 
 from fairseq_xling.cli import (
     agree,
@@ -96,28 +95,7 @@ def run_in_fork(command, stdout, **_):
         "xling-penalty-charts": penalty_charts.cli_main,
         "xling-sample": sample.cli_main,
     }
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.dup2(stdout.fileno(), 1)
-            os.dup2(stdout.fileno(), 2)
-            sys.stdout = open(1, "w", buffering=1, closefd=False)
-            sys.stderr = open(2, "w", buffering=1, closefd=False)
-            logging.root.handlers.clear()
-            logging.disable(logging.NOTSET)
-            os.environ.update(environment())
-            sys.argv = list(command)
-            mains[Path(command[0]).name]()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else bool(end.code)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    child = fork(mains[Path(command[0]).name], command, stdout, stdout)
     _, status = os.waitpid(child, 0)
     return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
 
