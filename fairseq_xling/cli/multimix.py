@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target-split",
         help="split with the target's training text, whose labels are not read "
-        "(default: train; for XNER supervised, where the data have it)",
+        "(default: train, or supervised where there is none; for XNER the reverse)",
     )
     parser.add_argument(
         "--pretrained", required=True, help="model.pt that the task models start from"
@@ -138,10 +138,15 @@ def make_plan(args: argparse.Namespace) -> Plan:
     benchmark = {"multimix_xner": "panx", "multimix_xnli": "xnli"}[args.task]
     if manifest.task != benchmark:
         raise UserError(f"{args.data}: holds {manifest.task} data, not {benchmark}")
-    target_split = args.target_split or "train"
-    if args.target_split is None and args.task == "multimix_xner":
-        if args.target_lang in manifest.splits.get("supervised", {}):
-            target_split = "supervised"
+    target_split = args.target_split
+    if target_split is None:
+        # A translation of the source's sentences is the target's second-best text for
+        # XNER, as its words have no tags; XNLI has no other (the paper's section 4.1).
+        order = ["train", "supervised"]
+        if args.task == "multimix_xner":
+            order.reverse()
+        held_in = [x for x in order if args.target_lang in manifest.splits.get(x, {})]
+        target_split = held_in[0] if held_in else "train"
     for split, lang in (
         ("train", manifest.source_lang),
         (target_split, args.target_lang),

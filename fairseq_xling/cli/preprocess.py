@@ -136,7 +136,7 @@ def needs_labels(part: SplitSources, source_lang: str) -> bool:
     is_translated = part.split == "train" and part.lang != source_lang
     if is_translated:
         return part.input.labels_survive_translation
-    return part.split in ("train", "supervised")
+    return part.split == "train"
 
 
 def check_destdir(destdir: Path, overwrite: bool) -> None:

@@ -93,12 +93,16 @@ class PairedDataset(FairseqDataset):
         return self.lengths[indices] * np.where(self.paired[indices], 2, 1)
 
     def ordered_indices(self) -> np.ndarray:
-        """Items sorted by length, in random order among equals when shuffled."""
-        if self.shuffle:
-            generator = np.random.default_rng((self.seed, self.epoch))
-            order = generator.permutation(len(self))
-        else:
-            order = np.arange(len(self))
+        """Items sorted by length.
+
+        When shuffled, shortest first and in random order among equals. Else longest
+        first: what the longest batch takes is reused by all others, where growing
+        batches leave gaps in memory; and one that is too long is found at once.
+        """
+        if not self.shuffle:
+            return np.argsort(-self.lengths, kind="stable")
+        generator = np.random.default_rng((self.seed, self.epoch))
+        order = generator.permutation(len(self))
         return order[np.argsort(self.lengths[order], kind="stable")]
 
     def batch_by_size(

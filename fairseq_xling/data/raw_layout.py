@@ -169,6 +169,9 @@ def say_what_is_missing(
         lacks.setdefault(what, []).append(lang)
 
     for lang in langs:
+        own = have.get(("supervised", lang))
+        if own is not None and not own.input.has_labels:
+            note("training rows without labels: text for MultiMix alone", lang)
         train = have.get(("train", lang))
         if train is None:
             note("no translate-train: evaluated only, not trained on", lang)

@@ -34,13 +34,20 @@ class TagDataset(WindowDataset):
         """Windows between words; positions count from the token after ``<s>``."""
         lengths = np.asarray(streams.input.sizes) - 2
         capacity = self.max_length - 2
-        windows = [[(0, int(length))] for length in lengths]
-        for row in np.flatnonzero(lengths > capacity):
+        counts = np.ones(len(lengths), np.int64)
+        long = np.flatnonzero(lengths > capacity).tolist()
+        cuts = []
+        for row in long:
             starts = (streams.word_starts[row] - 1).tolist()  # type: ignore[index]
-            windows[row] = word_windows(starts, int(lengths[row]), capacity)
-        rows = np.repeat(np.arange(len(windows)), [len(group) for group in windows])
-        flat = np.array([window for group in windows for window in group])
-        return WindowIndex(rows, flat[:, 0], flat[:, 1])
+            cuts.append(word_windows(starts, int(lengths[row]), capacity))
+            counts[row] = len(cuts[-1])
+        rows = np.repeat(np.arange(len(lengths)), counts)
+        begin, end = np.zeros_like(rows), lengths[rows]
+        firsts = np.cumsum(counts) - counts
+        for first, windows in zip(firsts[long], cuts):
+            part = slice(first, first + len(windows))
+            begin[part], end[part] = zip(*windows)
+        return WindowIndex(rows, begin, end)
 
     def window_sample(self, streams: Streams, window: int) -> Dict[str, Any]:
         """One window with its words' tags, and the window of the source that fits."""

@@ -12,6 +12,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import prediction_consistency, task_loss
 from fairseq_xling.data.pair_dataset import SentencePairDataset
 from fairseq_xling.data.pair_streams import Streams, check_lengths
+from fairseq_xling.errors import UserError
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
 
@@ -55,6 +56,11 @@ class SentencePairTask(XMixupTask):
         for one, (part, _) in zip(streams, parts):
             truncate = self.cfg.truncate_sequence
             check_lengths(one, self.cfg.data, part, limit, truncate)
+            if is_train and one.label is None:
+                raise UserError(
+                    f"{self.cfg.data}: {part}.{one.lang} has no labels to train on; "
+                    f"leave {one.lang} out of --target-langs"
+                )
         return SentencePairDataset(
             streams,
             lang_ids,

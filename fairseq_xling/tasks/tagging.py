@@ -79,17 +79,7 @@ class TaggingTask(XMixupTask):
         is_train: bool,
     ) -> TagDataset:
         if is_train:
-            lacking = [
-                lang
-                for one, (_, lang) in zip(streams, parts)
-                if one.tags is None and one.soft_tags is None
-            ]
-            if lacking:
-                raise UserError(
-                    f"{self.cfg.data}: {','.join(lacking)} of {parts[-1][0]} have no "
-                    "tags to train on; write pseudo-labels with: xling-pseudo-label "
-                    f"{self.cfg.data} --path CHECKPOINT_OF_A_SOURCE_MODEL"
-                )
+            self._check_labels(streams, parts)
         for one, (split, lang) in zip(streams, parts):
             self._check_words(one, f"{self.cfg.data}/{split}.{lang}")
         return TagDataset(
@@ -104,6 +94,30 @@ class TaggingTask(XMixupTask):
             shuffle=is_train,
             seed=self.cfg.seed,
         )
+
+    def _check_labels(self, streams: List[Streams], parts: List[Tuple[str, str]]):
+        """Refuse to train on sentences without tags or distributions over them.
+
+        Raises:
+            UserError: a language has none.
+        """
+        split = parts[-1][0]
+        lacking = ",".join(
+            lang
+            for one, (_, lang) in zip(streams, parts)
+            if one.tags is None and one.soft_tags is None
+        )
+        if lacking:
+            mend = (
+                "write pseudo-labels with: xling-pseudo-label "
+                f"{self.cfg.data} --path CHECKPOINT_OF_A_SOURCE_MODEL"
+            )
+            if split != "train":
+                mend = f"leave {lacking} out of --target-langs"
+            raise UserError(
+                f"{self.cfg.data}: {lacking} of {split} have no tags to train on; "
+                f"{mend}"
+            )
 
     def _check_words(self, streams: Streams, name: str) -> None:
         """Refuse tags or distributions that are not one a word.

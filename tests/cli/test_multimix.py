@@ -179,6 +179,30 @@ def test_target_text_is_that_of_the_tasks_split(setting, reference):
     assert json.loads(selection.read_text())["stream"] == f"{split}.de"
 
 
+@pytest.mark.parametrize(
+    "task, splits, expected",
+    [
+        ("multimix_xnli", ["train", "supervised"], "train"),
+        ("multimix_xnli", ["supervised"], "supervised"),
+        ("multimix_xner", ["train", "supervised"], "supervised"),
+        ("multimix_xner", ["train"], "train"),
+    ],
+)
+def test_target_text_is_what_there_is(settings, tmp_path, task, splits, expected):
+    setting = settings[task]
+    data = shutil.copytree(setting.data, tmp_path / "bin")
+    manifest = Manifest.load(data)
+    for split in ("train", "supervised"):
+        entry = manifest.splits["train"]["de"]
+        manifest.splits.setdefault(split, {})["de"] = entry
+    for split in {"train", "supervised"} - set(splits):
+        del manifest.splits[split]["de"]
+    manifest.save(data)
+    found = SimpleNamespace(**{**vars(setting), "data": data})
+    given = multimix.build_parser().parse_args(arguments(found, tmp_path / "out"))
+    assert multimix.make_plan(given).target_split == expected
+
+
 def test_training_reads_the_mixture_of_algorithm_1(setting, reference):
     mixtures = {1: 2, 2: 1, 3: 4}
     for epoch, count in mixtures.items():

@@ -100,6 +100,13 @@ def test_batches_are_of_similar_length_and_new_every_epoch(folder):
     assert not np.array_equal(first, dataset.ordered_indices())
 
 
+def test_what_is_only_read_comes_longest_first(folder):
+    # So memory is at its height from the first batch on.
+    dataset = make(folder)
+    sizes = dataset.sizes[dataset.ordered_indices()]
+    assert sizes.min() < sizes.max() and (np.diff(sizes) <= 0).all()
+
+
 def test_batches_depend_on_the_seed_alone_not_on_global_state(folder):
     np.random.seed(1)
     first = make(folder, shuffle=True, seed=5).ordered_indices()

@@ -1,6 +1,7 @@
 """Selection by confidence, by clustering and by agreement, against plain loops."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from fairseq_xling.multimix.distillation import (
     select_clustered,
     select_confident,
 )
+from fairseq_xling.multimix.predictions import open_predictions, write_predictions
 
 WORDS = st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1)
 
@@ -197,3 +199,22 @@ def test_planted_noise_falls_with_every_selection(seed, capsys):
         assert agreed < min(distilled)
     with capsys.disabled():
         print("\n" + "\n".join(lines))
+
+
+def predictions_peak(folder, rows, words=10):
+    """Bytes that are held at most while a pool's predictions are written."""
+    one = np.full((words, 3), 1 / 3)
+    tracemalloc.start()
+    write_predictions(folder, {}, np.full(rows, words), ((i, one) for i in range(rows)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    found = open_predictions(folder)
+    assert len(found.labels) == rows * words and (found.loss > 1.09).all()
+    return peak
+
+
+def test_predictions_are_written_as_they_come(tmp_path):
+    small, large = (predictions_peak(tmp_path / str(n), n) for n in (1000, 11_000))
+    # A row's labels, confidence and loss are 36 bytes here; where they begin takes 8,
+    # a few times over while they are counted.
+    assert (large - small) / 10_000 < 36

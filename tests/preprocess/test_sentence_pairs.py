@@ -187,6 +187,18 @@ def test_labelled_target_rows_become_the_supervised_split(raw, spm, tmp_path):
     assert got == usual_chain(spm, [row[:2] for row in rows])
 
 
+def test_target_rows_without_labels_are_text_for_multimix(raw, spm, tmp_path, capfd):
+    rows = [row[:2] for row in draw_rows(random.Random(3), "de", LABELS * 2)]
+    write_rows(raw / "train-de.tsv", rows)
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    assert manifest.splits["supervised"]["de"].streams == ["input"]
+    assert stream(tmp_path / "bin", "supervised", "de", "input") == usual_chain(
+        spm, rows
+    )
+    log = capfd.readouterr().err
+    assert "de: training rows without labels: text for MultiMix alone" in log
+
+
 def test_what_is_missing_is_named_with_its_consequence(raw, spm, tmp_path, capfd):
     (raw / "translate-train-en/en-de-en-translated.tsv").unlink()
     (raw / "translate-test/test-ru-en-translated.tsv").unlink()

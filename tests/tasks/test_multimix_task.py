@@ -58,6 +58,23 @@ def test_warm_up_reads_the_source_language_alone(family, tmp_path):
     }  # fmt: skip
 
 
+def test_training_on_rows_without_labels_is_refused(family, tmp_path):
+    stream = {"pairs": "label", "tagging": "tags"}[family]
+    data = WRITERS[family](
+        tmp_path / "bin", {"supervised": 6, **ROWS}, without=[f"supervised.de.{stream}"]
+    )
+    task = make_task(
+        family, data, train_subset="supervised", training_set="concatenated"
+    )
+    with pytest.raises(UserError, match="supervised.*leave de out of --target-langs"):
+        task.load_dataset("supervised")
+    task = make_task(
+        family, data, train_subset="supervised", training_set="concatenated",
+        target_langs="sw",
+    )  # fmt: skip
+    assert len(task.load_dataset("supervised")) == 26
+
+
 def test_mixture_takes_of_the_data_the_source_and_of_others_everything(
     family, tmp_path
 ):
