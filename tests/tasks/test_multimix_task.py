@@ -72,7 +72,7 @@ def test_training_on_rows_without_labels_is_refused(family, tmp_path):
         family, data, train_subset="supervised", training_set="concatenated",
         target_langs="sw",
     )  # fmt: skip
-    assert len(task.load_dataset("supervised")) == 26
+    assert len(task.load_dataset("supervised")) == 20 + 6 + 6
 
 
 def test_mixture_takes_of_the_data_the_source_and_of_others_everything(
