@@ -35,10 +35,12 @@ REQUIREMENTS = [
     "packaging==24.2",
     "regex==2024.11.6",
     "sacrebleu==2.5.1",
+    "safetensors==0.6.2",
     "scikit-learn==1.6.1",
     "scipy==1.13.1",
     "sentencepiece==0.2.0",
     "seqeval==1.2.2",
+    "tokenizers==0.22.2",
     "tqdm==4.67.1",
 ]
 TEST_REQUIREMENTS = [

@@ -18,8 +18,13 @@ from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.raw_questions import HALF_CHARACTER, Question
 from fairseq_xling.data.raw_sentences import split_words
+from fairseq_xling.data.tokenizers import (
+    SENTENCEPIECE_NAME,
+    WORDPIECE_NAME,
+    find_tokenizer,
+)
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
+from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.prediction.run import (
     check_file,
     merge_classes,
@@ -306,9 +311,9 @@ def from_pretrained(
     Args:
         path: a checkpoint of fairseq-train, or a folder with one.
         checkpoint_file: the checkpoint's name in the folder.
-        data: a folder with ``dict.txt`` and ``sentencepiece.bpe.model`` (default: the
-            checkpoint's own folder where it has them, else the binarized data that it
-            was trained on).
+        data: a folder with ``dict.txt`` and the tokenizer (default: the checkpoint's
+            own folder where it has them, else the binarized data that it was trained
+            on).
 
     Raises:
         UserError: a file is missing, or the checkpoint is not one of our tasks.
@@ -333,6 +338,7 @@ def from_pretrained(
             f"{folder}/dict.txt: not the one that {path} was trained with; put that "
             "one there, or name another folder that has it"
         )
+    tokenizer = find_tokenizer(folder)
     labels = Dictionary()
     for label in known["labels"]:
         labels.add_symbol(label)
@@ -345,6 +351,7 @@ def from_pretrained(
         dictionary_size=len(dictionary),
         dictionary_sha256=known["dictionary_sha256"],
         sentencepiece_sha256="",
+        tokenizer="wordpiece" if tokenizer.name == WORDPIECE_NAME else "sentencepiece",
         version=__version__,
     )
     options = cfg["task"]
@@ -356,21 +363,22 @@ def from_pretrained(
         model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    encoder = ENCODERS[task.family](str(folder / SENTENCEPIECE_NAME), dictionary)
+    encoder = ENCODERS[task.family](str(tokenizer), dictionary)
     return Predictor(task, model, encoder)
 
 
 def find_folder(folders: Sequence[Any]) -> Path:
-    """The first folder that holds what reading text takes.
+    """The first folder that holds a dictionary and a tokenizer.
 
     Raises:
         UserError: none does.
     """
     for folder in map(Path, folders):
-        if all((folder / name).exists() for name in ("dict.txt", SENTENCEPIECE_NAME)):
+        names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
+        if (folder / "dict.txt").exists() and any((folder / n).exists() for n in names):
             return folder
     looked = ", ".join(str(folder) for folder in folders)
     raise UserError(
-        f"dict.txt and {SENTENCEPIECE_NAME}: not found in {looked}; copy them beside "
-        "the checkpoint"
+        f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
+        f"{looked}; copy them beside the checkpoint"
     )

@@ -23,10 +23,8 @@ from tqdm import tqdm  # noqa: E402
 from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
-from fairseq_xling.models.loading import (  # noqa: E402
-    SENTENCEPIECE_NAME,
-    load_dictionary,
-)
+from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME  # noqa: E402
+from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 CHUNK_LINES = 8192
 

@@ -28,11 +28,13 @@ from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import Streams, open_streams
-from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
+from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME
+from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.multimix.parts import Filled, Sample
-from fairseq_xling.multimix.store import COMMON_FILES
 from fairseq_xling.multimix.variants import Variant
 from fairseq_xling.version import __version__
+
+COMMON_FILES = ("dict.txt", "label.dict.txt", SENTENCEPIECE_NAME)
 
 POSITIONS = 40
 

@@ -16,8 +16,9 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.manifest import Manifest, SplitEntry
+from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.store import COMMON_FILES, variants_name
+from fairseq_xling.multimix.store import variants_name
 
 SHARD_SETTINGS = ("shard", "shards")
 
@@ -47,7 +48,7 @@ def main(args: argparse.Namespace) -> None:
     counts: Counter = Counter(dict.fromkeys(first.augmentation["counts"], 0))
     entries: Dict[str, SplitEntry] = {}
     with atomic_folder(args.destdir) as folder:
-        for name in COMMON_FILES:
+        for name in common_files(folders[0]):
             shutil.copyfile(folders[0] / name, folder / name)
         for shard in folders:
             counts.update(manifests[shard].augmentation["counts"])  # type: ignore

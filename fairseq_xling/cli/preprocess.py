@@ -21,7 +21,7 @@ from fairseq_xling.data.raw_layout import (
     say_what_is_missing,
 )
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
+from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,10 @@ def build_parser(task: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("raw", type=Path, metavar="RAW_DIR", help="raw data folder")
     parser.add_argument(
-        "--spm", required=True, help="SentencePiece model of the checkpoint"
+        "--tokenizer",
+        "--spm",
+        required=True,
+        help="of the checkpoint: sentencepiece.bpe.model, or mBERT's tokenizer.json",
     )
     parser.add_argument("--dict", required=True, help="dict.txt of the checkpoint")
     parser.add_argument(
@@ -91,7 +94,7 @@ def run(
         task: name of the benchmark, for the manifest.
         labels: class names in the order of their ids.
         layout: the raw folder.
-        make_encoder: called with SentencePiece model, dictionary and threads.
+        make_encoder: called with the tokenizer's file, dictionary and threads.
         write_split: called with a part, the folder, the encoder and the dictionary of
             labels; writes the part's streams and returns its entry.
 
@@ -100,7 +103,7 @@ def run(
     """
     langs = choose_languages(layout, args.target_langs)
     dictionary = load_dictionary(args.dict)
-    encoder: TextEncoder = make_encoder(args.spm, dictionary, args.workers)
+    encoder: TextEncoder = make_encoder(args.tokenizer, dictionary, args.workers)
     label_dictionary = Dictionary()
     for label in labels:
         label_dictionary.add_symbol(label)
@@ -115,7 +118,7 @@ def run(
             entries.setdefault(part.split, {})[part.lang] = entry
         compare_row_counts(entries["train"], args.source_lang)
         shutil.copyfile(args.dict, folder / "dict.txt")
-        shutil.copyfile(args.spm, folder / SENTENCEPIECE_NAME)
+        shutil.copyfile(args.tokenizer, folder / encoder.tokenizer.file_name)
         label_dictionary.save(str(folder / "label.dict.txt"))
         Manifest(
             task=task,
@@ -125,7 +128,8 @@ def run(
             splits=entries,
             dictionary_size=len(dictionary),
             dictionary_sha256=sha256_of(args.dict),
-            sentencepiece_sha256=sha256_of(args.spm),
+            sentencepiece_sha256=sha256_of(args.tokenizer),
+            tokenizer=encoder.tokenizer.kind,
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")

@@ -19,9 +19,9 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.selected_data import write_rows
-from fairseq_xling.multimix.store import COMMON_FILES
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def main(args: argparse.Namespace) -> None:
     allowed = untranslated(data, manifest, source, chosen[source], target)
     chosen[target] = draw(generator, manifest, target, args.percentage, allowed)
     with atomic_folder(destination) as work:
-        for name in COMMON_FILES:
+        for name in common_files(data):
             shutil.copyfile(data / name, work / name)
         splits: Dict[str, Dict[str, SplitEntry]] = {}
         for split, entries in manifest.splits.items():

@@ -1,14 +1,13 @@
 """Text to token ids in fairseq's memory-mapped format, in one streaming pass."""
 
-import itertools
 import logging
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
-import sentencepiece
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
 
+from fairseq_xling.data.tokenizers import SEPARATORS, open_tokenizer, piece_table
 from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -18,38 +17,28 @@ MOST_MISSING = 0.5
 
 
 class TextEncoder:
-    """Encodes text with SentencePiece, to the ids of a fairseq dictionary.
+    """Encodes text to the ids of a fairseq dictionary.
 
     Args:
-        sentencepiece_model: path of the model.
+        tokenizer: path of a SentencePiece model, or of a ``tokenizer.json``.
         dictionary: fairseq dictionary of its pieces.
         threads: how many sentences are encoded at once.
 
     Raises:
-        UserError: the model cannot be read, or the dictionary is not its own.
+        UserError: the tokenizer cannot be read, or the dictionary is not its own.
     """
 
     def __init__(
-        self, sentencepiece_model: str, dictionary: Dictionary, threads: int = 1
+        self, tokenizer: str, dictionary: Dictionary, threads: int = 1
     ) -> None:
-        try:
-            self.processor = sentencepiece.SentencePieceProcessor(sentencepiece_model)
-        except (OSError, RuntimeError):
-            raise UserError(
-                f"{sentencepiece_model}: not a SentencePiece model; give the "
-                "sentencepiece.bpe.model that comes with the checkpoint"
-            ) from None
+        self.tokenizer = open_tokenizer(tokenizer, threads)
+        self.separators = SEPARATORS[self.tokenizer.kind]
         self.dictionary = dictionary
-        self.threads = threads
-        pieces = [
-            self.processor.id_to_piece(i)
-            for i in range(self.processor.get_piece_size())
-        ]
-        self.table = np.array([dictionary.index(piece) for piece in pieces])
+        self.table = piece_table(self.tokenizer, dictionary)
         missing = float((self.table == dictionary.unk()).mean())
         if missing > MOST_MISSING:
             raise UserError(
-                f"{sentencepiece_model}: {missing:.0%} of its pieces are not in the "
+                f"{tokenizer}: {missing:.0%} of its pieces are not in the "
                 "dictionary; give the dict.txt that comes with this model"
             )
         self.tokens = 0
@@ -61,14 +50,15 @@ class TextEncoder:
         Returns:
             all tokens, concatenated, and the number of each text's, ``(len(texts),)``.
         """
-        ids = self.processor.encode(list(texts), out_type=int, num_threads=self.threads)
-        counts = np.fromiter(map(len, ids), np.int64, len(ids))
-        total = int(counts.sum())
-        flat = np.fromiter(itertools.chain.from_iterable(ids), np.int64, total)
-        mapped = self.table[flat]
-        self.tokens += total
-        self.unknown += int((mapped == self.dictionary.unk()).sum())
-        return mapped, counts
+        flat, counts = self.tokenizer.encode(texts)
+        return self.look_up(flat), counts
+
+    def look_up(self, ids: np.ndarray) -> np.ndarray:
+        """The dictionary's ids of the tokenizer's; the unknown are counted."""
+        tokens = self.table[ids]
+        self.tokens += len(tokens)
+        self.unknown += int((tokens == self.dictionary.unk()).sum())
+        return tokens
 
     def surround(
         self, tokens: np.ndarray, counts: np.ndarray, before: int
@@ -103,7 +93,11 @@ class LineEncoder(TextEncoder):
 
 
 class PairEncoder(TextEncoder):
-    """Encodes sentence pairs as ``<s> a </s> </s> b </s>``, as RoBERTa has them."""
+    """Encodes sentence pairs.
+
+    For SentencePiece as ``<s> a </s> </s> b </s>``, as RoBERTa has them; for WordPiece
+    as ``<s> a </s> b </s>``, as BERT has.
+    """
 
     def encode(
         self, pairs: Sequence[Optional[Sequence[str]]]
@@ -115,12 +109,17 @@ class PairEncoder(TextEncoder):
         """
         texts = [text for pair in pairs if pair is not None for text in pair]
         tokens, counts = self.encode_texts(texts)
-        out = self.surround(tokens, counts, before=1)
-        starts = np.cumsum(counts + 2) - (counts + 2)
-        out[starts[::2]] = self.dictionary.bos()
+        # Before a second text stands what separates it from the first one's </s>.
+        before = np.ones(len(counts), np.int64)
+        before[1::2] = self.separators - 1
+        bodies = np.cumsum(counts + before + 1) - (counts + 1)
+        out = np.full(int((counts + before + 1).sum()), self.dictionary.eos(), np.int64)
+        places = np.arange(len(tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
+        out[places + np.repeat(bodies, counts)] = tokens
+        out[bodies[::2] - 1] = self.dictionary.bos()
         present = np.array([pair is not None for pair in pairs], dtype=bool)
         lengths = np.zeros(len(pairs), np.int64)
-        lengths[present] = counts.reshape(-1, 2).sum(axis=1) + 4
+        lengths[present] = (counts + before + 1).reshape(-1, 2).sum(axis=1)
         return out, lengths
 
 

@@ -1,18 +1,19 @@
 """Questions and passages to token ids, with the characters that each token covers."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.raw_questions import Question
+from fairseq_xling.data.tokenizers import PiecesOfText
 
 
 class EncodedContext(NamedTuple):
     """A passage: its tokens, and the characters ``begins[i]:ends[i]`` of each.
 
-    The characters are those of the original text, before SentencePiece's
+    The characters are those of the original text, before the tokenizer's
     normalisation. White space before a word does not belong to it, nor do characters
     of which normalisation leaves nothing, such as a zero-width space. A character that
     becomes several tokens belongs to the last of them; the others cover nothing.
@@ -25,6 +26,8 @@ class EncodedContext(NamedTuple):
 
 class EncodedQuestion(NamedTuple):
     """A question with its passage as ``<s> question </s> </s> passage </s>``.
+
+    With one ``</s>`` between them for WordPiece.
 
     Attributes:
         tokens: ``(len,)``.
@@ -46,9 +49,9 @@ class QuestionEncoder(TextEncoder):
     """
 
     def __init__(
-        self, sentencepiece_model: str, dictionary: Dictionary, threads: int = 1
+        self, tokenizer: str, dictionary: Dictionary, threads: int = 1
     ) -> None:
-        super().__init__(sentencepiece_model, dictionary, threads)
+        super().__init__(tokenizer, dictionary, threads)
         self.blank: Dict[str, bool] = {}
 
     def encode(
@@ -70,29 +73,25 @@ class QuestionEncoder(TextEncoder):
         self, row: Question, question: np.ndarray, context: EncodedContext
     ) -> EncodedQuestion:
         bos, eos = self.dictionary.bos(), self.dictionary.eos()
-        tokens = np.concatenate([[bos], question, [eos, eos], context.tokens, [eos]])
+        middle = [eos] * self.separators
+        tokens = np.concatenate([[bos], question, middle, context.tokens, [eos]])
         span: Tuple[int, ...] = ()
         if row.answers:
             text, start = row.answers[0]
             found = token_span(context, start, start + len(text))
-            span = tuple(position + len(question) + 3 for position in found)
+            before = 1 + len(question) + self.separators
+            span = tuple(position + before for position in found)
         return EncodedQuestion(tokens, context, span)
 
     def encode_contexts(self, texts: Sequence[str]) -> List[EncodedContext]:
         """Encode passages with the characters that each token covers."""
-        protos = self.processor.encode(
-            list(texts), out_type="immutable_proto", num_threads=self.threads
-        )
-        return [self._context(text, proto) for text, proto in zip(texts, protos)]
+        found = self.tokenizer.encode_with_characters(texts)
+        return [self._context(text, pieces) for text, pieces in zip(texts, found)]
 
-    def _context(self, text: str, proto: Any) -> EncodedContext:
-        pieces = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
-        ids, begins, ends = np.array(pieces, np.int64).reshape(-1, 3).T
-        tokens = self.table[ids]
-        self.tokens += len(tokens)
-        self.unknown += int((tokens == self.dictionary.unk()).sum())
+    def _context(self, text: str, pieces: PiecesOfText) -> EncodedContext:
+        ids, begins, ends = pieces
         begins = np.minimum(self._next_visible(text)[begins], ends)
-        return EncodedContext(tokens, begins, ends)
+        return EncodedContext(self.look_up(ids), begins, ends)
 
     def _next_visible(self, text: str) -> np.ndarray:
         """The first character from each on that is not blank, ``(len(text) + 1,)``."""
@@ -104,7 +103,7 @@ class QuestionEncoder(TextEncoder):
     def _is_blank(self, character: str) -> bool:
         """Whether a character is white space, or normalisation leaves nothing of it."""
         if character not in self.blank:
-            is_gone = not self.processor.encode(character)
+            is_gone = not self.tokenizer.tokenize(character)
             self.blank[character] = is_gone or character.isspace()
         return self.blank[character]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError
 
 MANIFEST_NAME = "manifest.json"
@@ -33,6 +34,7 @@ class Manifest:
         splits: for every split, its :class:`SplitEntry` in each language.
         dictionary_size: number of embedding rows that a model for these data needs.
         dictionary_sha256, sentencepiece_sha256: of the copied files.
+        tokenizer: ``"sentencepiece"`` or ``"wordpiece"``.
         version: the fairseq_xling that wrote the folder.
         augmentation: of virtual samples, the ``settings`` that made them and what
             was counted; None for other data.
@@ -52,7 +54,13 @@ class Manifest:
     version: str
     augmentation: Optional[Dict[str, Any]] = None
     selection: Optional[Dict[str, Any]] = None
+    tokenizer: str = "sentencepiece"
     format: int = field(default=FORMAT)
+
+    @property
+    def separators(self) -> int:
+        """How many ``</s>`` stand between the two texts of a pair."""
+        return SEPARATORS[self.tokenizer]
 
     @classmethod
     def load(cls, folder: Union[str, Path]) -> "Manifest":

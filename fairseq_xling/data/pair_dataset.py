@@ -23,6 +23,7 @@ class SentencePairDataset(PairedDataset):
         pad, eos: indices of the two symbols.
         label_offset: what to subtract from a stored label to get its class.
         max_length: longer sequences are shortened to this many tokens.
+        separators: how many ``</s>`` stand between two sentences.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
         seed: the run's seed.
     """
@@ -35,6 +36,7 @@ class SentencePairDataset(PairedDataset):
         eos: int,
         label_offset: int,
         max_length: int,
+        separators: int = 2,
         shuffle: bool = False,
         seed: int = 1,
     ) -> None:
@@ -44,6 +46,7 @@ class SentencePairDataset(PairedDataset):
         self.eos = eos
         self.label_offset = label_offset
         self.max_length = max_length
+        self.separators = separators
         self.starts = np.cumsum([0] + [len(s) for s in streams])
         self.item_parts = np.repeat(np.arange(len(streams)), np.diff(self.starts))
         self.lengths = np.concatenate([s.lengths(max_length) for s in streams])
@@ -69,7 +72,7 @@ class SentencePairDataset(PairedDataset):
     def _sequence(self, stream, row: int) -> Optional[Tensor]:
         if stream is None or stream.sizes[row] == 0:
             return None
-        return truncate_pair(stream[row], self.max_length, self.eos)
+        return truncate_pair(stream[row], self.max_length, self.eos, self.separators)
 
     def collater(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
         """Merge samples into a batch.

@@ -18,9 +18,6 @@ from fairseq_xling.data.windows import (
 )
 from fairseq_xling.errors import UserError
 
-# Specials in <s> question </s> </s> passage </s>.
-SPECIALS = 4
-
 
 class SpanDataset(WindowDataset):
     """Questions about passages, which are read in overlapping windows.
@@ -29,17 +26,20 @@ class SpanDataset(WindowDataset):
         split: its name; batches carry it.
         doc_stride: tokens from one window's beginning to that of the next.
         max_question_length: longer questions are cut to this many tokens.
+        separators: how many ``</s>`` stand between question and passage.
         others: as :class:`WindowDataset`.
     """
 
     def __init__(
         self, streams: List[Streams], lang_ids: List[int], split: str, doc_stride: int,
-        max_question_length: int, **others: Any,
+        max_question_length: int, separators: int = 2, **others: Any,
     ) -> None:  # fmt: skip
         self.split = split
         self.doc_stride = doc_stride
+        # <s>, those between question and passage, and the </s> at the end.
+        self.specials = separators + 2
         # Room for one token of the passage stays in any case.
-        room = others["max_length"] - SPECIALS - 1
+        room = others["max_length"] - self.specials - 1
         self.max_question_length = min(max_question_length, max(room, 0))
         super().__init__(streams, lang_ids, **others)
 
@@ -50,9 +50,9 @@ class SpanDataset(WindowDataset):
             UserError: the stride leaves tokens out between two windows.
         """
         contexts = context_lengths(streams)
-        questions = np.asarray(streams.input.sizes) - contexts - SPECIALS
+        questions = np.asarray(streams.input.sizes) - contexts - self.specials
         kept = np.minimum(questions, self.max_question_length)
-        capacities = self.max_length - SPECIALS - kept
+        capacities = self.max_length - self.specials - kept
         many = contexts > capacities
         least = int(capacities[many].min(initial=self.max_length))
         if many.any() and least < self.doc_stride:
@@ -78,8 +78,8 @@ class SpanDataset(WindowDataset):
             if len(found) == 1:
                 continue
             context = int(streams.context_length[row][0])  # type: ignore[index]
-            question = int(streams.input.sizes[row]) - context - SPECIALS
-            answer = in_context(streams.span, row, question)
+            question = int(streams.input.sizes[row]) - context - self.specials
+            answer = in_context(streams.span, row, question + self.specials - 1)
             lost += answer is not None and not any(holds(w, answer) for w in found)
         return lost
 
@@ -93,8 +93,8 @@ class SpanDataset(WindowDataset):
         here = (begin, end)
         tokens = streams.input[row]
         size = int(streams.context_length[row][0])  # type: ignore[index]
-        question = len(tokens) - size - SPECIALS
-        answer = in_context(streams.span, row, question)
+        question = len(tokens) - size - self.specials
+        answer = in_context(streams.span, row, question + self.specials - 1)
         sequence, before = self._framed(tokens, question, here)
         source, source_span = self._source(streams, row, here, size, answer)
         back = self._fitting(streams.backtranslation, row, here, size, answer, None)
@@ -133,10 +133,10 @@ class SpanDataset(WindowDataset):
             return None
         tokens = stream[row]
         question = int(tokens.eq(self.eos).nonzero()[0]) - 1
-        shift = question + SPECIALS - 1
-        length = len(tokens) - question - SPECIALS
+        shift = question + self.specials - 1
+        length = len(tokens) - question - self.specials
         kept = min(question, self.max_question_length)
-        capacity = self.max_length - SPECIALS - kept
+        capacity = self.max_length - self.specials - kept
         stride = min(self.doc_stride, capacity)
         index = strided_windows(np.array([length]), np.array([capacity]), stride)
         windows = list(zip(index.begin.tolist(), index.end.tolist()))
@@ -149,11 +149,11 @@ class SpanDataset(WindowDataset):
     ) -> Tuple[Tensor, int]:
         """The window's sequence, and how many tokens stand before its passage."""
         kept = min(question, self.max_question_length)
-        start = question + SPECIALS - 1
+        start = question + self.specials - 1
         body = tokens[start + window[0] : start + window[1]]
         middle = tokens[1 + question : start]
         sequence = torch.cat([tokens[: 1 + kept], middle, body, tokens[-1:]])
-        return sequence, kept + SPECIALS - 1
+        return sequence, kept + self.specials - 1
 
     def collate_targets(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
         """Where answers stand.
@@ -181,11 +181,17 @@ def context_lengths(streams: Streams) -> np.ndarray:
     return np.array([int(stream[row][0]) for row in range(len(streams))])  # type: ignore[index]
 
 
-def in_context(stream, row: int, question: int) -> Span:
-    """A row's answer, counted from the passage's first token; None where unknown."""
+def in_context(stream, row: int, before: int) -> Span:
+    """A row's answer, counted from the passage's first token; None where unknown.
+
+    Args:
+        stream: the answers' places.
+        row: of it.
+        before: tokens that stand before the passage.
+    """
     if stream is None or stream.sizes[row] == 0:
         return None
-    first, last = (stream[row] - (question + SPECIALS - 1)).tolist()
+    first, last = (stream[row] - before).tolist()
     return first, last
 
 

@@ -26,22 +26,25 @@ def truncated_lengths(first: int, second: int, budget: int) -> Tuple[int, int]:
     return max(0, first - surplus // 2), max(0, second - (surplus + 1) // 2)
 
 
-def truncate_pair(tokens: Tensor, max_length: int, eos: int) -> Tensor:
+def truncate_pair(
+    tokens: Tensor, max_length: int, eos: int, separators: int = 2
+) -> Tensor:
     """Shorten ``<s> a </s> </s> b </s>`` to ``max_length`` tokens.
 
     Args:
         tokens: ``(len,)``.
         max_length: the limit, special tokens included.
         eos: index of ``</s>``.
+        separators: how many of them stand between the two.
 
     Returns:
         ``(min(len, max_length),)``; specials are kept.
     """
     if len(tokens) <= max_length:
         return tokens
-    ends = tokens.eq(eos).nonzero().flatten()
-    first = tokens[1 : ends[0]]
-    second = tokens[ends[1] + 1 : -1]
+    end = int(tokens.eq(eos).nonzero()[0])
+    first = tokens[1:end]
+    second = tokens[end + separators : -1]
     specials = len(tokens) - len(first) - len(second)
     keep_first, keep_second = truncated_lengths(
         len(first), len(second), max_length - specials
@@ -50,7 +53,7 @@ def truncate_pair(tokens: Tensor, max_length: int, eos: int) -> Tensor:
         [
             tokens[:1],
             first[:keep_first],
-            tokens[ends[0] : ends[1] + 1],
+            tokens[end : end + separators],
             second[:keep_second],
             tokens[-1:],
         ]

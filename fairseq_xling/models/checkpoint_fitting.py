@@ -37,6 +37,60 @@ def fit_positions(
         state_dict[prefix + key] = state_dict[prefix + key][: len(current[key])]
 
 
+def fit_segments(state_dict: Dict[str, Tensor], prefix: str) -> None:
+    """Add a single segment's embedding to the positions: every token has it.
+
+    Hugging Face's XLM-R has one.
+    """
+    stem = f"{prefix}encoder.sentence_encoder."
+    segments = state_dict.get(f"{stem}embed_segments.weight")
+    if segments is not None and len(segments) == 1:
+        del state_dict[f"{stem}embed_segments.weight"]
+        key = f"{stem}embed_positions.weight"
+        state_dict[key] = state_dict[key] + segments
+
+
+def fit_lm_head(
+    state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
+) -> bool:
+    """Keep the model's own LM head where the checkpoint has none.
+
+    Returns:
+        whether it has none.
+    """
+    keys = [key for key in current if key.startswith("encoder.lm_head.")]
+    lacks = all(prefix + key not in state_dict for key in keys)
+    if lacks:
+        state_dict.update({prefix + key: current[key] for key in keys})
+        # The output matrix is the input embeddings.
+        embeddings = f"{prefix}encoder.sentence_encoder.embed_tokens.weight"
+        if embeddings in state_dict:
+            state_dict[f"{prefix}encoder.lm_head.weight"] = state_dict[embeddings]
+    return lacks
+
+
+def fit_pooler(heads: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
+    """Begin new heads for sequences with BERT's pooler, which stands in their place.
+
+    Args:
+        heads: the model's, by name.
+        state_dict: the checkpoint's, changed in place.
+        prefix: what stands before the model's names.
+    """
+    pooler = {part: f"{prefix}pooler.dense.{part}" for part in ("weight", "bias")}
+    if pooler["weight"] not in state_dict:
+        return
+    weights = {part: state_dict.pop(key) for part, key in pooler.items()}
+    for name, head in heads.items():
+        stem = f"{prefix}classification_heads.{name}."
+        is_new = f"{stem}out_proj.weight" not in state_dict
+        if is_new and head.dense.weight.shape == weights["weight"].shape:
+            for key, value in head.state_dict().items():
+                state_dict[stem + key] = value
+            for part, value in weights.items():
+                state_dict[f"{stem}dense.{part}"] = value
+
+
 def fit_token_heads(model: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
     """Take a checkpoint's heads for tokens as fairseq takes those for sequences.
 
@@ -80,6 +134,10 @@ def check_shapes(
     stem = "encoder.sentence_encoder."
     for key, mend in [
         ("layers.0.fc1.weight", "choose the --arch of the checkpoint"),
+        (
+            "embed_segments.weight",
+            "choose an --arch xmixup_mbert for mBERT, xmixup_xlmr for XLM-R",
+        ),
         ("embed_positions.weight", "lower --max-positions"),
         (
             "embed_tokens.weight",

@@ -12,7 +12,7 @@ from fairseq.models.transformer import TransformerConfig, TransformerEncoder
 from fairseq.modules.checkpoint_activations import checkpoint_wrapper
 from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
 from fairseq.modules.transformer_sentence_encoder import init_bert_params
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.mixup import (
@@ -55,6 +55,17 @@ def count_tokens(tokens: Tensor, dictionary: Dictionary) -> Tensor:
     """Which tokens are neither padding nor ``<s>`` nor ``</s>``, bool, same shape."""
     specials = (dictionary.pad(), dictionary.bos(), dictionary.eos())
     return torch.stack([tokens.ne(special) for special in specials]).all(dim=0)
+
+
+def find_segments(tokens: Tensor, eos: int) -> Tensor:
+    """Which sentence each token belongs to: 0 up to the first ``</s>``, then 1.
+
+    Args:
+        tokens: ``(rows, len)``.
+        eos: index of ``</s>``.
+    """
+    ends = tokens.eq(eos).long()
+    return (ends.cumsum(dim=1) - ends).clamp(max=1)
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,10 @@ class MixupEncoderLayer(TransformerEncoderLayerBase):
 
 
 class MixupTransformerEncoder(TransformerEncoder):
-    """fairseq's transformer encoder with :class:`MixupEncoderLayer` where asked."""
+    """fairseq's transformer encoder with :class:`MixupEncoderLayer` where asked.
+
+    With ``num_segments`` it has BERT's segment embeddings, too.
+    """
 
     def __init__(self, args, dictionary, embed_tokens) -> None:
         self.mixup_layers = parse_mixup_layers(args.mixup_layer, args.encoder_layers)
@@ -179,6 +193,10 @@ class MixupTransformerEncoder(TransformerEncoder):
             )
         self.layers_built = 0
         super().__init__(args, dictionary, embed_tokens)
+        self.embed_segments: Optional[nn.Embedding] = None
+        if args.num_segments:
+            width = embed_tokens.embedding_dim
+            self.embed_segments = nn.Embedding(args.num_segments, width)
 
     def build_encoder_layer(self, args):
         self.layers_built += 1
@@ -190,6 +208,17 @@ class MixupTransformerEncoder(TransformerEncoder):
             layer = checkpoint_wrapper(layer, offload_to_cpu=cfg.offload_activations)
         min_params = 0 if cfg.checkpoint_activations else cfg.min_params_to_wrap
         return fsdp_wrap(layer, min_num_params=min_params)
+
+    def forward_embedding(
+        self, src_tokens: Tensor, token_embedding: Optional[Tensor] = None
+    ) -> Tuple[Tensor, Tensor]:
+        """Embed tokens ``(rows, len)``; see fairseq's encoder."""
+        if self.embed_segments is not None:
+            segments = find_segments(src_tokens, self.dictionary.eos())
+            if token_embedding is None:
+                token_embedding = self.embed_tokens(src_tokens)
+            token_embedding = token_embedding + self.embed_segments(segments)
+        return super().forward_embedding(src_tokens, token_embedding)
 
     def forward_pairs(
         self, tokens: Tensor, num_pairs: int
@@ -226,6 +255,12 @@ class MixupTransformerEncoder(TransformerEncoder):
 
 class XMixupEncoder(RobertaEncoder):
     """RoBERTa encoder over one stream, or over target and source streams."""
+
+    def __init__(self, args, dictionary) -> None:
+        super().__init__(args, dictionary)
+        for module in self.modules():
+            if hasattr(module, "normalized_shape"):
+                module.eps = args.layer_norm_eps
 
     def build_encoder(self, args, dictionary, embed_tokens):
         encoder = MixupTransformerEncoder(args, dictionary, embed_tokens)

@@ -12,9 +12,27 @@ from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
 
+from fairseq_xling.data.tokenizers import Tokenizer, find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 
-SENTENCEPIECE_NAME = "sentencepiece.bpe.model"
+
+class PieceCodec:
+    """A tokenizer as fairseq's hub interfaces use it: pieces with spaces between.
+
+    Args:
+        tokenizer: of either kind.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    def encode(self, text: str) -> str:
+        """Text to pieces."""
+        return " ".join(self.tokenizer.tokenize(text))
+
+    def decode(self, pieces: str) -> str:
+        """Pieces to text."""
+        return self.tokenizer.decode(pieces.split())
 
 
 def load_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionary:
@@ -72,9 +90,10 @@ def load_hub_interface(
             not one of such a model.
     """
     folder = model_folder(model_class, model_name_or_path)
-    for name in (checkpoint_file, "dict.txt", SENTENCEPIECE_NAME):
+    for name in (checkpoint_file, "dict.txt"):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: not found; it comes with the model")
+    bpe = PieceCodec(open_tokenizer(str(find_tokenizer(folder))))
     path = str(folder / checkpoint_file)
     state = checkpoint_utils.load_checkpoint_to_cpu(path)
     args = model_options(state)
@@ -91,6 +110,6 @@ def load_hub_interface(
         raise UserError(
             f"{path}: not a {model_class.__name__} of this dictionary ({reason})"
         ) from None
-    model_file = str(folder / SENTENCEPIECE_NAME)
-    bpe = Namespace(bpe="sentencepiece", sentencepiece_model=model_file)
-    return RobertaHubInterface(SimpleNamespace(bpe=bpe), task, model).eval()
+    hub = RobertaHubInterface(SimpleNamespace(bpe=None), task, model).eval()
+    hub.bpe = bpe
+    return hub

@@ -1,4 +1,4 @@
-"""The registered model: XLM-R with cross-lingual manifold mixup."""
+"""The registered model: XLM-R or mBERT with cross-lingual manifold mixup."""
 
 import logging
 from typing import Dict, Optional
@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.checkpoint_fitting import (
     check_shapes,
+    fit_lm_head,
+    fit_pooler,
     fit_positions,
     fit_ratios,
+    fit_segments,
     fit_token_heads,
 )
 from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
@@ -32,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 @register_model("xmixup_xlmr")
 class XMixupXLMRModel(RobertaModel):
-    """XLM-R that encodes a target sequence together with its source counterpart.
+    """XLM-R or mBERT that encodes a target sequence together with its counterpart.
 
-    It loads the ``model.pt`` of fairseq's XLM-R as it is. Called with one stream, or
+    It loads the ``model.pt`` of fairseq's XLM-R as it is, and those that
+    ``preprocess/convert_hf.py`` makes. Called with one stream, or
     with ``--mixup-layer 0``, it computes what fairseq's :class:`RobertaModel` does.
 
     Source: X-Mixup section 4.
@@ -43,6 +47,7 @@ class XMixupXLMRModel(RobertaModel):
     def __init__(self, args, encoder) -> None:
         super().__init__(args, encoder)
         self.token_heads = nn.ModuleDict()
+        self.lm_head_is_new = False
 
     @classmethod
     def hub_models(cls) -> Dict[str, str]:
@@ -83,6 +88,18 @@ class XMixupXLMRModel(RobertaModel):
             metavar="S",
             help="learning rate of the ratio's W and b relative to the rest "
             "(default: 1)",
+        )
+        parser.add_argument(
+            "--num-segments",
+            type=int,
+            metavar="N",
+            help="segment embeddings: 2 for mBERT, 0 for XLM-R (default: the arch's)",
+        )
+        parser.add_argument(
+            "--layer-norm-eps",
+            type=float,
+            metavar="E",
+            help="what layer norms add to the variance (default: the arch's)",
         )
 
     @classmethod
@@ -235,22 +252,27 @@ class XMixupXLMRModel(RobertaModel):
         Raises:
             UserError: the checkpoint belongs to another dictionary or architecture.
         """
-        super().upgrade_state_dict_named(state_dict, name)
         prefix = f"{name}." if name else ""
+        fit_pooler(self.classification_heads, state_dict, prefix)
+        fit_segments(state_dict, prefix)
+        super().upgrade_state_dict_named(state_dict, name)
         fit_token_heads(self, state_dict, f"{prefix}token_heads.")
         current = self.state_dict()
+        self.lm_head_is_new = fit_lm_head(state_dict, current, prefix)
         fit_ratios(state_dict, current, prefix)
         fit_positions(state_dict, current, prefix)
         check_shapes(state_dict, current, prefix)
 
 
 def mixup_defaults(args) -> None:
-    """Fill in the mixup's options that were not given."""
+    """Fill in the options that were not given: the mixup's, and XLM-R's shape."""
     args.mixup_layer = safe_getattr(args, "mixup_layer", None)
     args.mixup_max_ratio = safe_getattr(args, "mixup_max_ratio", 0.5)
     args.mixup_ratio = safe_getattr(args, "mixup_ratio", "adaptive")
     args.ratio_scores = safe_getattr(args, "ratio_scores", "heads")
     args.mixup_ratio_lr_scale = safe_getattr(args, "mixup_ratio_lr_scale", 1.0)
+    args.num_segments = safe_getattr(args, "num_segments", 0)
+    args.layer_norm_eps = safe_getattr(args, "layer_norm_eps", 1e-5)
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_mini")
@@ -276,3 +298,23 @@ def xmixup_xlmr_large(args) -> None:
     """The shape of XLM-R large: 24 layers of width 1024."""
     roberta_large_architecture(args)
     mixup_defaults(args)
+
+
+def mbert_defaults(args) -> None:
+    """What BERT has otherwise than XLM-R (Devlin et al. 2019, and its code)."""
+    args.num_segments = safe_getattr(args, "num_segments", 2)
+    args.layer_norm_eps = safe_getattr(args, "layer_norm_eps", 1e-12)
+
+
+@register_model_architecture("xmixup_xlmr", "xmixup_mbert_mini")
+def xmixup_mbert_mini(args) -> None:
+    """mBERT with four layers of width 128: for demonstrations and tests."""
+    mbert_defaults(args)
+    xmixup_xlmr_mini(args)
+
+
+@register_model_architecture("xmixup_xlmr", "xmixup_mbert_base")
+def xmixup_mbert_base(args) -> None:
+    """The shape of multilingual BERT: 12 layers of width 768."""
+    mbert_defaults(args)
+    xmixup_xlmr_base(args)

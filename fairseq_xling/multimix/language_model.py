@@ -44,7 +44,7 @@ def check_when_loaded(
         )
 
     def check(module: Any, state_dict: Dict[str, Any], *rest: Any) -> None:
-        if HEAD not in state_dict:
+        if HEAD not in state_dict or getattr(module, "lm_head_is_new", False):
             raise UserError(
                 f"--path {path}: no head for masked tokens; give the masked language "
                 "model that it was made from"

@@ -105,7 +105,8 @@ def split_sample(
 def split_pair(table: PieceTable, tokens: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Split ``<s> a </s> </s> b </s>`` into ``<s> a </s>`` and ``<s> b </s>``."""
     end = int(np.flatnonzero(tokens == table.eos)[0])
-    return tokens[: end + 1], np.append(table.bos, tokens[end + 2 :])
+    second = tokens[end + table.separators :]
+    return tokens[: end + 1], np.append(table.bos, second)
 
 
 def half_bound(sample: Sample) -> int:
@@ -127,8 +128,10 @@ def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
         return chosen[0]
     first, second = chosen
     if sample.word_starts is None:
-        tokens = np.concatenate([first.tokens, [table.eos], second.tokens[1:]])
-        shift = len(first.tokens)
+        middle = [table.eos] * (table.separators - 1)
+        tokens = np.concatenate([first.tokens, middle, second.tokens[1:]])
+        # The second sentence's <s> gives its place to what separates them.
+        shift = len(first.tokens) + len(middle) - 1
     else:
         bound = half_bound(sample)
         tokens = np.concatenate([first.tokens[:bound], second.tokens[bound:]])

@@ -1,4 +1,4 @@
-"""What the pieces of a SentencePiece dictionary are to a word."""
+"""What the pieces of a tokenizer's dictionary are to a word."""
 
 import re
 from typing import Optional, Tuple
@@ -6,18 +6,21 @@ from typing import Optional, Tuple
 import numpy as np
 from fairseq.data import Dictionary
 
+from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError
 
 BEGIN = "\u2581"
-# What fairseq fills a dictionary up with, to a multiple of some number.
-FILLER = re.compile(r"madeupword\d{4}")
+CONTINUES = "##"
+# What fairseq fills a dictionary up with, to a multiple of some number, and BERT's.
+FILLER = re.compile(r"madeupword\d{4}|\[unused\d+\]")
 
 
 class PieceTable:
     """Which pieces begin a word, and which the language model may put where.
 
     Args:
-        dictionary: of SentencePiece's pieces; it may lack ``<mask>``.
+        dictionary: of the tokenizer's pieces; it may lack ``<mask>``.
+        kind: ``"sentencepiece"`` or ``"wordpiece"``.
 
     Attributes:
         symbols: every piece's text.
@@ -26,12 +29,14 @@ class PieceTable:
         may_begin: may be predicted where a word begins, bool ``(symbols,)``: it
             neither joins the word before nor is a word boundary alone.
         may_continue: may be predicted inside a word, bool ``(symbols,)``.
+        separators: how many ``</s>`` stand between the sentences of a pair.
 
     Raises:
-        UserError: no piece begins a word, so it is no SentencePiece dictionary.
+        UserError: no piece begins a word, so it is no such dictionary.
     """
 
-    def __init__(self, dictionary: Dictionary) -> None:
+    def __init__(self, dictionary: Dictionary, kind: str = "sentencepiece") -> None:
+        self.separators = SEPARATORS[kind]
         symbols = dictionary.symbols
         self.symbols = symbols
         self.bos, self.eos, self.pad = (
@@ -43,10 +48,15 @@ class PieceTable:
         self.special = np.zeros(len(symbols), bool)
         self.special[[self.bos, self.eos, self.pad, self.mask]] = True
         self.special[dictionary.unk()] = False
-        self.begins = np.array([symbol.startswith(BEGIN) for symbol in symbols])
         never = self.special.copy()
         never[: dictionary.nspecial] = True
         never |= [FILLER.fullmatch(symbol) is not None for symbol in symbols]
+        if kind == "wordpiece":
+            self.begins = np.array([not s.startswith(CONTINUES) for s in symbols])
+            self.may_begin = self.begins & ~never
+            self.may_continue = ~self.begins & ~never
+            return
+        self.begins = np.array([symbol.startswith(BEGIN) for symbol in symbols])
         inner = np.array([BEGIN in symbol[1:] for symbol in symbols])
         alone = np.array([symbol == BEGIN for symbol in symbols])
         self.may_begin = self.begins & ~inner & ~alone & ~never

@@ -2,11 +2,10 @@
 
 from typing import List, Optional, Sequence
 
-import sentencepiece
 import torch
 from fairseq.data import Dictionary
 
-from fairseq_xling.errors import UserError
+from fairseq_xling.data.tokenizers import open_tokenizer
 
 SEPARATOR = " </s> "
 
@@ -15,7 +14,12 @@ class SegmentDictionary(Dictionary):
     """A dictionary that writes ``</s>`` between the sentences of a pair.
 
     fairseq's own leaves it out, and so joins the sentences.
+
+    Attributes:
+        separators: how many of them stand between two sentences.
     """
+
+    separators = 2
 
     def string(self, tensor, *args, **kwargs) -> str:
         """Write tokens as text; see fairseq's ``Dictionary.string``."""
@@ -26,16 +30,24 @@ class SegmentDictionary(Dictionary):
         write = super().string
         return SEPARATOR.join(
             write(torch.tensor(part, dtype=torch.long), *args, **kwargs)
-            for part in split_segments(tensor, self.eos())
+            for part in split_segments(tensor, self.eos(), self.separators)
         )
 
 
-def split_segments(tokens: Sequence[int], eos: int) -> List[List[int]]:
-    """Split ``<s> a </s> </s> b </s>`` into two, leave ``<s> a </s>`` as one."""
+def split_segments(
+    tokens: Sequence[int], eos: int, separators: int = 2
+) -> List[List[int]]:
+    """Split ``<s> a </s> </s> b </s>`` into two, leave ``<s> a </s>`` as one.
+
+    Args:
+        tokens: with their specials.
+        eos: index of ``</s>``.
+        separators: how many of them stand between two sentences.
+    """
     tokens = list(tokens)
-    for place in range(len(tokens) - 1):
-        if tokens[place] == tokens[place + 1] == eos:
-            return [tokens[:place], tokens[place + 2 :]]
+    for place in range(len(tokens) - separators):
+        if all(token == eos for token in tokens[place : place + separators]):
+            return [tokens[:place], tokens[place + separators :]]
     return [tokens]
 
 
@@ -43,31 +55,26 @@ class SegmentDecoder:
     """Pieces to text, with a tab between the sentences of a pair.
 
     Args:
-        model: path of the SentencePiece model.
+        path: of the tokenizer.
 
     Raises:
         UserError: it cannot be read.
     """
 
-    def __init__(self, model: str) -> None:
-        try:
-            self.processor = sentencepiece.SentencePieceProcessor(model)
-        except (OSError, RuntimeError):
-            raise UserError(
-                f"{model}: not a SentencePiece model; run preprocessing again"
-            ) from None
+    def __init__(self, path: str) -> None:
+        self.tokenizer = open_tokenizer(path)
 
     def decode(self, pieces: str) -> str:
         """Decode pieces with spaces between them."""
         return "\t".join(
-            self.processor.decode(part.split()) for part in pieces.split(SEPARATOR)
+            self.tokenizer.decode(part.split()) for part in pieces.split(SEPARATOR)
         )
 
     def encode(self, text: str) -> str:
         """Encode text as pieces with spaces between them."""
-        return " ".join(self.processor.encode(text, out_type=str))
+        return " ".join(self.tokenizer.tokenize(text))
 
 
-def build_decoder(model: str, post_process: Optional[str]) -> Optional[SegmentDecoder]:
+def build_decoder(path: str, post_process: Optional[str]) -> Optional[SegmentDecoder]:
     """The decoder of D- lines, unless ``--post-process`` has joined the pieces."""
-    return None if post_process else SegmentDecoder(model)
+    return None if post_process else SegmentDecoder(path)

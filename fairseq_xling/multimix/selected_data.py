@@ -12,8 +12,9 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.multimix.predictions import PoolPredictions
-from fairseq_xling.multimix.store import COMMON_FILES, MOST_POSITIONS
+from fairseq_xling.multimix.store import MOST_POSITIONS
 
 # What a selected sample keeps of its pool; labels are the models'.
 KEPT = ("input", "word_starts", "source", "backtranslation")
@@ -43,7 +44,7 @@ def write_selected(
     labels = "tags" if "word_starts" in kept else "label"
     dictionary = Dictionary.load(str(pool / "label.dict.txt"))
     with atomic_folder(destination) as work:
-        for name in COMMON_FILES:
+        for name in common_files(pool):
             shutil.copyfile(pool / name, work / name)
         for stream in kept:
             opened = MMapIndexedDataset(stream_prefix(pool, split, lang, stream))

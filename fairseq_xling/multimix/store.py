@@ -17,6 +17,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dt
 
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
+from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.variants import Variant
@@ -24,7 +25,6 @@ from fairseq_xling.multimix.variants import Variant
 UNFINISHED = "unfinished"
 PROGRESS = "progress.json"
 # The files that every folder of binarized data has.
-COMMON_FILES = ("dict.txt", "label.dict.txt", "sentencepiece.bpe.model")
 # Word starts are positions in what a language model can read.
 MOST_POSITIONS = 1 << 15
 ANOTHER = "give another --results-path, or remove the folder"
@@ -226,7 +226,7 @@ class VariantStore:
             if rows:
                 lang = stream[len(split) + 1 :]
                 entries[lang] = SplitEntry(rows, list(self.dtypes))
-        for name in COMMON_FILES:
+        for name in common_files(data):
             shutil.copyfile(data / name, self.work / name)
         for path in sorted(self.work.iterdir()):
             # Names with a dot are left-overs of a killed run.

@@ -19,8 +19,9 @@ from omegaconf import II
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import open_streams
 from fairseq_xling.data.sample_dataset import SampleDataset
+from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import SENTENCEPIECE_NAME, load_dictionary
+from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.multimix.augmentation_run import AugmentationRun
 from fairseq_xling.multimix.language_model import check_when_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM
@@ -132,9 +133,7 @@ class MultiMixAugmentTask(FairseqTask):
                 f"--distributed-world-size {cfg.shards}"
             )
         self.limits = Limits(None, None)
-        self.decoder = build_decoder(
-            os.path.join(cfg.data, SENTENCEPIECE_NAME), cfg.post_process
-        )
+        self.decoder = build_decoder(str(find_tokenizer(cfg.data)), cfg.post_process)
         self.has_variants = False
 
     @classmethod
@@ -155,6 +154,7 @@ class MultiMixAugmentTask(FairseqTask):
                 f"{path}: {len(dictionary)} entries, but the data were binarized with "
                 f"{manifest.dictionary_size}; put the right one back"
             )
+        dictionary.separators = manifest.separators
         return cls(cfg, manifest, dictionary)
 
     def _choose_languages(self, held: List[str]) -> List[str]:
@@ -234,7 +234,10 @@ class MultiMixAugmentTask(FairseqTask):
         model = models[0].bfloat16() if self.cfg.bf16 else models[0]
         lm = MaskedLM(model, self.dictionary)
         generator = SuccessiveGenerator(
-            lm, PieceTable(self.dictionary), decoding, self.limits
+            lm,
+            PieceTable(self.dictionary, self.manifest.tokenizer),
+            decoding,
+            self.limits,
         )
         dataset = self.datasets[self.cfg.gen_subset]
         chunks = dataset.batch_by_size(dataset.ordered_indices(), *self.limits)

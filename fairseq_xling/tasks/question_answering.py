@@ -123,6 +123,7 @@ class QuestionAnsweringTask(XMixupTask):
             split=parts[-1][0],
             doc_stride=self.cfg.doc_stride,
             max_question_length=self.cfg.max_question_length,
+            separators=self.manifest.separators,
             pad=self.dictionary.pad(),
             eos=self.dictionary.eos(),
             max_length=self.cfg.max_positions,

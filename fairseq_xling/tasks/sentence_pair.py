@@ -68,6 +68,7 @@ class SentencePairTask(XMixupTask):
             eos=self.dictionary.eos(),
             label_offset=self.label_dictionary.nspecial,
             max_length=limit,
+            separators=self.manifest.separators,
             shuffle=is_train,
             seed=self.cfg.seed,
         )

@@ -29,6 +29,12 @@ def test_pair_keeps_specials_and_the_beginnings():
     assert truncate_pair(tokens, 8, eos=2).tolist() == [0, 10, 11, 2, 2, 20, 21, 2]
 
 
+def test_pair_of_wordpieces_keeps_its_one_separator():
+    tokens = torch.tensor([0, 10, 11, 12, 13, 14, 2, 20, 21, 22, 2])
+    found = truncate_pair(tokens, 8, eos=2, separators=1).tolist()
+    assert found == [0, 10, 11, 12, 2, 20, 21, 2]
+
+
 def test_short_pair_is_untouched():
     tokens = torch.tensor([0, 10, 2, 2, 20, 2])
     assert truncate_pair(tokens, 6, eos=2) is tokens

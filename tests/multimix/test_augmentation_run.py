@@ -12,6 +12,7 @@ from typing import Any, Callable, List, NamedTuple, Optional
 
 import pytest
 from augment_data import (
+    COMMON_FILES,
     STREAMS,
     MadeUpGenLM,
     made_up_samples,
@@ -132,7 +133,7 @@ def test_shard_that_has_nothing_to_do_finishes(folders):
         run = build(folders, chunks=[0])
         assert run.step([]) == []
         assert Manifest.load(folders.out).splits == {"train": {}}
-        names = {"manifest.json", *store_module.COMMON_FILES}
+        names = {"manifest.json", *COMMON_FILES}
         assert set(snapshot(folders.out)) == names
 
 

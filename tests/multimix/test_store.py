@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from augment_data import (
+    COMMON_FILES,
     STREAMS,
     made_up_samples,
     made_up_source,
@@ -20,7 +21,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.parts import Filled, Sample
-from fairseq_xling.multimix.store import COMMON_FILES, VariantStore, describe
+from fairseq_xling.multimix.store import VariantStore, describe
 from fairseq_xling.multimix.variants import Variant
 
 SETTINGS = {"seed": 1, "temperature": 1.0, "data": {"train.en": "abc"}}
