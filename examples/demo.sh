@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # The demo: made-up languages, a mini XLM-R, baselines and X-Mixup, compared.
-#   make demo [DEMO=pairs|tagging|qa|multimix|all]   (or: DEMO=qa bash examples/demo.sh)
-# SEED is the seed of fine-tuning, DEMO_DIR the folder. Started again, it goes on.
+#   make demo [DEMO=pairs|tagging|qa|multimix|all] [BACKBONE=xlmr|mbert]
+#   (or: DEMO=qa bash examples/demo.sh)
+# SEED is the seed of fine-tuning, DEMO_DIR the folder (demo; of mBERT demo-mbert).
+# Started again, it goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=${XLING_BIN:-$PWD/.venv/bin}
-dir=${DEMO_DIR:-demo}
+backbone=${BACKBONE:-xlmr}
+case $backbone in
+  xlmr) dir=${DEMO_DIR:-demo} tokenizer=sentencepiece file=sentencepiece.bpe.model ;;
+  mbert) dir=${DEMO_DIR:-demo-mbert} tokenizer=wordpiece file=tokenizer.json ;;
+  *) echo "error: BACKBONE=$backbone: choose xlmr or mbert" >&2; exit 2 ;;
+esac
+arch=xmixup_${backbone}_mini
 seed=${SEED:-2}
 demo=${DEMO:-pairs}
 export PYTHONWARNINGS=ignore
@@ -18,11 +26,11 @@ if [ "$demo" = all ]; then
 fi
 # mini: the pre-trained model's folder; text: what it is trained on; run: where
 # fine-tuned models go, by family.
-mini=$dir/mini-xlmr text=monolingual run=$dir/$demo
+mini=$dir/mini-$backbone text=monolingual run=$dir/$demo
 case $demo in
   pairs) task=xnli raw=xnli metric=accuracy stages=9 run=$dir ;;
   tagging) task=udpos raw=udpos metric=f1 stages=10 ;;
-  qa) task=xquad raw=qa metric=score stages=9 mini=$dir/mini-xlmr-qa text=monolingual-qa ;;
+  qa) task=xquad raw=qa metric=score stages=9 mini=$dir/mini-$backbone-qa text=monolingual-qa ;;
   multimix) task=xnli raw=xnli stages=5 run=$dir ;;
   *) echo "error: DEMO=$demo: choose pairs, tagging, qa, multimix or all" >&2; exit 2 ;;
 esac
@@ -63,11 +71,11 @@ languages() {
 binarize_text() {
   rm -rf "$mini"
   "$bin/python" preprocess/monolingual.py "$dir/raw/$text" --vocabulary 1000 \
-    --destdir "$mini"
+    --tokenizer $tokenizer --destdir "$mini"
 }
 
 train() {
-  "$bin/fairseq-train" "$@" --user-dir fairseq_xling --arch xmixup_xlmr_mini \
+  "$bin/fairseq-train" "$@" --user-dir fairseq_xling --arch "$arch" \
     --max-positions 126 --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
     --lr-scheduler polynomial_decay --batch-size 32 --num-workers 0 --cpu \
     --save-interval-updates 200 --keep-interval-updates 1 --no-epoch-checkpoints \
@@ -86,7 +94,7 @@ pretrain() {
 
 binarize() {
   "$bin/python" "preprocess/$task.py" "$dir/raw/$raw" --destdir "$run/data-bin" \
-    --overwrite --spm "$mini/sentencepiece.bpe.model" --dict "$mini/dict.txt"
+    --overwrite --tokenizer "$mini/$file" --dict "$mini/dict.txt"
 }
 
 # finetune NAME OPTIONS...
@@ -117,7 +125,7 @@ evaluate() {
 multimix() {
   OMP_NUM_THREADS=1 "$bin/xling-multimix" "$run/data-bin" --task multimix_xnli \
     --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
-    --arch xmixup_xlmr_mini --seed "$seed" --jobs 2 --cpu \
+    --arch "$arch" --seed "$seed" --jobs 2 --cpu \
     --train-options '--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
       --dropout 0 --attention-dropout 0' \
     --warmup-options "--lr $lr --max-update $updates --warmup-updates 60" \
@@ -134,8 +142,8 @@ case $demo in
   qa) updates=700 lr=1e-3 pretraining=1300 text_mark=qa- ;;
 esac
 stage "making languages" languages languages
-stage "training SentencePiece, binarizing text" "${text_mark}text" binarize_text
-stage "pre-training a mini XLM-R" "${text_mark}pretrain" pretrain $pretraining
+stage "training a tokenizer, binarizing text" "${text_mark}text" binarize_text
+stage "pre-training a mini model" "${text_mark}pretrain" pretrain $pretraining
 stage "binarizing the task's data" "${mark}${demo}" binarize
 if [ -n "${far-}" ]; then
   stage "MultiMix: warm-up, generation, three epochs" "multimix-$seed" multimix

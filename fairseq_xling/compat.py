@@ -10,10 +10,12 @@ import torch
 from fairseq import checkpoint_utils
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.stored_options import check_options
 
 # Compiled products that oneDNN keeps, one a shape; its own 1,024 fill a gigabyte when
 # the shapes of batches vary.
 PRIMITIVES = "64"
+TRUSTING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 def bound_primitive_cache() -> None:
@@ -29,7 +31,8 @@ def allow_fairseq_checkpoints() -> None:
 
     torch loads tensors and plain containers only; fairseq's older checkpoints also
     hold their options as an ``argparse.Namespace``, which runs no code when loaded.
-    A checkpoint with any other global is refused with one line that names it.
+    A checkpoint with any other global, or with code among its options, is refused
+    with one line that names it.
     """
     torch.serialization.add_safe_globals([argparse.Namespace])
     load = checkpoint_utils.load_checkpoint_to_cpu
@@ -37,9 +40,11 @@ def allow_fairseq_checkpoints() -> None:
         return
 
     @functools.wraps(load)
-    def load_checkpoint_to_cpu(path, *args, **kwargs):
+    def load_checkpoint_to_cpu(path, arg_overrides=None, *args, **kwargs):
+        # With this variable torch would unpickle anything that a file holds.
+        trusting = os.environ.pop(TRUSTING, None)
         try:
-            return load(path, *args, **kwargs)
+            state = load(path, arg_overrides, *args, **kwargs)
         except pickle.UnpicklingError as error:
             raise UserError(_explain(str(path), error)) from None
         except (RuntimeError, EOFError, KeyError) as error:
@@ -47,6 +52,11 @@ def allow_fairseq_checkpoints() -> None:
             raise UserError(
                 f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
             ) from None
+        finally:
+            if trusting is not None:
+                os.environ[TRUSTING] = trusting
+        check_options(str(path), state, arg_overrides or ())
+        return state
 
     load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
     checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu

@@ -66,7 +66,13 @@ def model_options(state: Dict[str, Any]) -> Namespace:
 
 
 def model_folder(model: Type[RobertaModel], name_or_path: str) -> Path:
-    """Return a model's folder; one of fairseq's names is downloaded if need be."""
+    """Return a model's folder; one of fairseq's names is downloaded if need be.
+
+    Raises:
+        UserError: it is a file. An archive of somebody's is not unpacked.
+    """
+    if os.path.isfile(name_or_path):
+        raise UserError(f"{name_or_path}: a file; give the model's folder")
     archive = model.hub_models().get(name_or_path, name_or_path)
     return Path(file_utils.load_archive_file(archive) or archive)
 
