@@ -80,6 +80,7 @@ if __name__ == "__main__":
                 "xling-sample = fairseq_xling.cli.sample:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",
                 "xling-join-shards = fairseq_xling.cli.join_shards:cli_main",
+                "xling-retokenize = fairseq_xling.cli.retokenize:cli_main",
                 "xling-pseudo-label = fairseq_xling.cli.pseudo_label:cli_main",
             ]
         },

@@ -1,32 +1,50 @@
-"""Train SentencePiece on text and binarize it, to pre-train a masked language model.
+"""Train a tokenizer on text and binarize it, to pre-train a masked language model.
 
     python preprocess/monolingual.py TEXT_DIR --vocabulary 1000 --destdir DIR
 
 ``TEXT_DIR`` holds ``train.{lang}.txt`` and ``valid.{lang}.txt``, one document or
 sentence a line. ``DIR`` becomes a folder as fairseq's XLM-R has it, yet without
-``model.pt`` (``sentencepiece.bpe.model``, ``dict.txt``), and ``DIR/bin`` the data of
-``--task masked_lm``.
+``model.pt`` (``sentencepiece.bpe.model``, or for mBERT ``tokenizer.json``, and
+``dict.txt``), and ``DIR/bin`` the data of ``--task masked_lm``.
 """
 
 import argparse
 import itertools
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import List
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import sentencepiece  # noqa: E402
+import tokenizers  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
-from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME  # noqa: E402
+from fairseq_xling.data.tokenizers import (  # noqa: E402
+    SENTENCEPIECE_NAME,
+    WORDPIECE_NAME,
+    SentencePieceTokenizer,
+    find_tokenizer,
+)
+from fairseq_xling.interop.shapes import MBERT  # noqa: E402
+from fairseq_xling.interop.tokenizer_files import wordpiece  # noqa: E402
+from fairseq_xling.interop.vocabulary import (  # noqa: E402
+    BERT_NAMES,
+    dictionary_text,
+    order_tokens,
+    tokens_by_id,
+)
 from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 CHUNK_LINES = 8192
+# Share of the text's characters that get a piece of their own.
+COVERAGE = 0.9995
+CASED = {"lowercase": False, "strip_accents": None, "handle_chinese_chars": True}
 
 
 def find_texts(folder: Path, split: str) -> List[Path]:
@@ -47,19 +65,58 @@ def train_sentencepiece(texts: List[Path], vocabulary: int, folder: Path) -> Non
         input=[str(path) for path in texts],
         model_prefix=str(folder / "model"),
         vocab_size=vocabulary,
-        character_coverage=0.9995,
+        character_coverage=COVERAGE,
         hard_vocab_limit=False,
         input_sentence_size=1_000_000,
         shuffle_input_sentence=True,
         minloglevel=2,
     )
     (folder / "model.vocab").unlink()
-    (folder / "model.model").rename(folder / SENTENCEPIECE_NAME)
-    processor = sentencepiece.SentencePieceProcessor(str(folder / SENTENCEPIECE_NAME))
-    # The first three ids are <unk>, <s> and </s>, which fairseq has by itself.
-    pieces = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
-    lines = "".join(f"{piece} 1\n" for piece in pieces)
-    (folder / "dict.txt").write_text(lines, encoding="utf-8")
+    path = folder / SENTENCEPIECE_NAME
+    (folder / "model.model").rename(path)
+    # The first three are <unk>, <s> and </s>, which fairseq has by itself.
+    pieces = SentencePieceTokenizer(str(path)).pieces()[3:]
+    (folder / "dict.txt").write_text(dictionary_text(pieces), encoding="utf-8")
+
+
+def train_wordpiece(texts: List[Path], vocabulary: int, folder: Path) -> None:
+    """Train WordPiece as for a cased BERT, and write its pieces as a dictionary."""
+    tokenizer = wordpiece(list(BERT_NAMES), CASED)
+    # Numbered beforehand: the trainer counts characters in random order, and of equally
+    # frequent pairs takes that of the smaller numbers.
+    letters = frequent_characters(texts)
+    known = [*BERT_NAMES, *letters, *(f"##{letter}" for letter in letters)]
+    trainer = tokenizers.trainers.WordPieceTrainer(
+        vocab_size=max(vocabulary, len(known)),
+        special_tokens=known,
+        limit_alphabet=len(letters),
+        show_progress=False,
+    )
+    tokenizer.train([str(path) for path in texts], trainer)
+    count = tokenizer.get_vocab_size()
+    pieces = [tokenizer.id_to_token(i) for i in range(count)]
+    path = str(folder / WORDPIECE_NAME)
+    wordpiece(pieces, CASED).save(path)
+    tokens = tokens_by_id(MBERT, path, path)
+    symbols, _ = order_tokens(tokens, len(tokens), path)
+    (folder / "dict.txt").write_text(dictionary_text(symbols), encoding="utf-8")
+
+
+def frequent_characters(texts: List[Path]) -> List[str]:
+    """The most frequent characters, which together make up nearly all of the text."""
+    counts: Counter = Counter()
+    for path in texts:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                counts.update("".join(line.split()))
+    left = COVERAGE * sum(counts.values())
+    kept = []
+    for letter, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if left <= 0:
+            break
+        kept.append(letter)
+        left -= count
+    return kept
 
 
 def binarize(texts: List[Path], prefix: Path, encoder: LineEncoder) -> None:
@@ -75,11 +132,20 @@ def binarize(texts: List[Path], prefix: Path, encoder: LineEncoder) -> None:
     writer.close()
 
 
+TRAINERS = {"sentencepiece": train_sentencepiece, "wordpiece": train_wordpiece}
+
+
 def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", type=Path, metavar="TEXT_DIR")
     parser.add_argument("--destdir", type=Path, required=True)
+    parser.add_argument(
+        "--tokenizer",
+        choices=TRAINERS,
+        default="sentencepiece",
+        help="sentencepiece for an XLM-R, wordpiece for an mBERT",
+    )
     parser.add_argument("--vocabulary", type=int, default=16000, help="pieces")
     parser.add_argument("--workers", type=int, default=2, help="threads that encode")
     args = parser.parse_args()
@@ -87,11 +153,9 @@ def main() -> None:
         raise UserError(f"{args.destdir}: exists; remove it or choose another folder")
     splits = {split: find_texts(args.text, split) for split in ("train", "valid")}
     with atomic_folder(args.destdir) as folder:
-        train_sentencepiece(splits["train"], args.vocabulary, folder)
+        TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)
         dictionary = load_dictionary(str(folder / "dict.txt"))
-        encoder = LineEncoder(
-            str(folder / SENTENCEPIECE_NAME), dictionary, args.workers
-        )
+        encoder = LineEncoder(str(find_tokenizer(folder)), dictionary, args.workers)
         (folder / "bin").mkdir()
         shutil.copyfile(folder / "dict.txt", folder / "bin" / "dict.txt")
         for split, texts in splits.items():

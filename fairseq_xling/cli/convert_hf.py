@@ -1,0 +1,118 @@
+"""Convert models: preprocess/convert_hf.py.
+
+    python preprocess/convert_hf.py HF_FOLDER --destdir DIR [--task xnli]
+    python preprocess/convert_hf.py --to-hf CHECKPOINT.pt --destdir DIR [--data FOLDER]
+
+The first makes a fairseq folder of a Hugging Face XLM-R or BERT, the second a Hugging
+Face folder of a checkpoint.
+"""
+
+import argparse
+import logging
+import warnings
+from pathlib import Path
+from typing import Optional, Sequence
+
+from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.errors import UserError
+from fairseq_xling.interop import from_hf, to_hf
+
+logger = logging.getLogger(__name__)
+
+# A folder with one of them is that of a model.
+MODEL_FILES = ("model.pt", "config.json")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``preprocess/convert_hf.py``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "source", type=Path, metavar="MODEL", help="Hugging Face folder, or checkpoint"
+    )
+    parser.add_argument(
+        "--to-hf", action="store_true", help="MODEL is a fairseq checkpoint"
+    )
+    parser.add_argument("--destdir", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--task",
+        choices=sorted(sum(from_hf.BENCHMARKS.values(), ())),
+        help="benchmark that a Hugging Face model is fine-tuned for",
+    )
+    parser.add_argument(
+        "--source-lang",
+        help="language that it is fine-tuned in (default: en)",
+    )
+    parser.add_argument(
+        "--data",
+        help="with --to-hf: folder with the checkpoint's dict.txt and tokenizer "
+        "(default: its own folder, else the data that it was trained on)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a model's folder"
+    )
+    return parser
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Convert a model.
+
+    Args:
+        argv: command line arguments (default: those of the process).
+
+    Raises:
+        UserError: it cannot be converted, or an option does not fit.
+    """
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    # Hydra's, of the names that fairseq calls it by.
+    warnings.filterwarnings("ignore", category=UserWarning)
+    check_options(args)
+    check_destdir(args.destdir, args.source, args.overwrite)
+    with atomic_folder(args.destdir) as folder:
+        if args.to_hf:
+            to_hf.convert(args.source, folder, args.data)
+        else:
+            lang = args.source_lang or "en"
+            from_hf.convert(args.source, folder, args.task, lang, args.destdir)
+    logger.info(f"wrote {args.destdir}")
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse options of the other direction.
+
+    Raises:
+        UserError: there is one.
+    """
+    if not args.to_hf and not args.source.is_dir():
+        raise UserError(
+            f"{args.source}: not a folder; give one that save_pretrained wrote, or "
+            "--to-hf for a checkpoint"
+        )
+    wrong = ("task", "source_lang") if args.to_hf else ("data",)
+    for name in wrong:
+        if getattr(args, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"{option}: does not go with this direction; leave it out")
+
+
+def check_destdir(destdir: Path, source: Path, overwrite: bool) -> None:
+    """Refuse to replace anything but a model's folder.
+
+    Raises:
+        UserError: there is something at ``destdir`` that must not be replaced.
+    """
+    if not destdir.exists():
+        return
+    if not overwrite:
+        raise UserError(f"{destdir}: exists; replace it with --overwrite")
+    place = destdir.resolve()
+    if place == source.resolve() or place in source.resolve().parents:
+        raise UserError(f"{destdir}: holds {source}; give another --destdir")
+    is_model = any((destdir / name).exists() for name in MODEL_FILES)
+    if not destdir.is_dir() or (any(destdir.iterdir()) and not is_model):
+        raise UserError(
+            f"{destdir}: exists and is not a model's folder, so --overwrite does not "
+            "replace it; give another --destdir"
+        )

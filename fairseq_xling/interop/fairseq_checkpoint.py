@@ -1,0 +1,175 @@
+"""Reading a fairseq checkpoint for Hugging Face: sizes, tensors, labels."""
+
+import logging
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import torch
+from fairseq import checkpoint_utils
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, HEAD_PREFIXES, POSITIONS
+from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
+from fairseq_xling.models.loading import model_options
+from fairseq_xling.prediction.run import check_file
+
+logger = logging.getLogger(__name__)
+
+# What Hugging Face's models compute, as options of fairseq's.
+COMPUTED: Dict[str, Any] = {
+    "encoder_normalize_before": False,
+    "layernorm_embedding": True,
+    "untie_weights_roberta": False,
+    "activation_fn": "gelu",
+    "pooler_activation_fn": "tanh",
+    "encoder_learned_pos": True,
+    "no_token_positional_embeddings": False,
+    "no_scale_embedding": True,
+}
+LOST = {
+    "mixup": "was trained to mix with translations; Hugging Face reads the target "
+    "alone, so its predictions are those of --no-mixup-inference, and the ratio's "
+    "parameters are left out",
+    "pooling": "was trained with --word-pooling mean; Hugging Face scores pieces, so "
+    "take the mean of a word's pieces' logits, not those of the first",
+}
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        path: of its file.
+        shape: its sizes.
+        head: ``"lm"``, ``"classification"``, ``"tagging"``, ``"qa"`` or None.
+        labels: of classes or tags.
+        tensors: by name.
+        data: the folder that it was trained on, where it tells.
+        dictionary_sha256: of its ``dict.txt``, where it tells.
+    """
+
+    path: Path
+    shape: Shape
+    head: Optional[str]
+    labels: Tuple[str, ...]
+    tensors: Dict[str, Tensor]
+    data: Optional[str]
+    dictionary_sha256: Optional[str]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, and log what of it Hugging Face cannot do.
+
+    Raises:
+        UserError: it is no checkpoint of such a model, or Hugging Face's would compute
+            otherwise.
+    """
+    check_file(path)
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    if not state.get("model") or not (state.get("args") or state.get("cfg")):
+        raise UserError(f"{path}: has no model and options; give a fairseq checkpoint")
+    options = vars(model_options(state))
+    tensors = modern_names(state["model"])
+    for name, value in COMPUTED.items():
+        if options.get(name, value) != value:
+            raise UserError(
+                f"{path}: trained with {name} {options[name]}; Hugging Face's models "
+                f"compute {value}"
+            )
+    for name in (EMBEDDINGS, POSITIONS, f"{ENCODER}layers.0.fc1.weight"):
+        if name not in tensors:
+            raise UserError(f"{path}: no XLM-R or mBERT; it lacks {name}")
+    if not options.get("encoder_attention_heads"):
+        raise UserError(f"{path}: its options lack encoder_attention_heads")
+    head = find_head(tensors)
+    known = state.get("task_state") or {}
+    labels = tuple(known.get("labels") or ())
+    if head in ("classification", "tagging"):
+        outputs = len(tensors[f"{HEAD_PREFIXES[head]}out_proj.weight"])
+        if len(labels) != outputs:
+            raise UserError(
+                f"{path}: has {outputs} classes, and names {len(labels)}; give a model "
+                "that was fine-tuned with one of the xmixup tasks"
+            )
+    task = task_options(state)
+    if head is not None and head != "lm":
+        say_what_is_lost(path, options, task, head)
+    return Checkpoint(
+        path,
+        find_shape(options, tensors),
+        head,
+        labels if head in ("classification", "tagging") else (),
+        tensors,
+        task.get("data"),
+        known.get("dictionary_sha256"),
+    )
+
+
+def modern_names(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Bring names of fairseq's first checkpoints to those of today."""
+    found: Dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("decoder."):
+            name = "encoder." + name[len("decoder.") :]
+        name = name.replace(".emb_layer_norm.", ".layernorm_embedding.")
+        stem, joined, kind = name.partition("in_proj_")
+        if joined:
+            for part, rows in zip("qkv", torch.chunk(tensor, 3)):
+                found[f"{stem}{part}_proj.{kind}"] = rows
+        else:
+            found[name] = tensor
+    return found
+
+
+def find_head(tensors: Dict[str, Tensor]) -> Optional[str]:
+    """The head that a checkpoint was fine-tuned with, else that for masked tokens."""
+    for head, prefix in HEAD_PREFIXES.items():
+        if f"{prefix}out_proj.weight" in tensors:
+            return head
+    return "lm" if "encoder.lm_head.dense.weight" in tensors else None
+
+
+def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
+    """Sizes and constants."""
+    family = MBERT if options.get("num_segments") else XLMR
+    vocabulary, dim = tensors[EMBEDDINGS].shape
+    marker = f"{ENCODER}layers."
+    depth = {
+        key[len(marker) :].split(".")[0] for key in tensors if key.startswith(marker)
+    }
+    dropout = options.get("dropout", 0.1)
+    return Shape(
+        family,
+        vocabulary,
+        dim,
+        len(depth),
+        options["encoder_attention_heads"],
+        len(tensors[f"{ENCODER}layers.0.fc1.weight"]),
+        len(tensors[POSITIONS]) - family.unused_positions,
+        options.get("layer_norm_eps") or 1e-5,
+        dropout,
+        options.get("attention_dropout", 0.1),
+        options.get("pooler_dropout") or 0.0,
+    )
+
+
+def task_options(state: Dict[str, Any]) -> Dict[str, Any]:
+    """The options of the task that a checkpoint was trained with."""
+    cfg = state.get("cfg")
+    task = cfg["task"] if cfg else state.get("args")
+    if OmegaConf.is_config(task):
+        task = OmegaConf.to_container(task)
+    return task if isinstance(task, dict) else dict(vars(task)) if task else {}
+
+
+def say_what_is_lost(
+    path: Path, options: Dict[str, Any], task: Dict[str, Any], head: str
+) -> None:
+    """Log what Hugging Face's models cannot do."""
+    mixes = str(options.get("mixup_layer") or "0") != "0"
+    if mixes and not task.get("no_mixup_inference"):
+        logger.warning(f"{path}: {LOST['mixup']}")
+    if head == "tagging" and task.get("word_pooling") == "mean":
+        logger.warning(f"{path}: {LOST['pooling']}")

@@ -1,0 +1,226 @@
+"""A Hugging Face folder as a fairseq folder."""
+
+import logging
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+from fairseq.data import Dictionary
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.tasks import TASK_DATACLASS_REGISTRY
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from fairseq_xling.data.manifest import sha256_of
+from fairseq_xling.errors import UserError
+from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
+from fairseq_xling.interop.names import Entry, pooler, tensors_of, to_ours
+from fairseq_xling.interop.shapes import (
+    MBERT,
+    SINGLE_LABEL,
+    Shape,
+    read_class,
+    read_shape,
+)
+from fairseq_xling.interop.tokenizer_files import take_tokenizer
+from fairseq_xling.interop.vocabulary import (
+    dictionary_text,
+    order_tokens,
+    tokens_by_id,
+)
+
+logger = logging.getLogger(__name__)
+
+# The benchmarks of each head.
+BENCHMARKS = {
+    "classification": ("xnli", "pawsx"),
+    "tagging": ("udpos", "panx"),
+    "qa": ("xquad", "mlqa", "tydiqa"),
+}
+# What Hugging Face keeps of a matrix or bias that is another's, too.
+TIED = {
+    "lm_head.decoder.weight": "{prefix}embeddings.word_embeddings.weight",
+    "lm_head.decoder.bias": "lm_head.bias",
+    "cls.predictions.decoder.weight": "{prefix}embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+
+
+class Model(NamedTuple):
+    """What a Hugging Face folder holds.
+
+    Attributes:
+        shape: its sizes.
+        head: ``"lm"``, ``"classification"``, ``"tagging"``, ``"qa"`` or None.
+        labels: of classes or tags, in the order of their ids.
+        tensors: by name.
+        entries: what they are here.
+    """
+
+    shape: Shape
+    head: Optional[str]
+    labels: Tuple[str, ...]
+    tensors: Dict[str, Tensor]
+    entries: List[Entry]
+
+
+def convert(
+    source: Path, folder: Path, task: Optional[str], source_lang: str, destdir: Path
+) -> None:
+    """Write ``model.pt``, ``dict.txt`` and the tokenizer.
+
+    Args:
+        source: Hugging Face's folder.
+        folder: where to write.
+        task: the benchmark of a fine-tuned model, else None.
+        source_lang: the language that it was fine-tuned in.
+        destdir: what the folder will be called.
+
+    Raises:
+        UserError: the folder lacks something, or holds what cannot be converted.
+    """
+    model = read_model(source, task)
+    shape = model.shape
+    path = take_tokenizer(shape.family, source, folder)
+    written = str(folder / shape.family.tokenizer)
+    tokens = tokens_by_id(shape.family, written, str(path))
+    symbols, order = order_tokens(tokens, shape.vocabulary, str(path))
+    text = dictionary_text(symbols)
+    (folder / "dict.txt").write_bytes(text.encode("utf-8"))
+    state: Dict[str, Any] = {
+        "args": None,
+        "cfg": None,
+        "model": to_ours(model.tensors, model.entries, shape, order),
+        "optimizer_history": [
+            {
+                "criterion_name": "MaskedLmLoss",
+                "optimizer_name": "FairseqAdam",
+                "lr_scheduler_state": {},
+                "num_updates": 0,
+            }
+        ],
+        "extra_state": {"train_iterator": {"epoch": 1, "iterations_in_epoch": 0}},
+    }
+    options = model_options(shape)
+    if task is None:
+        state["args"] = Namespace(**options, task="masked_lm")
+    else:
+        state["cfg"] = task_options(options, task, str(destdir.absolute()))
+        state["task_state"] = {
+            "task": f"xmixup_{task}",
+            "benchmark": task,
+            "languages": [source_lang],
+            "labels": list(model.labels),
+            "dictionary_sha256": sha256_of(folder / "dict.txt"),
+        }
+        labels = Dictionary()
+        for label in model.labels:
+            labels.add_symbol(label)
+        labels.save(str(folder / "label.dict.txt"))
+    torch.save(state, folder / "model.pt")
+
+
+def read_model(source: Path, task: Optional[str]) -> Model:
+    """Read and check settings and weights.
+
+    Raises:
+        UserError: they cannot be converted, or ``task`` does not fit them.
+    """
+    path = source / "config.json"
+    config = read_json(path)
+    shape = read_shape(config, str(path))
+    name, head = read_class(config, shape.family, str(path))
+    check_task(task, head, f"{path}: a {name}")
+    problem = config.get("problem_type")
+    if head == "classification" and problem not in (None, SINGLE_LABEL):
+        raise UserError(f"{path}: problem_type {problem}; only {SINGLE_LABEL} is known")
+    labels: Tuple[str, ...] = ()
+    if head in ("classification", "tagging"):
+        labels = labels_of(config, path)
+    weights = read_weights(source)
+    has_prefix = any(key.startswith(shape.family.prefix) for key in weights.tensors)
+    prefix = shape.family.prefix if has_prefix else ""
+    check_tied(weights, prefix)
+    entries = tensors_of(shape, prefix, head, len(labels) or 2)
+    if head in (None, "lm") and shape.family is MBERT:
+        found = pooler(shape, prefix)
+        entries += [entry for entry in found if entry.theirs in weights.tensors]
+    tensors = weights.take(entries)
+    if weights.tensors:
+        unused = ", ".join(sorted(weights.tensors))
+        logger.info(f"{weights.path}: not used: {unused}")
+    return Model(shape, head, labels, tensors, entries)
+
+
+def check_task(task: Optional[str], head: Optional[str], what: str) -> None:
+    """Refuse a benchmark that a model is not fine-tuned for.
+
+    Raises:
+        UserError: as said, or one is needed.
+    """
+    known = BENCHMARKS.get(head or "", ())
+    if known and task is None:
+        raise UserError(
+            f"{what}; say which benchmark it is for: --task {'|'.join(known)}"
+        )
+    if task is not None and task not in known:
+        mend = f"give --task {'|'.join(known)}" if known else "leave --task out"
+        raise UserError(f"{what}, which is no model for {task}; {mend}")
+
+
+def check_tied(weights: Weights, prefix: str) -> None:
+    """Drop what is another tensor, too, or refuse it where it is not.
+
+    Raises:
+        UserError: the output matrix is not that of the embeddings.
+    """
+    tensors = weights.tensors
+    for name, other in TIED.items():
+        tensor, other = tensors.pop(name, None), other.format(prefix=prefix)
+        if tensor is None:
+            continue
+        if not torch.equal(tensors.setdefault(other, tensor), tensor):
+            raise UserError(
+                f"{weights.path}: {name} is not the same as {other}; the model here "
+                "has one for both"
+            )
+
+
+def model_options(shape: Shape) -> Dict[str, Any]:
+    """The options of fairseq's model."""
+    is_large = shape.layers == 24 and shape.family is not MBERT
+    return {
+        "arch": f"{shape.family.arch}_{'large' if is_large else 'base'}",
+        "encoder_layers": shape.layers,
+        "encoder_embed_dim": shape.dim,
+        "encoder_ffn_embed_dim": shape.ffn,
+        "encoder_attention_heads": shape.heads,
+        "max_positions": shape.longest,
+        "num_segments": shape.family.segments if shape.family is MBERT else 0,
+        "layer_norm_eps": shape.eps,
+        "mixup_layer": "0",
+        "dropout": shape.dropout,
+        "attention_dropout": shape.attention_dropout,
+        "activation_dropout": 0.0,
+        "pooler_dropout": shape.head_dropout,
+        "activation_fn": "gelu",
+        "pooler_activation_fn": "tanh",
+    }
+
+
+def task_options(options: Dict[str, Any], task: str, data: str) -> Dict[str, Any]:
+    """The options of a run of ``fairseq-train``, as checkpoints have them.
+
+    Args:
+        options: the model's.
+        task: the benchmark.
+        data: folder of dictionary and tokenizer.
+    """
+    name = f"xmixup_{task}"
+    usual = TASK_DATACLASS_REGISTRY[name]().max_positions
+    args = Namespace(**options, task=name, criterion="xmixup", training_set="source")
+    args.data = data
+    args.max_positions = min(options["max_positions"], usual)
+    cfg = convert_namespace_to_omegaconf(args)
+    return OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)  # type: ignore

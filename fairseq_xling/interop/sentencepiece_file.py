@@ -1,0 +1,79 @@
+"""What a SentencePiece model's file says beside its pieces and scores.
+
+The file is a protocol buffer (``sentencepiece_model.proto``); the few fields that
+matter are read from its wire format, so that no further package is needed.
+"""
+
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+# Fields of the message, and of those in it.
+PIECE, TRAINER, NORMALIZER = 1, 2, 3
+PIECE_TYPE, MODEL_TYPE, CHARACTER_MAP = 3, 3, 2
+UNIGRAM = NORMAL = 1
+Field = Tuple[int, Union[int, bytes]]
+
+
+class SentencePieceFile(NamedTuple):
+    """What the file says.
+
+    Attributes:
+        is_unigram: whether it is a unigram model, as XLM-R's, and not one of merges.
+        piece_types: by id; 1 is a normal piece.
+        character_map: how characters are normalised, as the library has compiled it.
+    """
+
+    is_unigram: bool
+    piece_types: List[int]
+    character_map: bytes
+
+
+def read_sentencepiece(path: Union[str, Path]) -> SentencePieceFile:
+    """Read a SentencePiece model."""
+    types: List[int] = []
+    trainer: Dict[int, Union[int, bytes]] = {}
+    normalizer: Dict[int, Union[int, bytes]] = {}
+    for number, value in fields(Path(path).read_bytes()):
+        if not isinstance(value, bytes):
+            continue
+        if number == PIECE:
+            kind = dict(fields(value)).get(PIECE_TYPE, NORMAL)
+            types.append(int(kind))
+        elif number == TRAINER:
+            trainer = dict(fields(value))
+        elif number == NORMALIZER:
+            normalizer = dict(fields(value))
+    character_map = normalizer.get(CHARACTER_MAP, b"")
+    assert isinstance(character_map, bytes)
+    return SentencePieceFile(
+        trainer.get(MODEL_TYPE, UNIGRAM) == UNIGRAM, types, character_map
+    )
+
+
+def fields(message: bytes) -> Iterator[Field]:
+    """The fields of a message: number and value; numbers of fixed size as bytes."""
+    at = 0
+    while at < len(message):
+        key, at = read_varint(message, at)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, at = read_varint(message, at)
+            yield number, value
+            continue
+        size = {FIXED64: 8, FIXED32: 4}.get(kind)
+        if size is None:
+            size, at = read_varint(message, at)
+        yield number, message[at : at + size]
+        at += size
+
+
+def read_varint(message: bytes, at: int) -> Tuple[int, int]:
+    """A number of seven bits a byte, and where the next thing begins."""
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at

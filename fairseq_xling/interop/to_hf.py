@@ -1,0 +1,137 @@
+"""A fairseq checkpoint as a Hugging Face folder."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import safetensors.torch
+
+from fairseq_xling.data.manifest import sha256_of
+from fairseq_xling.errors import UserError
+from fairseq_xling.interop.fairseq_checkpoint import Checkpoint, read_checkpoint
+from fairseq_xling.interop.names import (
+    EMBEDDINGS,
+    OUTPUT,
+    SEGMENTS,
+    Entry,
+    pooler,
+    tensors_of,
+    to_theirs,
+)
+from fairseq_xling.interop.shapes import HEADS, XLMR, write_config
+from fairseq_xling.interop.tokenizer_files import give_tokenizer
+from fairseq_xling.interop.vocabulary import FIRST, rows_of_tokens, tokens_by_id
+from fairseq_xling.models.loading import load_dictionary
+
+logger = logging.getLogger(__name__)
+
+
+def convert(path: Path, folder: Path, data: Optional[str]) -> None:
+    """Write ``config.json``, ``model.safetensors`` and the tokenizer.
+
+    Args:
+        path: the checkpoint.
+        folder: where to write.
+        data: a folder with its ``dict.txt`` and tokenizer (default: its own, else the
+            data that it was trained on).
+
+    Raises:
+        UserError: the checkpoint cannot be converted, or a file is missing.
+    """
+    checkpoint = read_checkpoint(path)
+    shape, head = checkpoint.shape, checkpoint.head
+    files = find_files(checkpoint, data)
+    tokenizer = files / shape.family.tokenizer
+    tokens = tokens_by_id(shape.family, str(tokenizer), str(tokenizer))
+    rows = find_rows(checkpoint, files, tokens)
+    shape = replace(shape, vocabulary=len(rows))
+    ending = next(ending for ending, its in HEADS.items() if its == head)
+    prefix = "" if head is None else shape.family.prefix
+    entries = tensors_of(shape, prefix, head, len(checkpoint.labels) or 2)
+    if head is None:
+        found = pooler(shape, prefix)
+        entries += [entry for entry in found if entry.ours in checkpoint.tensors]
+    say_what_is_left_out(checkpoint, entries)
+    tensors = to_theirs(checkpoint.tensors, entries, shape, rows)
+    for entry in entries:
+        found_shape = tuple(tensors[entry.theirs].shape)
+        if found_shape != entry.shape:
+            raise UserError(
+                f"{path}: {entry.ours} makes a {entry.theirs} of shape {found_shape}, "
+                f"where Hugging Face has {entry.shape}"
+            )
+    config = write_config(shape, ending, checkpoint.labels, special_ids(tokens))
+    config["torch_dtype"] = str(tensors[entries[0].theirs].dtype).split(".")[-1]
+    if shape.family is XLMR:
+        config.update(bos_token_id=0, eos_token_id=2)
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    name = str(folder / "model.safetensors")
+    safetensors.torch.save_file(tensors, name, metadata={"format": "pt"})
+    give_tokenizer(shape.family, tokenizer, folder, shape.longest)
+
+
+def say_what_is_left_out(checkpoint: Checkpoint, entries: List[Entry]) -> None:
+    """Log the tensors that Hugging Face's class has not.
+
+    Raises:
+        UserError: the checkpoint lacks one that it has.
+    """
+    held, wanted = set(checkpoint.tensors), {entry.ours for entry in entries}
+    lacking = sorted(wanted - held - {SEGMENTS})
+    if lacking:
+        raise UserError(f"{checkpoint.path}: lacks {lacking[0]}")
+    rest = sorted(held - wanted - {OUTPUT})
+    if rest:
+        logger.info(f"{checkpoint.path}: left out: {', '.join(rest)}")
+
+
+def special_ids(tokens: List[str]) -> Dict[str, int]:
+    """Hugging Face's id of padding."""
+    return {"pad_token_id": tokens.index(FIRST[1])}
+
+
+def find_files(checkpoint: Checkpoint, data: Optional[str]) -> Path:
+    """The folder with the checkpoint's dictionary and tokenizer.
+
+    Raises:
+        UserError: there is none, or its dictionary is another.
+    """
+    folders = [Path(data)] if data else [checkpoint.path.parent]
+    if not data and checkpoint.data:
+        folders.append(Path(checkpoint.data))
+    names = ("dict.txt", checkpoint.shape.family.tokenizer)
+    for folder in folders:
+        if all((folder / name).exists() for name in names):
+            break
+    else:
+        raise UserError(
+            f"{' and '.join(names)}: not found in {', '.join(map(str, folders))}; copy "
+            "them beside the checkpoint, or name their folder with --data"
+        )
+    digest = checkpoint.dictionary_sha256
+    if digest and digest != sha256_of(folder / "dict.txt"):
+        raise UserError(
+            f"{folder}/dict.txt: not the one that {checkpoint.path} was trained with; "
+            "name another folder with --data"
+        )
+    return folder
+
+
+def find_rows(checkpoint: Checkpoint, files: Path, tokens: List[str]) -> List[int]:
+    """For each id of Hugging Face, the row of the checkpoint's embeddings.
+
+    Raises:
+        UserError: the checkpoint has other tokens than the dictionary.
+    """
+    path = f"{files}/dict.txt"
+    dictionary = load_dictionary(path)
+    have = len(checkpoint.tensors[EMBEDDINGS])
+    if have != len(dictionary):
+        raise UserError(
+            f"{path}: has {len(dictionary)} tokens with <mask>, but {checkpoint.path} "
+            f"{have}; name the folder of its dict.txt with --data"
+        )
+    return rows_of_tokens(tokens, dictionary, path)

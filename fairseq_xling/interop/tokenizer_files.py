@@ -1,0 +1,244 @@
+"""Tokenizers' files: those of a Hugging Face folder, and those of fairseq's."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
+from tokenizers.models import Unigram, WordPiece
+from tokenizers.processors import TemplateProcessing
+
+from fairseq_xling.data.tokenizers import (
+    SENTENCEPIECE_NAME,
+    WORDPIECE_NAME,
+    SentencePieceTokenizer,
+    WordPieceTokenizer,
+)
+from fairseq_xling.errors import UserError
+from fairseq_xling.interop.hf_folder import read_json
+from fairseq_xling.interop.sentencepiece_file import NORMAL, read_sentencepiece
+from fairseq_xling.interop.shapes import XLMR, Family
+from fairseq_xling.interop.vocabulary import BERT_NAMES, FIRST, MASK, filler_names
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = "tokenizer_config.json"
+VOCABULARY = "vocab.txt"
+BEGIN = "\u2581"
+# What Hugging Face's settings call the special tokens.
+SPECIALS = {
+    "xlm-roberta": {
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "sep_token": "</s>",
+        "cls_token": "<s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "mask_token": MASK,
+    },
+    "bert": {
+        "unk_token": "[UNK]",
+        "sep_token": "[SEP]",
+        "pad_token": "[PAD]",
+        "cls_token": "[CLS]",
+        "mask_token": "[MASK]",
+    },
+}
+# The options of BERT's normalizer: Hugging Face's names and defaults, and the
+# library's names.
+BERT_OPTIONS = {
+    "do_lower_case": (True, "lowercase"),
+    "strip_accents": (None, "strip_accents"),
+    "tokenize_chinese_chars": (True, "handle_chinese_chars"),
+}
+
+
+def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
+    """Write the tokenizer of a fairseq folder.
+
+    Args:
+        family: the backbone.
+        source: Hugging Face's folder.
+        folder: the one to write.
+
+    Returns:
+        the file that was read, for messages.
+
+    Raises:
+        UserError: a file is missing, or is no such tokenizer.
+    """
+    say_what_is_added(source)
+    if family is XLMR:
+        path = source / SENTENCEPIECE_NAME
+        if not path.exists():
+            raise UserError(
+                f"{path}: not found; save the slow tokenizer into the folder "
+                "(XLMRobertaTokenizer), or copy the file from the model that this one "
+                "was trained from"
+            )
+        SentencePieceTokenizer(str(path))  # which refuses what is none
+        shutil.copyfile(path, folder / SENTENCEPIECE_NAME)
+        return path
+    path = source / VOCABULARY
+    if path.exists():
+        tokenizer = wordpiece(read_vocabulary(path), read_bert_options(source))
+    else:
+        path = source / WORDPIECE_NAME
+        if not path.exists():
+            raise UserError(f"{source}: has neither {VOCABULARY} nor {WORDPIECE_NAME}")
+        held = WordPieceTokenizer(str(path)).tokenizer
+        # Special tokens are not read from text, and put around it elsewhere.
+        tokenizer = tokenizers.Tokenizer(held.model)
+        tokenizer.normalizer = held.normalizer
+        tokenizer.pre_tokenizer = held.pre_tokenizer
+        tokenizer.decoder = held.decoder
+    tokenizer.save(str(folder / WORDPIECE_NAME))
+    return path
+
+
+def say_what_is_added(source: Path) -> None:
+    """Log tokens that were added to a tokenizer: they are read as other text."""
+    path = source / "added_tokens.json"
+    if not path.exists():
+        return
+    known = {*FIRST, MASK, *BERT_NAMES}
+    added = [token for token in read_json(path) if token not in known]
+    if added:
+        logger.warning(
+            f"{path}: {', '.join(added)} are not taken over; such text is read as any "
+            "other"
+        )
+
+
+def read_vocabulary(path: Path) -> List[str]:
+    """The lines of a ``vocab.txt``; of equal ones, the last is what text is read as.
+
+    Raises:
+        UserError: it is not UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="\n") as file:
+            lines = [line.rstrip("\r\n") for line in file]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 ({error})") from None
+    last = {line: i for i, line in enumerate(lines)}
+    names = filler_names(last)
+    return [line if last[line] == i else next(names) for i, line in enumerate(lines)]
+
+
+def read_bert_options(source: Path) -> Dict[str, Any]:
+    """How text is normalised, by the names of the ``tokenizers`` library.
+
+    Raises:
+        UserError: the folder does not say whether letters are made small.
+    """
+    path = source / SETTINGS
+    settings = read_json(path) if path.exists() else {}
+    if "do_lower_case" not in settings:
+        raise UserError(
+            f'{path}: give "do_lower_case": false for a cased vocabulary, else true'
+        )
+    return {
+        name: settings.get(option, default)
+        for option, (default, name) in BERT_OPTIONS.items()
+    }
+
+
+def wordpiece(vocabulary: List[str], options: Dict[str, Any]) -> tokenizers.Tokenizer:
+    """BERT's tokenizer, without special tokens in or around the text."""
+    ids = {token: i for i, token in enumerate(vocabulary)}
+    tokenizer = tokenizers.Tokenizer(WordPiece(ids, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(clean_text=True, **options)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return tokenizer
+
+
+def give_tokenizer(family: Family, path: Path, folder: Path, longest: int) -> None:
+    """Write the tokenizer's files of a Hugging Face folder.
+
+    Args:
+        family: the backbone.
+        path: ``sentencepiece.bpe.model`` or ``tokenizer.json``.
+        folder: the one to write.
+        longest: most tokens that the model reads.
+
+    Raises:
+        UserError: the file is no such tokenizer.
+    """
+    specials = SPECIALS[family.model_type]
+    settings: Dict[str, Any] = {**specials, "model_max_length": longest}
+    settings["tokenizer_class"] = f"{family.classes}Tokenizer"
+    if family is XLMR:
+        shutil.copyfile(path, folder / SENTENCEPIECE_NAME)
+        give_fast_xlmr(path, folder)
+    else:
+        settings.update(give_bert(path, folder))
+    for name, contents in ((SETTINGS, settings), ("special_tokens_map.json", specials)):
+        text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def give_fast_xlmr(path: Path, folder: Path) -> None:
+    """Write XLM-R's tokenizer in the form of the ``tokenizers`` library, if it can be.
+
+    Its normalisation is that of Hugging Face's own conversion: SentencePiece's map of
+    characters, then spaces.
+    """
+    model = read_sentencepiece(path)
+    if not model.is_unigram or set(model.piece_types[3:]) != {NORMAL}:
+        logger.warning(
+            f"{path}: no unigram model of plain pieces, so no {WORDPIECE_NAME} is "
+            "written; Hugging Face's slow tokenizer reads it"
+        )
+        return
+    processor = SentencePieceTokenizer(str(path)).processor
+    pieces = [(token, 0.0) for token in FIRST]
+    pieces += [
+        (processor.id_to_piece(i), processor.get_score(i))
+        for i in range(3, processor.get_piece_size())
+    ]
+    pieces.append((MASK, 0.0))
+    tokenizer = tokenizers.Tokenizer(Unigram(pieces, FIRST.index("<unk>")))
+    steps = [normalizers.Strip(left=False), normalizers.Replace(Regex(" {2,}"), BEGIN)]
+    if model.character_map:
+        steps.insert(0, normalizers.Precompiled(model.character_map))
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(BEGIN)
+    tokenizer.decoder = decoders.Metaspace(BEGIN)
+    tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    mask = AddedToken(MASK, lstrip=True, normalized=False, special=True)
+    tokenizer.add_special_tokens([*FIRST, mask])
+    tokenizer.save(str(folder / WORDPIECE_NAME))
+
+
+def give_bert(path: Path, folder: Path) -> Dict[str, Any]:
+    """Write BERT's files.
+
+    Returns:
+        how text is normalised, by Hugging Face's names.
+
+    Raises:
+        UserError: it is normalised as no BERT does.
+    """
+    tokenizer = WordPieceTokenizer(str(path)).tokenizer
+    normalizer = json.loads(tokenizer.to_str())["normalizer"]
+    if (normalizer or {}).get("type") != "BertNormalizer":
+        raise UserError(f"{path}: has no BertNormalizer, which Hugging Face's BERT has")
+    tokens = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    text = "".join(f"{token}\n" for token in tokens)
+    (folder / VOCABULARY).write_text(text, encoding="utf-8")
+    tokenizer.add_special_tokens(list(BERT_NAMES))
+    ends = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
+    tokenizer.save(str(folder / WORDPIECE_NAME))
+    return {option: normalizer[name] for option, (_, name) in BERT_OPTIONS.items()}

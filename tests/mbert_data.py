@@ -1,0 +1,65 @@
+"""A small WordPiece tokenizer with its dictionary, and a mBERT with random weights."""
+
+from pathlib import Path
+from typing import Sequence
+
+import tokenizers
+import torch
+from small_model import checkpoint, small_args
+
+from fairseq_xling.interop.shapes import MBERT
+from fairseq_xling.interop.tokenizer_files import wordpiece
+from fairseq_xling.interop.vocabulary import (
+    BERT_NAMES,
+    dictionary_text,
+    order_tokens,
+    tokens_by_id,
+)
+from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+
+CASED = {"lowercase": False, "strip_accents": None, "handle_chinese_chars": True}
+
+
+def write_wordpiece(folder: Path, lines: Sequence[str], size: int) -> Path:
+    """Train a tokenizer; ``vocab.txt`` is as Hugging Face has it.
+
+    In the order of multilingual BERT, unused entries lie among the special ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = wordpiece(list(BERT_NAMES), CASED)
+    trainer = tokenizers.trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=list(BERT_NAMES), show_progress=False
+    )
+    trained.train_from_iterator(lines, trainer)
+    pieces = [trained.id_to_token(i) for i in range(trained.get_vocab_size())]
+    words = sorted(piece for piece in pieces if piece not in BERT_NAMES)
+    vocabulary = ["[PAD]", "[unused1]", "[unused2]", "[UNK]", "[CLS]", "[SEP]"]
+    vocabulary += ["[MASK]", *words]
+    path = str(folder / "tokenizer.json")
+    wordpiece(vocabulary, CASED).save(path)
+    (folder / "vocab.txt").write_text("".join(f"{x}\n" for x in vocabulary), "utf-8")
+    tokens = tokens_by_id(MBERT, path, path)
+    symbols, _ = order_tokens(tokens, len(vocabulary), path)
+    (folder / "dict.txt").write_text(dictionary_text(symbols), encoding="utf-8")
+    return folder
+
+
+def write_mbert(folder: Path, lines: Sequence[str], size: int = 150) -> Path:
+    """A folder as ``preprocess/convert_hf.py`` makes it; returns its checkpoint."""
+    write_wordpiece(folder, lines, size)
+    dictionary = load_dictionary(str(folder / "dict.txt"))
+    args = small_args(num_segments=2, layer_norm_eps=1e-12, mixup_layer="0")
+    args.arch, args.task = "xmixup_mbert_mini", "masked_lm"
+    torch.manual_seed(0)
+    model = XMixupXLMRModel.build_model(args, _Task(dictionary))
+    torch.save(checkpoint(args, model.state_dict()), folder / "model.pt")
+    return folder / "model.pt"
+
+
+class _Task:
+    def __init__(self, dictionary) -> None:
+        self.source_dictionary = dictionary
+
+    def max_positions(self) -> int:
+        return 40
