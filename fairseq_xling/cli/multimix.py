@@ -45,6 +45,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lm-path", help="model.pt that generates (default: that of --pretrained)"
     )
+    parser.add_argument(
+        "--lm-data",
+        help="the same data preprocessed for --lm-path, where that has another "
+        "tokenizer: an XLM-R may generate for mBERTs",
+    )
     parser.add_argument("--results-path", required=True, help="folder to write")
     parser.add_argument("--arch", default="xmixup_xlmr_large")
     parser.add_argument("--seed", type=int, default=1, help="of the first model")
@@ -108,8 +113,7 @@ def main(args: argparse.Namespace) -> None:
     plan = make_plan(args)
     with only_one_run(plan.folder):
         if args.train_percentage < 100:
-            run_stages([plan.sampling(args.train_percentage)], 1)
-            plan.data = plan.sampled
+            run_stages(plan.sampling(args.train_percentage), args.jobs)
         run_stages(plan.warm_up(), args.jobs)
         run_stages(plan.evaluation(0), args.jobs)
         if args.charts:
@@ -118,6 +122,7 @@ def main(args: argparse.Namespace) -> None:
         reports = [describe_epoch(plan, 0)]
         if args.epochs:
             run_stages(plan.generation(), args.jobs)
+            run_stages(plan.exchange(), args.jobs)
         for epoch in range(1, args.epochs + 1):
             run_stages(plan.distillation(epoch), args.jobs)
             run_stages(plan.agreements(epoch), args.jobs)
@@ -157,6 +162,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
                 f"{args.data}: no split {split} in {lang}; it has "
                 f"{', '.join(x for x in manifest.languages if x in held) or 'none'}"
             )
+    if args.lm_data is not None:
+        check_same_rows(args, manifest, target_split)
     if args.target_lang == manifest.source_lang:
         raise UserError(f"--target-lang {args.target_lang}: is the source language")
     if not 0 < args.train_percentage <= 100:
@@ -195,7 +202,30 @@ def make_plan(args: argparse.Namespace) -> Plan:
         agreement=not args.no_agreement,
         mixup=args.x_mixup,
         device_options=device,
+        lm_data=Path(args.lm_data) if args.lm_data else None,
     )
+
+
+def check_same_rows(
+    args: argparse.Namespace, manifest: Manifest, target_split: str
+) -> None:
+    """Refuse ``--lm-data`` of other data.
+
+    Raises:
+        UserError: another task, or other numbers of rows.
+    """
+    other = Manifest.load(args.lm_data)
+    for split, lang in (
+        ("train", manifest.source_lang),
+        (target_split, args.target_lang),
+    ):
+        entries = [x.splits.get(split, {}).get(lang) for x in (manifest, other)]
+        rows = [entry and entry.rows for entry in entries]
+        if other.task != manifest.task or rows[0] != rows[1]:
+            raise UserError(
+                f"--lm-data {args.lm_data}: holds other data than {args.data}; "
+                "preprocess the same raw folder with the other tokenizer"
+            )
 
 
 def read_factors(text: Optional[str], args: argparse.Namespace) -> List[float]:

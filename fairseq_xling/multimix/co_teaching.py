@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.multimix.recipe import COMMON, RECIPES, schedule
 from fairseq_xling.multimix.stages import Stage
 
@@ -48,6 +49,7 @@ class Plan:
         arch: of the task models.
         pretrained: checkpoint that they start from.
         lm: checkpoint of the language model that generates.
+        lm_data: the data as that one reads them, where its tokenizer is another.
         source_lang, target_lang: the languages.
         target_split: split with the target's training text; its labels are not read.
         folder: where everything goes.
@@ -86,6 +88,7 @@ class Plan:
     agreement: bool = True
     mixup: bool = False
     device_options: Sequence[str] = field(default_factory=list)
+    lm_data: Optional[Path] = None
 
     def pool(self, name: str) -> Pool:
         """A pool by its name."""
@@ -101,21 +104,27 @@ class Plan:
             return self.warm[model - 1]
         return self._model_folder(epoch, model) / "checkpoint_best.pt"
 
-    @property
-    def sampled(self) -> Path:
-        """Where a share of the data goes."""
-        return self.folder / "sampled"
+    def sampling(self, percentage: float) -> List[Stage]:
+        """A share of the data, source and target not parallel (section 4.2).
 
-    def sampling(self, percentage: float) -> Stage:
-        """A share of the data, source and target not parallel (section 4.2)."""
-        command = [
-            program("xling-sample"), str(self.data), f"--percentage={percentage:g}",
-            f"--target-lang={self.target_lang}", f"--target-split={self.target_split}",
-            f"--seed={self.seed}", f"--results-path={self.sampled}",
-        ]  # fmt: skip
-        inputs = [self.data / "manifest.json"]
-        outputs = [self.sampled / "manifest.json"]
-        return Stage("sampling", self.sampled, command, inputs, outputs, False)
+        From here on, the plan is about that share.
+        """
+        stages = []
+        for name, data in (("sampled", self.data), ("sampled-lm", self.lm_data)):
+            if data is None:
+                continue
+            folder = self.folder / name
+            command = [
+                program("xling-sample"), str(data), f"--percentage={percentage:g}",
+                f"--target-lang={self.target_lang}",
+                f"--target-split={self.target_split}",
+                f"--seed={self.seed}", f"--results-path={folder}",
+            ]  # fmt: skip
+            inputs, outputs = [data / "manifest.json"], [folder / "manifest.json"]
+            stages.append(Stage(name, folder, command, inputs, outputs, False))
+        self.data = self.folder / "sampled"
+        self.lm_data = self.lm_data and self.folder / "sampled-lm"
+        return stages
 
     def warm_up(self) -> List[Stage]:
         """Line 1: three models that differ by seed, on source labels alone."""
@@ -151,10 +160,13 @@ class Plan:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
         stages = []
         for side in ("source", "target"):
-            folder = self.folder / "augmented" / side
             pool = self.pool(side)
+            folder = self.folder / "augmented" / side
+            if self.lm_data is not None:
+                folder = self.folder / "augmented-lm" / side
+                pool = pool._replace(folder=self.lm_data)
             command = [
-                program("fairseq-generate"), str(self.data), *user_dir(),
+                program("fairseq-generate"), str(pool.folder), *user_dir(),
                 "--task=multimix_augment", f"--path={self.lm}",
                 f"--gen-subset={pool.split}", f"--langs={pool.lang}",
                 f"--seed={self.seed}", "--quiet", "--max-tokens=4096",
@@ -162,10 +174,30 @@ class Plan:
                 f"--results-path={folder}",
             ]  # fmt: skip
             text = self._text(pool)
-            inputs = [self.data / "manifest.json", *text, self.lm]
+            inputs = [pool.folder / "manifest.json", *text, self.lm]
             outputs = [folder / "manifest.json"]
             name = f"virtual samples of {side}"
             stages.append(Stage(name, folder, command, inputs, outputs))
+        return stages
+
+    def exchange(self) -> List[Stage]:
+        """The virtual samples as text, tokenised for the task models."""
+        stages: List[Stage] = []
+        if self.lm_data is None:
+            return stages
+        files = [find_tokenizer(self.data), self.data / "dict.txt"]
+        for side in ("source", "target"):
+            pool, folder = [
+                self.folder / name / side for name in ("augmented-lm", "augmented")
+            ]
+            command = [
+                program("xling-retokenize"), str(pool), f"--tokenizer={files[0]}",
+                f"--dict={files[1]}", f"--destdir={folder}",
+            ]  # fmt: skip
+            inputs = [pool / "manifest.json", *files]
+            outputs = [folder / "manifest.json"]
+            name = f"virtual samples of {side}, tokenised anew"
+            stages.append(Stage(name, folder, command, inputs, outputs, False))
         return stages
 
     def distillation(self, epoch: int) -> List[Stage]:

@@ -14,6 +14,8 @@ import pytest
 import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
 from forked import fork
+from mbert_data import write_mbert
+from raw_data import WORDS
 
 from fairseq_xling.cli import (
     agree,
@@ -21,6 +23,7 @@ from fairseq_xling.cli import (
     evaluate,
     multimix,
     penalty_charts,
+    retokenize,
     sample,
 )
 from fairseq_xling.data.manifest import Manifest
@@ -94,6 +97,7 @@ def run_in_fork(command, stdout, **_):
         "xling-evaluate": evaluate.cli_main,
         "xling-penalty-charts": penalty_charts.cli_main,
         "xling-sample": sample.cli_main,
+        "xling-retokenize": retokenize.cli_main,
     }
     child = fork(mains[Path(command[0]).name], command, stdout, stdout)
     _, status = os.waitpid(child, 0)
@@ -314,6 +318,40 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
     out = run(setting, tmp_path / "out", *options)
     command = json.loads((out / "epoch1/model1.stage.json").read_text())["command"]
     assert "--training-set=pairs" in command and "--criterion=xmixup" in command
+
+
+def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
+    lines = [" ".join(words) for words in WORDS.values()]
+    model = write_mbert(tmp_path / "mbert", lines)
+    files = [model.parent / "tokenizer.json", model.parent / "dict.txt"]
+    data = tmp_path / "bin"
+    options = [f"--tokenizer={files[0]}", f"--dict={files[1]}", f"--destdir={data}"]
+    retokenize.main(retokenize.build_parser().parse_args([str(setting.data), *options]))
+    mbert = SimpleNamespace(task=setting.task, data=data, lm=model)
+    options = [
+        f"--lm-path={setting.lm}", f"--lm-data={setting.data}", "--epochs=2",
+        "--arch=xmixup_mbert_mini", "--distill-factor=100,100,100", "--no-agreement",
+    ]  # fmt: skip
+    out = run(mbert, tmp_path / "out", *options)
+    augmented = Manifest.load(out / "augmented/target")
+    generated = Manifest.load(out / "augmented-lm/target")
+    assert (augmented.tokenizer, generated.tokenizer) == ("wordpiece", "sentencepiece")
+    assert augmented.augmentation == generated.augmentation
+    (split,) = augmented.splits
+    texts = []
+    for folder, manifest in (("augmented", augmented), ("augmented-lm", generated)):
+        reader = retokenize.Reader(out / folder / "target", manifest)
+        rows = reader.open((split, "de"), "input")
+        texts.append(["".join(reader.text(tokens).split()) for tokens in rows])
+    assert texts[0] == texts[1]
+    assert Manifest.load(out / "epoch2/selected/target-aug/1").tokenizer == "wordpiece"
+
+
+@on_one_task
+def test_pools_of_other_data_are_refused(setting, settings, tmp_path):
+    other = settings["multimix_xnli"].data
+    with pytest.raises(UserError, match="--lm-data .*: holds other data than"):
+        run(setting, tmp_path / "out", f"--lm-data={other}")
 
 
 @on_one_task
