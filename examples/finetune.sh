@@ -8,8 +8,10 @@ usage() {
   cat <<'TEXT'
 usage: bash examples/TASK.sh RAW_DIR OUT_DIR [options] [-- more fairseq-train options]
   TASK             xnli, pawsx, udpos, panx, xquad, mlqa or tydiqa
-  --model DIR      folder with model.pt, dict.txt, sentencepiece.bpe.model (default: xlmr.large)
-  --arch NAME      xmixup_xlmr_mini, _base or _large (default: xmixup_xlmr_large)
+  --model DIR      folder with model.pt, dict.txt, sentencepiece.bpe.model (of mBERT
+                   tokenizer.json) (default: xlmr.large)
+  --arch NAME      xmixup_xlmr_mini, _base or _large, xmixup_mbert_mini or _base
+                   (default: xmixup_xlmr_large)
   --method NAME    xmixup (default), a baseline:
                      zero-shot, translate-test, translate-train, supervised
                    or an ablation of the paper's Tables 5 and 9:
@@ -195,10 +197,12 @@ pseudo_label() {
   step "$bin/xling-pseudo-label" "$data" --path "$best" "${precision[@]}"
 }
 
+tokenizer=sentencepiece.bpe.model
+case $arch in xmixup_mbert*) tokenizer=tokenizer.json ;; esac
 if [ $stage != finetune ]; then
   if [ ! -e "$data/manifest.json" ]; then
     step "$bin/python" "$here/preprocess/$task.py" "$raw" --destdir "$data" \
-      --spm "$model/sentencepiece.bpe.model" --dict "$model/dict.txt" \
+      --tokenizer "$model/$tokenizer" --dict "$model/dict.txt" \
       ${raw_options[@]+"${raw_options[@]}"}
   fi
   case $family.$method in

@@ -11,9 +11,11 @@ usage: bash examples/multimix_TASK.sh RAW_DIR OUT_DIR --target-lang LANG [option
   RAW_DIR           raw folder of preprocess/xnli.py or preprocess/panx.py
   OUT_DIR           gets data-bin/ and multimix-LANG-SEED/
   --target-lang L   language without labels
-  --model DIR       folder with model.pt, dict.txt, sentencepiece.bpe.model
-                    (default: xlmr.large); it is fine-tuned, and it generates
-  --arch NAME       xmixup_xlmr_mini, _base or _large (default: xmixup_xlmr_large)
+  --model DIR       folder with model.pt, dict.txt, sentencepiece.bpe.model (of mBERT
+                    tokenizer.json) (default: xlmr.large); it is fine-tuned, and it
+                    generates, unless --lm-path and --lm-data name another behind --
+  --arch NAME       xmixup_xlmr_mini, _base or _large, xmixup_mbert_mini or _base
+                    (default: xmixup_xlmr_large)
   --labels LIST     tags of xner, a comma list (default: PAN-X's)
   --map-label A=B   read a type of xner as another, such as DATE=O
   --jobs N          commands side by side, each on a GPU of its own (default: 1)
@@ -55,7 +57,8 @@ done
 [ -n "$target_lang" ] || fail "--target-lang: give the language without labels"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${XLING_BIN:-$here/.venv/bin}
-data=$out/data-bin
+data=$out/data-bin tokenizer=sentencepiece.bpe.model
+case $arch in xmixup_mbert*) tokenizer=tokenizer.json ;; esac
 
 # step COMMAND...: print a command, and run it.
 step() {
@@ -65,7 +68,7 @@ step() {
 
 if [ ! -e "$data/manifest.json" ]; then
   step "$bin/python" "$here/preprocess/$script.py" "$raw" --destdir "$data" \
-    --spm "$model/sentencepiece.bpe.model" --dict "$model/dict.txt" \
+    --tokenizer "$model/$tokenizer" --dict "$model/dict.txt" \
     ${raw_options[@]+"${raw_options[@]}"}
 fi
 step "$bin/xling-multimix" "$data" --task "multimix_$task" --target-lang "$target_lang" \

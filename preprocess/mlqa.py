@@ -1,4 +1,4 @@
-"""Binarize MLQA: python preprocess/mlqa.py RAW --spm MODEL --dict DICT --destdir DIR
+"""Binarize MLQA: preprocess/mlqa.py RAW --tokenizer T --dict DICT --destdir DIR
 
 RAW is XTREME's folder download, or one with train-en.json, dev-de.json and the like.
 """

@@ -1,4 +1,4 @@
-"""Binarize XNLI: python preprocess/xnli.py RAW --spm MODEL --dict DICT --destdir DIR"""
+"""Binarize XNLI: preprocess/xnli.py RAW --tokenizer T --dict DICT --destdir DIR"""
 
 import sys
 from pathlib import Path

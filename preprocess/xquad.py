@@ -1,4 +1,4 @@
-"""Binarize XQuAD: python preprocess/xquad.py RAW --spm MODEL --dict DICT --destdir DIR
+"""Binarize XQuAD: preprocess/xquad.py RAW --tokenizer T --dict DICT --destdir DIR
 
 RAW is XTREME's folder download, or one with train-en.json, dev-de.json and the like.
 """

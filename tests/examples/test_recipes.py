@@ -201,7 +201,7 @@ def test_preprocessing_comes_first_on_a_fresh_folder(tmp_path, task):
     first, *others = dry_run(task, "raw", tmp_path, "--model", "xlmr.base")
     assert name_of(first) == f"{task}.py" and first[2] == "raw"
     found = settings_of(first)
-    assert found["spm"] == "xlmr.base/sentencepiece.bpe.model"
+    assert found["tokenizer"] == "xlmr.base/sentencepiece.bpe.model"
     assert found.get("held-out") == ("0.1" if task == "tydiqa" else None)
     stages = ["fairseq-train", "xling-evaluate"]
     if task in TAGGING:

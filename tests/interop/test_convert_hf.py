@@ -1,0 +1,269 @@
+"""Hugging Face folders as fairseq folders, and back: what the models compute."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import transformers
+from family_data import pair_folder, train
+from hf_models import (
+    CLASSES,
+    ENDINGS,
+    LABELS,
+    PAIRS,
+    TASKS,
+    batch_of,
+    close,
+    convert,
+    same_tensors,
+    tensors,
+    to_fairseq,
+    write_hf,
+)
+
+import fairseq_xling
+from fairseq_xling.data.tokenizers import find_tokenizer
+from fairseq_xling.models import XMixupXLMRModel
+from fairseq_xling.prediction import load_task_model
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
+FAMILIES = ["xlmr", "mbert"]
+HEADS = {
+    "ForSequenceClassification": {
+        "classification_head_name": "sentence_classification_head"
+    },
+    "ForTokenClassification": {"token_head_name": "tagging_head"},
+    "ForQuestionAnswering": {"token_head_name": "span_head"},
+}
+
+
+@pytest.fixture(scope="module")
+def converted(spm, tmp_path_factory):
+    """Hugging Face's model of a family and class, its folder and ours, made once."""
+    made = {}
+
+    def make(family: str, ending: str) -> SimpleNamespace:
+        if (family, ending) not in made:
+            source = tmp_path_factory.mktemp(family) / "hf"
+            model = write_hf(family, ending, source, spm)
+            made[family, ending] = SimpleNamespace(
+                model=model, source=source, folder=to_fairseq(source, ending)
+            )
+        return made[family, ending]
+
+    return make
+
+
+def load(folder: Path, ending: str):
+    if ending in TASKS:
+        return fairseq_xling.from_pretrained(folder / "model.pt").model
+    return XMixupXLMRModel.from_pretrained(str(folder)).model
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_states_and_logits_are_hugging_faces(converted, family, ending):
+    made = converted(family, ending)
+    batch = batch_of(made.folder, made.source)
+    assert not batch.real.all()
+    assert torch.equal(batch.ids[batch.tokens], batch.inputs["input_ids"])
+    if family == "mbert":
+        assert batch.inputs["token_type_ids"].any()
+    model = load(made.folder, ending)
+    want = made.model(**batch.inputs, output_hidden_states=True)
+    features, _ = model(batch.tokens, features_only=True)
+    close(features[batch.real], want.hidden_states[-1][batch.real])
+    if ending == "ForMaskedLM":
+        logits, _ = model(batch.tokens)
+        close(logits[batch.real], want.logits[batch.real][:, batch.ids])
+    elif ending in HEADS:
+        logits, _ = model(batch.tokens, features_only=True, **HEADS[ending])
+        if ending == "ForQuestionAnswering":
+            starts_ends = torch.stack([want.start_logits, want.end_logits], dim=-1)
+            close(logits[batch.real], starts_ends[batch.real])
+        elif ending == "ForTokenClassification":
+            close(logits[batch.real], want.logits[batch.real])
+        else:
+            close(logits, want.logits)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_there_and_back_changes_no_bit(converted, tmp_path, family, ending):
+    made = converted(family, ending)
+    convert("--to-hf", made.folder / "model.pt", "--destdir", tmp_path / "back")
+    same_tensors(tensors(tmp_path / "back"), tensors(made.source))
+    old, new = (
+        json.loads((folder / "config.json").read_text())
+        for folder in (made.source, tmp_path / "back")
+    )
+    for name in ("architectures", "vocab_size", "max_position_embeddings", "id2label",
+                 "layer_norm_eps", "pad_token_id", "model_type"):  # fmt: skip
+        assert old.get(name) == new.get(name), name
+    kind = getattr(transformers, CLASSES[family] + ending)
+    again, info = kind.from_pretrained(tmp_path / "back", output_loading_info=True)
+    unused = {"missing_keys": [], "unexpected_keys": []}
+    pooler = ending == "Model" and family == "xlmr"
+    for name, want in unused.items():
+        found = [x for x in info[name] if not (pooler and x.startswith("pooler."))]
+        assert list(found) == want
+    assert again.config.hidden_act == "gelu"
+
+
+@pytest.mark.parametrize("use_fast", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokenizer_reads_as_before(converted, tmp_path, family, use_fast):
+    made = converted(family, "ForMaskedLM")
+    convert("--to-hf", made.folder / "model.pt", "--destdir", tmp_path / "back")
+    kind = transformers.AutoTokenizer
+    old = kind.from_pretrained(made.source, use_fast=False)
+    new = kind.from_pretrained(tmp_path / "back", use_fast=use_fast)
+    assert new.is_fast == use_fast
+    texts = [text for pair in PAIRS for text in pair]
+    texts += ["  Der HUND,läuft ! ", "e\u0301 é ﬁ 狗dog", "<mask>", "[MASK] unter", ""]
+    for text in texts:
+        assert new(text)["input_ids"] == old(text)["input_ids"], text
+    for pair in PAIRS:
+        assert new(*pair)["input_ids"] == old(*pair)["input_ids"]
+    assert new.all_special_ids and new.mask_token_id == old.mask_token_id
+    for name in ("pad", "cls", "sep", "unk"):
+        key = f"{name}_token_id"
+        assert getattr(new, key) == getattr(old, key), name
+    assert new.model_max_length == (64 if family == "xlmr" else 66)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_predictions_are_hugging_faces(converted, family):
+    made = converted(family, "ForSequenceClassification")
+    batch = batch_of(made.folder, made.source)
+    want = made.model(**batch.inputs).logits.softmax(dim=-1)
+    predictor = fairseq_xling.from_pretrained(made.folder / "model.pt")
+    for one, row in zip(predictor.predict(PAIRS), want):
+        assert list(one["probabilities"]) == LABELS
+        assert list(one["probabilities"].values()) == pytest.approx(row.tolist(), 1e-4)
+        assert one["label"] == LABELS[row.argmax()]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_tags_are_hugging_faces_of_first_pieces(converted, family):
+    made = converted(family, "ForTokenClassification")
+    words = "der Hund läuft im Hundehaus klein".split()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(made.source, use_fast=False)
+    pieces = [tokenizer.tokenize(word) for word in words]
+    ids = tokenizer.convert_tokens_to_ids(sum(pieces, []))
+    inputs = torch.tensor([tokenizer.build_inputs_with_special_tokens(ids)])
+    logits = made.model(inputs).logits[0].softmax(dim=-1)
+    starts = [1 + sum(map(len, pieces[:i])) for i in range(len(words))]
+    predictor = fairseq_xling.from_pretrained(made.folder / "model.pt")
+    (row,) = predictor.predict([words])
+    assert row["tags"] == [LABELS[logits[start].argmax()] for start in starts]
+    want = [float(logits[start].max()) for start in starts]
+    assert row["probabilities"] == pytest.approx(want, 1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_answers_are_hugging_faces(converted, family):
+    made = converted(family, "ForQuestionAnswering")
+    question, context = "wer?", "der Hund läuft im Haus"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(made.source, use_fast=False)
+    inputs = tokenizer(question, context, return_tensors="pt")
+    out = made.model(**inputs)
+    predictor = fairseq_xling.from_pretrained(made.folder / "model.pt")
+    (row,) = predictor.predict([(question, context)])
+    pieces = len(tokenizer.tokenize(context))
+    begin = inputs["input_ids"].shape[1] - 1 - pieces
+    start, end = (
+        x[0, begin : begin + pieces] for x in (out.start_logits, out.end_logits)
+    )
+    scores = (start[:, None] + end[None]).triu()
+    scores = scores.masked_fill(torch.ones_like(scores).tril(-1).bool(), -torch.inf)
+    first, last = divmod(int(scores.argmax()), pieces)
+    answer = tokenizer.decode(inputs["input_ids"][0, begin + first : begin + last + 1])
+    assert row["answer"].replace(" ", "") == answer.replace(" ", "")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_beyond_the_tokenizer_are_fillers(spm, tmp_path, family):
+    write_hf(family, "ForMaskedLM", tmp_path / "hf", spm, extra_rows=5)
+    folder = to_fairseq(tmp_path / "hf", "ForMaskedLM")
+    lines = (folder / "dict.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[-5:] == [f"madeupword{i:04d} 1" for i in range(5)]
+    convert("--to-hf", folder / "model.pt", "--destdir", tmp_path / "back")
+    same_tensors(tensors(tmp_path / "back"), tensors(tmp_path / "hf"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_kept(spm, tmp_path, dtype):
+    model = write_hf("mbert", "ForMaskedLM", tmp_path / "hf", spm)
+    model.to(dtype).save_pretrained(tmp_path / "hf")
+    folder = to_fairseq(tmp_path / "hf", "ForMaskedLM")
+    convert("--to-hf", folder / "model.pt", "--destdir", tmp_path / "back")
+    same_tensors(tensors(tmp_path / "back"), tensors(tmp_path / "hf"))
+    config = json.loads((tmp_path / "back/config.json").read_text())
+    assert config["torch_dtype"] == str(dtype)[len("torch.") :]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_converted_model_is_fine_tuned_and_exported(converted, tmp_path, family):
+    made = converted(family, "ForMaskedLM")
+    files = SimpleNamespace(
+        model=str(find_tokenizer(made.folder)), dictionary=str(made.folder / "dict.txt")
+    )
+    data = pair_folder(tmp_path / "raw", files)
+    shape = {"embed-dim": 32, "ffn-embed-dim": 48, "attention-heads": 4}
+    options = [f"--encoder-{name}={value}" for name, value in shape.items()]
+    if family == "mbert":
+        options.append("--arch=xmixup_mbert_mini")
+    log = train(
+        "xmixup_xnli",
+        data,
+        tmp_path / "tuned",
+        *options,
+        f"--finetune-from-model={made.folder / 'model.pt'}",
+        "--max-positions=40",
+        "--truncate-sequence",
+        "--max-update=3",
+    )
+    assert "loading pretrained model" in log
+    path = tmp_path / "tuned/checkpoint_best.pt"
+    convert("--to-hf", path, "--destdir", tmp_path / "hf")
+    kind = transformers.AutoModelForSequenceClassification
+    model = kind.from_pretrained(tmp_path / "hf").eval()
+    batch = batch_of(data, tmp_path / "hf")
+    predictor = fairseq_xling.from_pretrained(path)
+    with torch.no_grad():
+        want = model(**batch.inputs).logits
+        got, _ = predictor.model(
+            batch.tokens, features_only=True, **HEADS["ForSequenceClassification"]
+        )
+    close(got, want)
+    names = ["contradiction", "entailment", "neutral"]
+    assert [model.config.id2label[i] for i in range(3)] == names
+    assert model.config.max_position_embeddings == (42 if family == "xlmr" else 40)
+    convert(tmp_path / "hf", "--destdir", tmp_path / "again", "--task", "xnli")
+    old, new = (
+        torch.load(p, weights_only=True) for p in (path, tmp_path / "again/model.pt")
+    )
+    lost = ("encoder.lm_head.", ".mixup_ratio.", ".version")
+    kept = {k: v for k, v in old["model"].items() if not any(x in k for x in lost)}
+    same_tensors(new["model"], kept)
+    assert new["task_state"]["labels"] == old["task_state"]["labels"]
+    digests = [state["task_state"]["dictionary_sha256"] for state in (old, new)]
+    assert digests[0] == digests[1]
+    task, evaluated = load_task_model(str(tmp_path / "again/model.pt"), str(data))
+    assert task.label_names == names
+    with torch.no_grad():
+        got, _ = evaluated.eval()(
+            batch.tokens, features_only=True, **HEADS["ForSequenceClassification"]
+        )
+    close(got, want)
+    again = fairseq_xling.from_pretrained(tmp_path / "again/model.pt")
+    for one, row in zip(again.predict(PAIRS), want.softmax(dim=-1)):
+        found = list(one["probabilities"].values())
+        assert found == pytest.approx(row.tolist(), 1e-4)

@@ -1,0 +1,265 @@
+"""What convert_hf.py cannot convert is refused with one line, and nothing is left."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hf_models import (
+    bert_vocabulary,
+    convert,
+    edit_config,
+    tensors,
+)
+from safetensors.torch import save_file
+from test_compat import Bomb
+from training import ROOT
+
+from fairseq_xling.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
+
+
+def refusal(*arguments) -> str:
+    with pytest.raises(UserError) as error:
+        convert(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def refused(folder: Path, *options) -> str:
+    destdir = folder.parent / "out"
+    message = refusal(folder, "--destdir", destdir, *options)
+    assert not destdir.exists()
+    assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
+    return message
+
+
+def test_code_in_a_pickle_does_not_run(copy):
+    folder = copy("mbert")
+    mark = folder / "ran"
+    (folder / "model.safetensors").unlink()
+    torch.save({"x": Bomb(mark)}, folder / "pytorch_model.bin")
+    message = refused(folder)
+    assert "pytorch_model.bin: refused, because loading it might run code" in message
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"model_type": "roberta"}, "model_type 'roberta'; only xlm-roberta and bert"),
+        ({"model_type": None}, "model_type None; only xlm-roberta"),
+        ({"model_type": "xlm-roberta-xl"}, "normalises before each sublayer"),
+        ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new', but the model here"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type is"),
+        ({"is_decoder": True}, "is_decoder is True"),
+        ({"type_vocab_size": 3}, "type_vocab_size is 3"),
+        ({"quantization_config": {"a": 1}}, "quantization_config is"),
+        ({"tie_word_embeddings": False}, "tie_word_embeddings is False"),
+        ({"architectures": ["XForMultipleChoice"]}, "must name one of .*ForMaskedLM"),
+        ({"architectures": None}, "architectures is None; it must name one of"),
+        ({"hidden_size": None}, "hidden_size is None; give the config.json"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ({"num_attention_heads": 5}, "hidden_size 32 is no multiple of"),
+        ({"num_hidden_layers": 3}, "lacks .*encoder.layer.2.attention.self.query"),
+        ({"intermediate_size": 40}, r"has shape \(48, 32\), by config.json it would"),
+        ({"max_position_embeddings": 70}, r"position_embeddings.weight has shape \(66"),
+    ],
+)
+@pytest.mark.parametrize("family", ["xlmr", "mbert"])
+def test_settings_of_other_models_are_refused(copy, family, change, message):
+    folder = copy(family)
+    edit_config(folder, **change)
+    with pytest.raises(UserError, match=message):
+        raise UserError(refused(folder))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"problem_type": "regression"}, "problem_type regression; only single_label"),
+        ({"id2label": {"0": "a", "2": "b"}}, "id2label must name two or more labels"),
+        ({"id2label": {"0": "a"}}, "id2label must name two or more labels"),
+        ({"id2label": ["a", "b"]}, "id2label must name two or more labels"),
+        ({"id2label": {"0": "a", "1": "a"}}, "id2label has 'a', which cannot be"),
+        ({"id2label": {"0": "a", "1": "<pad>"}}, "id2label has '<pad>', which cannot"),
+        ({"id2label": {"0": "a", "1": "b"}}, r"has shape \(4, 32\), by config.json"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(copy, change, message):
+    folder = copy("xlmr-tuned")
+    edit_config(folder, **change)
+    with pytest.raises(UserError, match=message):
+        raise UserError(refused(folder, "--task=xnli"))
+
+
+def test_task_must_fit_the_head(copy):
+    tuned, plain = copy("mbert-tuned"), copy("xlmr")
+    message = refused(tuned)
+    assert "a BertForSequenceClassification; say which benchmark it is for" in message
+    assert message.endswith("--task xnli|pawsx")
+    assert "which is no model for panx; give --task xnli|pawsx" in refused(
+        tuned, "--task=panx"
+    )
+    assert "no model for xnli; leave --task out" in refused(plain, "--task=xnli")
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("config.json", "config.json: not found; give a folder that save_pretrained"),
+        ("model.safetensors", "has neither model.safetensors nor pytorch_model.bin"),
+        (
+            "sentencepiece.bpe.model",
+            "sentencepiece.bpe.model: not found; save the slow",
+        ),
+        ("vocab.txt", "has neither vocab.txt nor tokenizer.json"),
+        ("tokenizer_config.json", 'tokenizer_config.json: give "do_lower_case"'),
+    ],
+)
+def test_missing_files_are_named(copy, name, message):
+    folder = copy("xlmr" if name.startswith("sentencepiece") else "mbert")
+    (folder / name).unlink()
+    assert message in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "model.safetensors",
+        "pytorch_model.bin",
+        "sentencepiece.bpe.model",
+        "vocab.txt",
+    ],
+)
+def test_damaged_files_are_named(copy, name):
+    folder = copy("mbert" if name == "vocab.txt" else "xlmr")
+    if name == "pytorch_model.bin":
+        (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(b"\xff\x00 version https://git-lfs.github.com")
+    assert f"{folder / name}" in refused(folder)
+
+
+def test_wrong_tensors_are_named(copy):
+    folder = copy("xlmr")
+    held = tensors(folder)
+    name = "roberta.embeddings.word_embeddings.weight"
+    save_file({**held, name: held[name][:-1]}, folder / "model.safetensors")
+    assert f"model.safetensors: {name} has shape" in refused(folder)
+    save_file({**held, name: held[name].long()}, folder / "model.safetensors")
+    assert f"{name} is int64; save the weights as float32" in refused(folder)
+    other = {**held, "lm_head.decoder.weight": held[name] + 1}
+    save_file(other, folder / "model.safetensors")
+    assert f"lm_head.decoder.weight is not the same as {name}" in refused(folder)
+    del held["lm_head.dense.bias"]
+    save_file(held, folder / "model.safetensors")
+    assert "model.safetensors: lacks lm_head.dense.bias" in refused(folder)
+
+
+def test_shard_elsewhere_is_refused(copy):
+    folder = copy("xlmr")
+    held = tensors(folder)
+    (folder / "model.safetensors").rename(folder.parent / "model.safetensors")
+    index = folder / "model.safetensors.index.json"
+    for name in ("../model.safetensors", "gone.safetensors"):
+        index.write_text(json.dumps({"weight_map": dict.fromkeys(held, name)}))
+        assert f"lists {name}, which is not beside it" in refused(folder)
+
+
+def test_tokenizer_with_more_tokens_than_the_model_is_refused(copy):
+    folder = copy("mbert")
+    with open(folder / "vocab.txt", "a", encoding="utf-8") as file:
+        file.write("another\n")
+    assert "vocab.txt: has " in refused(folder)
+    lines = [line for line in bert_vocabulary() if line != "[MASK]"]
+    (folder / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert "without [MASK] in its place" in refused(folder)
+    lines[1] = "<s>"
+    lines += ["[MASK]"]
+    (folder / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert "<s> is there twice; fairseq needs it once" in refused(folder)
+
+
+def test_destdir_is_not_replaced_unasked(made, tmp_path):
+    out = tmp_path / "out"
+    convert(made / "xlmr", "--destdir", out)
+    (out / "old").touch()
+    message = refusal(made / "xlmr", "--destdir", out)
+    assert message == f"{out}: exists; replace it with --overwrite"
+    convert(made / "xlmr", "--destdir", out, "--overwrite")
+    assert not (out / "old").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "diary").touch()
+    message = refusal(made / "xlmr", "--destdir", other, "--overwrite")
+    assert "is not a model's folder" in message
+    for place in (made / "xlmr", made):
+        message = refusal(made / "xlmr", "--destdir", place, "--overwrite")
+        assert "give another --destdir" in message
+    path = out / "model.pt"
+    message = refusal("--to-hf", path, "--destdir", out, "--overwrite")
+    assert f"{out}: holds {path}" in message
+
+
+def test_checkpoints_that_cannot_be_exported(made, tmp_path):
+    folder = made / "mbert-fairseq"
+    state = torch.load(folder / "model.pt", weights_only=True)
+
+    def exported(**changes) -> str:
+        path = tmp_path / "model.pt"
+        torch.save({**state, **changes}, path)
+        return refusal("--to-hf", path, "--destdir", tmp_path / "out", "--data", folder)
+
+    gone = refusal("--to-hf", tmp_path / "gone.pt", "--destdir", tmp_path / "out")
+    assert "gone.pt: not found; give a checkpoint" in gone
+    alone = tmp_path / "alone.pt"
+    shutil.copy(folder / "model.pt", alone)
+    message = refusal("--to-hf", alone, "--destdir", tmp_path / "out")
+    assert f"dict.txt and tokenizer.json: not found in {tmp_path}" in message
+    args = state["args"]
+    args.encoder_normalize_before = True
+    assert "trained with encoder_normalize_before True" in exported()
+    args.encoder_normalize_before = False
+    name = "encoder.sentence_encoder.embed_tokens.weight"
+    fewer = {**state["model"], name: state["model"][name][:-1]}
+    assert "tokens with <mask>, but" in exported(model=fewer)
+    assert "no XLM-R or mBERT" in exported(model={"x": torch.ones(1)})
+    assert "has no model and options" in exported(args=None)
+    name = "encoder.lm_head.dense.bias"
+    fewer = {k: v for k, v in state["model"].items() if k != name}
+    assert f"lacks {name}" in exported(model=fewer)
+    wider = {**state["model"], name: torch.ones(40)}
+    assert f"{name} makes a cls.predictions.transform.dense.bias of shape (40,)" in (
+        exported(model=wider)
+    )
+    args.encoder_attention_heads = None
+    assert "its options lack encoder_attention_heads" in exported()
+    args.encoder_attention_heads = 4
+    head = "classification_heads.sentence_classification_head.out_proj.weight"
+    more = {**state["model"], head: torch.ones(3, 32)}
+    assert "has 3 classes, and names 0" in exported(model=more)
+    named = {"labels": ["a", "b", "c"], "dictionary_sha256": "no"}
+    assert "dict.txt: not the one that" in exported(model=more, task_state=named)
+
+
+def test_options_of_the_other_direction_are_refused(made, tmp_path):
+    out = ["--destdir", tmp_path / "out"]
+    message = refusal("--to-hf", made / "x.pt", *out, "--task=xnli")
+    assert message == "--task: does not go with this direction; leave it out"
+    assert "--data: does not go" in refusal(made / "xlmr", *out, "--data", made)
+    message = refusal(made / "xlmr/config.json", *out)
+    assert "config.json: not a folder; give one that save_pretrained wrote" in message
+
+
+def test_script_ends_with_one_line(copy):
+    folder = copy("mbert-tuned")
+    script = ROOT / "preprocess/convert_hf.py"
+    command = [sys.executable, script, folder, "--destdir", folder.parent / "out"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {folder}/config.json: a Be")
