@@ -128,7 +128,8 @@ def main_of(program: str) -> Callable[[], Any]:
     kind, _, name = program.partition("-")
     package = {"fairseq": "fairseq_cli", "xling": "fairseq_xling.cli"}[kind]
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
-    return module.cli_main
+    # What preprocess/*.py calls has no console script.
+    return getattr(module, "cli_main", None) or module.main
 
 
 def call(
