@@ -128,7 +128,7 @@ def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
         return chosen[0]
     first, second = chosen
     if sample.word_starts is None:
-        middle = [table.eos] * (table.separators - 1)
+        middle = np.full(table.separators - 1, table.eos)
         tokens = np.concatenate([first.tokens, middle, second.tokens[1:]])
         # The second sentence's <s> gives its place to what separates them.
         shift = len(first.tokens) + len(middle) - 1

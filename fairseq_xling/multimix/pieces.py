@@ -36,6 +36,7 @@ class PieceTable:
     """
 
     def __init__(self, dictionary: Dictionary, kind: str = "sentencepiece") -> None:
+        self.kind = kind
         self.separators = SEPARATORS[kind]
         symbols = dictionary.symbols
         self.symbols = symbols
@@ -69,7 +70,10 @@ class PieceTable:
 
     def text(self, tokens: np.ndarray) -> str:
         """The pieces' text, word boundaries included."""
-        return "".join(self.symbols[token] for token in tokens)
+        pieces = [self.symbols[token] for token in tokens]
+        if self.kind == "wordpiece":
+            return " ".join(pieces).replace(f" {CONTINUES}", "")
+        return "".join(pieces)
 
 
 def find_units(

@@ -189,3 +189,33 @@ def test_words_found_are_those_written(lang, count, seed):
     assert begins.all() and len(begins) == count
     given_starts, given_widths, _ = find_units(TABLE, tokens, starts, "word")
     assert (given_starts == starts).all() and (given_widths == widths).all()
+
+
+WORDPIECES = PieceTable(
+    dictionary_of("a", "##b", "ab", "[unused7]", ",", "<mask>"), "wordpiece"
+)
+
+
+def test_wordpieces_go_on_with_a_mark_and_begin_without():
+    table = WORDPIECES
+    assert named(table, table.may_begin) == {"a", "ab", ","}
+    assert named(table, table.may_continue) == {"##b"}
+    assert (table.separators, TABLE.separators) == (1, 2)
+
+
+def test_the_text_of_wordpieces_has_their_boundaries():
+    ids = {symbol: i for i, symbol in enumerate(WORDPIECES.symbols)}
+
+    def text(*pieces):
+        return WORDPIECES.text(np.array([ids[piece] for piece in pieces]))
+
+    assert text("a", "##b", ",") == text("ab", ",") == "ab ,"
+    assert text("a", "ab") == "a ab"
+
+
+def test_words_of_wordpieces_are_found():
+    ids = {symbol: i for i, symbol in enumerate(WORDPIECES.symbols)}
+    tokens = np.array([0, ids["a"], ids["##b"], ids[","], 2, ids["ab"], 2])
+    starts, sizes, begins = find_units(WORDPIECES, tokens, None, "word")
+    assert starts.tolist() == [1, 3, 5] and sizes.tolist() == [2, 1, 1]
+    assert begins.all()

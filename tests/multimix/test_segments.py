@@ -71,6 +71,16 @@ def test_segments_hold_all_tokens_but_the_separator(first, second):
     assert split_segments([0, *first, 2], 2) == [[0, *first, 2]]
 
 
+@given(
+    first=st.lists(st.integers(4, 9), max_size=5),
+    second=st.lists(st.integers(4, 9), max_size=5),
+)
+def test_one_separator_is_enough_for_wordpieces(first, second):
+    pair = [0, *first, 2, *second, 2]
+    assert split_segments(pair, 2, separators=1) == [[0, *first], [*second, 2]]
+    assert split_segments([0, *first, 2], 2, separators=1) == [[0, *first, 2]]
+
+
 def test_decoded_sentences_are_apart_by_a_tab(spm):
     decoder = SegmentDecoder(spm.model)
     sentences = ["the dog runs", "собака спит", "狗跑"]

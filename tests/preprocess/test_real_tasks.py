@@ -3,12 +3,14 @@
 import json
 import sys
 from types import SimpleNamespace
+from typing import List
 
 import numpy as np
 import pytest
 import sentencepiece
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset
+from mbert_data import write_wordpiece
 from real_data import lay_out, read_sentences
 from test_real_data import DATA
 from training import ROOT
@@ -41,15 +43,21 @@ needs_pos = pytest.mark.skipif(
 LANGUAGES = "ar de el en es ru tr vi zh".split()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> SimpleNamespace:
-    """A model of 8000 pieces, trained on every other passage of XQuAD."""
-    folder = tmp_path_factory.mktemp("xquad_spm")
+def half_of_xquad() -> List[str]:
+    """The lines of every other passage."""
     passages = []
     for path in sorted(XQUAD.glob("xquad.*.json")):
         articles = json.loads(path.read_text(encoding="utf-8"))["data"]
         texts = [p["context"] for article in articles for p in article["paragraphs"]]
         passages += [line for text in texts[::2] for line in text.split("\n")]
+    return passages
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> SimpleNamespace:
+    """A SentencePiece model of 8000 pieces."""
+    folder = tmp_path_factory.mktemp("xquad_spm")
+    passages = half_of_xquad()
     (folder / "text").write_text("\n".join(passages), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
         input=str(folder / "text"),
@@ -70,6 +78,15 @@ def model(tmp_path_factory) -> SimpleNamespace:
         dictionary=str(folder / "dict.txt"),
         encoder=QuestionEncoder(str(folder / "spm.model"), dictionary),
     )
+
+
+@pytest.fixture(scope="module")
+def wordpieces(tmp_path_factory) -> QuestionEncoder:
+    """A WordPiece tokenizer of 8000 pieces."""
+    folder = tmp_path_factory.mktemp("xquad_wordpiece")
+    write_wordpiece(folder, half_of_xquad(), 8000)
+    dictionary = Dictionary.load(str(folder / "dict.txt"))
+    return QuestionEncoder(str(folder / "tokenizer.json"), dictionary)
 
 
 def gold_spans(encoder, lang):
@@ -94,11 +111,15 @@ def gold_spans(encoder, lang):
 
 
 @needs_xquad
-def test_gold_answers_come_back_unless_they_begin_or_end_inside_a_piece(model):
-    print("\ngold answers of XQuAD given back: exactly, and by SQuAD's exact match")
+@pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
+def test_gold_answers_come_back_unless_they_begin_or_end_inside_a_piece(
+    model, wordpieces, kind
+):
+    encoder = model.encoder if kind == "sentencepiece" else wordpieces
+    print(f"\n{kind}: gold answers of XQuAD back: exactly, by SQuAD's exact match")
     for lang in LANGUAGES:
         exact, matching = [], []
-        for text, given, (start, end), (first, last) in gold_spans(model.encoder, lang):
+        for text, given, (start, end), (first, last) in gold_spans(encoder, lang):
             exact.append(given == text)
             matching.append(exact_match(given, text))
             if given != text:
