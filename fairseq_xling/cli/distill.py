@@ -22,7 +22,12 @@ from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.distillation import select_clustered, select_confident
+from fairseq_xling.multimix.distillation import (
+    check_percentage,
+    check_threshold,
+    select_clustered,
+    select_confident,
+)
 from fairseq_xling.multimix.predictions import (
     SETTINGS,
     PoolPredictions,
@@ -38,6 +43,7 @@ from fairseq_xling.prediction.classes import as_arrays
 logger = logging.getLogger(__name__)
 
 DISTILL_TYPES = ("confidence", "clustering")
+FEATURES = ("loss", "length", "log_prob")
 SELECTED = "selected.bin"
 SELECTION = "selection.json"
 
@@ -85,8 +91,7 @@ def main(args: argparse.Namespace) -> None:
             predictions of other ones.
     """
     check_least(args)
-    # Wrong options are found before the pass.
-    select(PoolPredictions(*np.zeros((4, 0))), {}, args)
+    check_selection(args)
     folder = Path(args.results_path)
     task, model = load_checked(args.path, args.data, target_langs=None)
     if task.family == "qa":
@@ -102,9 +107,7 @@ def main(args: argparse.Namespace) -> None:
             f"{', '.join(held)}"
         )
     settings = pool_settings(args)
-    dataset = task.open_dataset(
-        [(args.split, args.lang)], task._streams_for(False, None), is_train=False
-    )
+    dataset = task.open_split(args.split, args.lang)
     (streams,) = dataset.streams
     if not (folder / SETTINGS).exists():
         if folder.exists() and any(folder.iterdir()):
@@ -125,6 +128,24 @@ def main(args: argparse.Namespace) -> None:
     with atomic_file(folder / SELECTION) as file:
         json.dump({**selection_settings(args), **report}, file, indent=2)
     logger.info(say(f"{args.data} {args.split}.{args.lang}", report))
+
+
+def check_selection(args: argparse.Namespace) -> None:
+    """Refuse wrong options of the selection, before the pass.
+
+    Raises:
+        UserError: one is out of range, or not a feature.
+    """
+    if args.distill_type == "confidence":
+        check_percentage(args.distill_factor)
+        return
+    check_threshold(args.posterior_threshold)
+    names = args.features.split(",")
+    if names[0] != "loss" or len(set(names)) < len(names) or set(names) - set(FEATURES):
+        raise UserError(
+            f"--features {args.features}: give loss first, then any of "
+            f"{', '.join(FEATURES[1:])}"
+        )
 
 
 def pool_settings(args: argparse.Namespace) -> Dict[str, Any]:
@@ -192,21 +213,16 @@ def select(
     """Select samples as the options say, bool ``(samples,)``.
 
     Raises:
-        UserError: an option is out of range, or the pool lacks a feature.
+        UserError: the pool lacks a feature.
     """
     if args.distill_type == "confidence":
         return select_confident(predictions.confidence, args.distill_factor)
-    names = args.features.split(",")
     known = {"loss": predictions.loss, **numbers}
-    if numbers:
-        unknown = [name for name in names if name not in known]
-    else:  # Only the options are checked.
-        unknown = [n for n in names if n not in ("loss", "length", "log_prob")]
-        known = dict.fromkeys(names, predictions.loss)
-    if unknown or names[0] != "loss" or len(set(names)) < len(names):
+    names = args.features.split(",")
+    if not set(names) <= set(known):
         raise UserError(
-            f"--features {args.features}: give loss first, then any of "
-            f"{', '.join(sorted(set(known) - {'loss'} - set(unknown))) or 'length'}"
+            f"--features {args.features}: {args.data} has no log_prob, only virtual "
+            "samples have; leave it out"
         )
     features = np.stack([known[name] for name in names], axis=1)
     return select_clustered(features, args.posterior_threshold, args.seed)

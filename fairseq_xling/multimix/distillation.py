@@ -41,6 +41,30 @@ def score(probabilities: np.ndarray) -> Scores:
     return Scores(float(best.mean()), float(-np.log(best).mean()))
 
 
+def check_percentage(percent: float) -> None:
+    """Refuse a percentage that selects none, or more than all.
+
+    Raises:
+        UserError: it is out of range.
+    """
+    if not 0 < percent <= 100:
+        raise UserError(
+            f"--distill-factor {percent:g}: give a percentage above 0, at most 100"
+        )
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuse a threshold that is no probability, or selects none.
+
+    Raises:
+        UserError: it is out of range.
+    """
+    if not 0 <= threshold < 1:
+        raise UserError(
+            f"--posterior-threshold {threshold:g}: give a value from 0 to below 1"
+        )
+
+
 def select_confident(confidence: np.ndarray, percent: float) -> np.ndarray:
     """Select the most confident samples.
 
@@ -57,10 +81,7 @@ def select_confident(confidence: np.ndarray, percent: float) -> np.ndarray:
 
     Source: MultiMix section 3.3 (i).
     """
-    if not 0 < percent <= 100:
-        raise UserError(
-            f"--distill-factor {percent:g}: give a percentage above 0, at most 100"
-        )
+    check_percentage(percent)
     selected = np.zeros(len(confidence), bool)
     count = max(1, int(len(confidence) * percent // 100))
     selected[np.argsort(-confidence, kind="stable")[:count]] = True
@@ -124,10 +145,7 @@ def select_clustered(
 
     Source: MultiMix section 3.3 (ii) and appendix A.
     """
-    if not 0 <= threshold < 1:
-        raise UserError(
-            f"--posterior-threshold {threshold:g}: give a value from 0 to below 1"
-        )
+    check_threshold(threshold)
     return goodness(features, seed) > threshold
 
 

@@ -130,6 +130,15 @@ class XMixupTask(SourceSamplingTask):
         self.datasets[split] = self.open_dataset(parts, paired, is_train)
         return self.datasets[split]
 
+    def open_split(self, split: str, lang: str) -> PairedDataset:
+        """A split in one language, to predict it as a trained model is asked to.
+
+        Args:
+            split, lang: which one; the data hold it.
+        """
+        paired = self._streams_for(is_train=False, with_source=None)
+        return self.open_dataset([(split, lang)], paired, is_train=False)
+
     def open_dataset(
         self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
     ) -> PairedDataset:

@@ -197,7 +197,7 @@ def test_predictions_of_another_model_are_refused(warm, distilled, tmp_path):
         ),
         (["--distill-type=clustering", "--features=length"], "give loss first"),
         (["--distill-type=clustering", "--features=loss,age"], "give loss first"),
-        (["--distill-type=clustering", "--features=loss,log_prob"], "give loss first"),
+        (["--distill-type=clustering", "--features=loss,log_prob"], "has no log_prob"),
         (["--lang=fr"], "no split train in fr; it has"),
         (["--batch-size=0"], "--batch-size 0: give 1 or more"),
     ],
