@@ -1,79 +1,57 @@
-"""Trained models for people who have text and want tags, answers or classes."""
+"""Trained models for people who have text and want tags, answers, classes or states."""
 
 import argparse
 import copy
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
-from fairseq import checkpoint_utils
-from fairseq.data import Dictionary
-from fairseq.tasks import TASK_REGISTRY
 
-from fairseq_xling.data.binarize import PairEncoder, TextEncoder
-from fairseq_xling.data.binarize_questions import QuestionEncoder
-from fairseq_xling.data.binarize_words import WordEncoder
-from fairseq_xling.data.manifest import Manifest, sha256_of
-from fairseq_xling.data.pair_streams import Streams
-from fairseq_xling.data.raw_questions import HALF_CHARACTER, Question
-from fairseq_xling.data.raw_sentences import split_words
-from fairseq_xling.data.tokenizers import (
-    SENTENCEPIECE_NAME,
-    WORDPIECE_NAME,
-    find_tokenizer,
-)
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
-from fairseq_xling.prediction.run import (
-    check_file,
-    merge_classes,
-    merge_rows,
-    predict_batches,
-)
-from fairseq_xling.version import __version__
-
-ENCODERS = {
-    "classification": PairEncoder,
-    "tagging": WordEncoder,
-    "qa": QuestionEncoder,
-}
-# What an input's two texts may be called.
-PAIRS = {
-    "classification": (("premise", "sentence1"), ("hypothesis", "sentence2")),
-    "qa": (("question",), ("context",)),
-}
-Text = Union[str, Sequence[str], Mapping[str, Any]]
-
-
-class ArrayStream:
-    """Token sequences in memory, read as fairseq's memory-mapped ones are."""
-
-    def __init__(self, sequences: Sequence[Any]) -> None:
-        self.sequences = [np.asarray(sequence, np.int64) for sequence in sequences]
-        self.sizes = np.array([len(sequence) for sequence in self.sequences])
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def __getitem__(self, row: int) -> torch.Tensor:
-        return torch.from_numpy(self.sequences[row])
+from fairseq_xling.features import FeatureExtractor, MixedPair, TokenFeatures
+from fairseq_xling.model_files import load_files
+from fairseq_xling.prediction.run import merge_classes, merge_rows, predict_batches
+from fairseq_xling.text_inputs import Text, TextReader, as_list
 
 
 class Predictor:
-    """A trained model with all that it takes to read text.
+    """A model with all that it takes to read text.
 
     Args:
-        task: its task.
+        path: the model's file, for messages.
         model: the model.
-        encoder: turns text into tokens, by the task's family.
+        reader: turns text into tokens.
+        task: the model's task, None for a model without head.
+
+    Attributes:
+        family: ``"classification"``, ``"tagging"`` or ``"qa"``; None without head.
     """
 
-    def __init__(self, task: Any, model: Any, encoder: TextEncoder) -> None:
-        self.task = task
+    def __init__(
+        self, path: Path, model: Any, reader: TextReader, task: Any = None
+    ) -> None:
+        self.path = path
         self.model = model.eval()
-        self.encoder = encoder
+        self.reader = reader
+        self.family: Optional[str] = reader.family
         self.half_model: Any = None
+        self._task = task
+
+    @property
+    def task(self) -> Any:
+        """The task that the model was fine-tuned for.
+
+        Raises:
+            UserError: none is known.
+        """
+        if self._task is None:
+            raise UserError(
+                f"{self.path}: does not tell its task and labels, so it has no head to "
+                "predict with (extract_features and mix work); give a model that was "
+                "fine-tuned with one of the xmixup tasks"
+            )
+        return self._task
 
     def predict(
         self,
@@ -102,15 +80,14 @@ class Predictor:
             its first character ``start``, its ``probability``, and ``n_best``.
 
         Raises:
-            UserError: an input is not of the form.
+            UserError: an input is not of the form, or the model has no head.
         """
-        for given, name in ((inputs, "inputs"), (sources, "sources")):
-            if isinstance(given, (str, Mapping)):
-                raise UserError(f"{name}: give a list of them, even of a single one")
+        inputs = as_list(inputs, "inputs")
+        sources = (
+            [None] * len(inputs) if sources is None else as_list(sources, "sources")
+        )
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: give 1 or more")
-        if sources is None:
-            sources = [None] * len(inputs)
         if len(sources) != len(inputs):
             raise UserError(f"{len(inputs)} inputs, but {len(sources)} sources")
         rows = [self.parse(text, f"input {i}") for i, text in enumerate(inputs, 1)]
@@ -122,6 +99,91 @@ class Predictor:
             batch_size=batch_size, max_tokens=None, num_workers=0, fp16=fp16, cpu=cpu
         )
         return self.predict_parsed(rows, others, args)
+
+    def extract_features(
+        self,
+        texts: Sequence[Text],
+        layer: Optional[int] = None,
+        batch_size: int = 32,
+        cpu: bool = False,
+    ) -> List[TokenFeatures]:
+        """States of texts' tokens, each text by itself, without mixing.
+
+        Args:
+            texts: inputs as of :meth:`predict`; a model for pairs takes single
+                sentences, too. With a model without head, a sentence, a tuple of two
+                texts, or a list of words. ``{"text": ...}``, ``{"words": [...]}``, and
+                pairs by their names are understood, as well.
+            layer: 0 for the embeddings, 1 and so on for the states after that layer
+                (as Hugging Face's ``hidden_states``); None for the last one.
+            batch_size: texts that are run at once.
+            cpu: do not use a GPU.
+
+        Returns:
+            for each text its ``tokens``, ``<s>`` and ``</s>`` included, their
+            ``features``, float32 ``(tokens, dim)``, and, where the text was words,
+            ``word_starts``: ``features[word_starts]`` are ``(words, dim)``.
+
+        Raises:
+            UserError: a text is not of the form, or longer than the model reads; there
+                is no such layer.
+        """
+        texts = as_list(texts, "texts")
+        read = [
+            self.reader.tokenize(one, f"text {i}") for i, one in enumerate(texts, 1)
+        ]
+        return self._extractor(batch_size, cpu).features(read, layer)
+
+    def mix(
+        self,
+        targets: Sequence[Text],
+        sources: Sequence[Text],
+        per_head: bool = False,
+        batch_size: int = 32,
+        cpu: bool = False,
+    ) -> List[MixedPair]:
+        """Mix targets with their sources, as at inference, and look inside.
+
+        Args:
+            targets: texts as of :meth:`extract_features`.
+            sources: their counterparts in the source language.
+            per_head: give the alignment of each attention head, not their mean.
+            batch_size: pairs that are run at once.
+            cpu: do not use a GPU.
+
+        Returns:
+            for each pair the ``target`` and ``source`` streams after the last layer,
+            as :meth:`extract_features` gives them, and ``layers``: for each layer
+            that mixes its number ``layer``, the mixup ``ratio`` (lambda), the
+            ``entropy`` that sets it, and the ``alignment``, attention of target
+            tokens over source tokens, float32 ``(target_len, source_len)``, with
+            ``per_head`` ``(heads, target_len, source_len)``; rows sum to 1.
+
+        Raises:
+            UserError: the model does not mix; a text is not of the form, or too long.
+
+        Source: X-Mixup section 4.1, eq. 3 to 5.
+        """
+        targets, sources = as_list(targets, "targets"), as_list(sources, "sources")
+        if len(sources) != len(targets):
+            raise UserError(f"{len(targets)} targets, but {len(sources)} sources")
+        read, others = (
+            [self.reader.tokenize(one, f"{name} {i}") for i, one in enumerate(texts, 1)]
+            for texts, name in ((targets, "target"), (sources, "source"))
+        )
+        return self._extractor(batch_size, cpu).mixed(read, others, per_head)
+
+    def _extractor(self, batch_size: int, cpu: bool) -> FeatureExtractor:
+        device = "cuda" if torch.cuda.is_available() and not cpu else "cpu"
+        return FeatureExtractor(self.model, self.reader, batch_size, device)
+
+    def parse(self, text: Text, where: str) -> Any:
+        """Bring one input to the form that :meth:`predict_parsed` takes.
+
+        Raises:
+            UserError: it is not of the task's form; the message says ``where``.
+        """
+        return self.task and self.reader.parse(text, where)
 
     def predict_parsed(
         self, rows: List[Any], others: List[Any], args: argparse.Namespace
@@ -136,28 +198,28 @@ class Predictor:
         Raises:
             UserError: the model's probabilities are not numbers.
         """
+        task = self.task
         if not rows:
             return []
-        if self.task.cfg.no_mixup_inference:
+        if task.cfg.no_mixup_inference:
             others = [None] * len(rows)
-        streams = self._encode(rows, others)
-        dataset = self.task.make_dataset([streams], [0], [("input", "")], False)
-        if self.task.family == "qa":
-            self.task.set_examples(dataset, [rows])
-        model = self._model(args)
-        outputs = predict_batches(self.task, model, dataset, args, "the input")
-        if self.task.family == "classification":
+        streams = self.reader.streams(rows, others, task.source_lang)
+        dataset = task.make_dataset([streams], [0], [("input", "")], False)
+        if self.family == "qa":
+            task.set_examples(dataset, [rows])
+        outputs = predict_batches(task, self._model(args), dataset, args, "the input")
+        if self.family == "classification":
             found = merge_classes(outputs)[0]
         else:
-            found = merge_rows(self.task, "input", outputs)[0]
+            found = merge_rows(task, "input", outputs)[0]
         if not found.is_finite:
             raise UserError(
                 "the model's probabilities are not numbers; "
                 + ("leave out fp16" if args.fp16 else "give an earlier checkpoint")
             )
-        if self.task.family == "classification":
+        if self.family == "classification":
             return [self._class_result(one) for one in found.probabilities("mean")]
-        if self.task.family == "qa":
+        if self.family == "qa":
             return [answer_result(row.answers) for row in found.rows]
         return [
             {
@@ -185,112 +247,6 @@ class Predictor:
             "probabilities": dict(zip(names, probabilities.tolist())),
         }
 
-    def parse(self, text: Text, where: str) -> Any:
-        """Bring one input to the form that the encoder takes.
-
-        Raises:
-            UserError: it is not of the family's form; the message says ``where``.
-        """
-        if self.task.family == "tagging":
-            return parse_words(text, where)
-        first, second = parse_pair(text, PAIRS[self.task.family], where)
-        if self.task.family == "classification":
-            return first, second
-        return Question("", first, second, [], 1, Path(where))
-
-    def _encode(self, rows: List[Any], others: List[Any]) -> Streams:
-        family = self.task.family
-        lang = self.task.source_lang
-        if family == "qa":
-            encoded = self.encoder.encode(rows)  # type: ignore[attr-defined]
-            back = self.encoder.encode(others)  # type: ignore[attr-defined]
-            contexts = [one.context for one in encoded]
-            return Streams(
-                lang,
-                input=ArrayStream([one.tokens for one in encoded]),
-                source=ArrayStream([() if one is None else one.tokens for one in back]),
-                context_length=ArrayStream([[len(c.tokens)] for c in contexts]),
-                offsets=ArrayStream(
-                    [np.stack([c.begins, c.ends], axis=1).ravel() for c in contexts]
-                ),
-            )
-        if family == "classification":
-            pairs = [self._pairs(group) for group in (rows, others)]
-            return Streams(lang, input=pairs[0], source=pairs[1])
-        inputs = self.encoder.encode(rows)  # type: ignore[attr-defined]
-        sources = self.encoder.encode(others)  # type: ignore[attr-defined]
-        return Streams(
-            lang,
-            input=ArrayStream(cut(inputs.tokens, inputs.lengths)),
-            word_starts=ArrayStream(cut(inputs.starts, inputs.words)),
-            source=ArrayStream(cut(sources.tokens, sources.lengths)),
-        )
-
-    def _pairs(self, group: List[Any]) -> ArrayStream:
-        tokens, lengths = self.encoder.encode(group)  # type: ignore[attr-defined]
-        return ArrayStream(cut(tokens, lengths))
-
-
-def parse_words(text: Text, where: str) -> List[str]:
-    """The words of a sentence, or of a list of words.
-
-    Raises:
-        UserError: there are none, or they are not texts.
-    """
-    words: Any = text
-    if isinstance(text, Mapping):
-        words = text.get("words", text.get("text"))
-    if isinstance(words, str):
-        words = split_words(words)
-    if not isinstance(words, (Sequence, np.ndarray)) or not len(words):
-        raise UserError(f"{where}: no words; give a sentence, or a list of words")
-    return check_texts(words, where, "words")
-
-
-def parse_pair(text: Text, names: Sequence[Sequence[str]], where: str) -> List[str]:
-    """Two texts, given as such or by their names.
-
-    Args:
-        text: them.
-        names: of either, the first one for messages.
-        where: what messages say.
-
-    Raises:
-        UserError: there are not two, or one is empty.
-    """
-    wanted = " and ".join(group[0] for group in names)
-    parts: Any = text
-    if isinstance(text, Mapping):
-        found = [[text[name] for name in group if name in text] for group in names]
-        parts = [group[0] for group in found if group]
-    is_list = isinstance(parts, (Sequence, np.ndarray)) and not isinstance(parts, str)
-    if not is_list or len(parts) != 2:
-        raise UserError(f"{where}: give {wanted}")
-    return check_texts(parts, where, wanted)
-
-
-def check_texts(texts: Any, where: str, wanted: str) -> List[str]:
-    """Refuse what is no text, or empty.
-
-    Raises:
-        UserError: there is one.
-    """
-    for text in texts:
-        if not isinstance(text, str):
-            raise UserError(
-                f"{where}: {wanted} must be text, not {type(text).__name__}"
-            )
-        if not text.strip():
-            raise UserError(f"{where}: {wanted} must not be empty")
-        if HALF_CHARACTER.search(text):
-            raise UserError(f"{where}: half a character (a lone surrogate) in {wanted}")
-    return [str(text) for text in texts]
-
-
-def cut(flat: np.ndarray, lengths: np.ndarray) -> List[np.ndarray]:
-    """Split concatenated sequences."""
-    return np.split(flat, np.cumsum(lengths)[:-1])
-
 
 def answer_result(answers: Sequence[Any]) -> Dict[str, Any]:
     """What is returned for a question."""
@@ -303,82 +259,24 @@ def answer_result(answers: Sequence[Any]) -> Dict[str, Any]:
 
 def from_pretrained(
     path: Union[str, Path],
-    checkpoint_file: str = "checkpoint_best.pt",
+    checkpoint_file: Optional[str] = None,
     data: Union[str, Path, None] = None,
+    **overrides: Any,
 ) -> Predictor:
-    """Load a fine-tuned model to predict text with.
+    """Load a model: fine-tuned, to predict with; or pre-trained, for its states.
 
     Args:
-        path: a checkpoint of fairseq-train, or a folder with one.
+        path: a checkpoint; a folder with ``checkpoint_best.pt`` or ``model.pt``; or a
+            name such as ``xlmr.base``, which is downloaded.
         checkpoint_file: the checkpoint's name in the folder.
         data: a folder with ``dict.txt`` and the tokenizer (default: the checkpoint's
             own folder where it has them, else the binarized data that it was trained
             on).
+        overrides: options of the model that are to differ from the checkpoint's, such
+            as ``mixup_layer="1"`` to mix with a pre-trained model.
 
     Raises:
-        UserError: a file is missing, or the checkpoint is not one of our tasks.
+        UserError: a file is missing or is not of such a model, or there is no such
+            option.
     """
-    path = Path(path)
-    path = path / checkpoint_file if path.is_dir() else path
-    check_file(path)
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    known = state.get("task_state") or {}
-    cfg = state.get("cfg")
-    task_class = TASK_REGISTRY.get(known.get("task", ""))
-    if cfg is None or task_class is None:
-        raise UserError(
-            f"{path}: does not tell its task and labels; give a model that was "
-            "fine-tuned with one of the xmixup tasks"
-        )
-    folder = find_folder([data] if data else [path.parent, cfg["task"]["data"]])
-    dictionary = load_dictionary(str(folder / "dict.txt"))
-    digest = known["dictionary_sha256"]
-    if digest and digest != sha256_of(folder / "dict.txt"):
-        raise UserError(
-            f"{folder}/dict.txt: not the one that {path} was trained with; put that "
-            "one there, or name another folder that has it"
-        )
-    tokenizer = find_tokenizer(folder)
-    labels = Dictionary()
-    for label in known["labels"]:
-        labels.add_symbol(label)
-    manifest = Manifest(
-        task=known["benchmark"],
-        source_lang=known["languages"][0],
-        languages=known["languages"],
-        labels=known["labels"],
-        splits={},
-        dictionary_size=len(dictionary),
-        dictionary_sha256=known["dictionary_sha256"],
-        sentencepiece_sha256="",
-        tokenizer="wordpiece" if tokenizer.name == WORDPIECE_NAME else "sentencepiece",
-        version=__version__,
-    )
-    options = cfg["task"]
-    if hasattr(options, "truncate_sequence"):
-        options.truncate_sequence = True
-    task = task_class(options, manifest, dictionary, labels)
-    try:
-        model = task.build_model(cfg["model"], from_checkpoint=True)
-        model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    encoder = ENCODERS[task.family](str(tokenizer), dictionary)
-    return Predictor(task, model, encoder)
-
-
-def find_folder(folders: Sequence[Any]) -> Path:
-    """The first folder that holds a dictionary and a tokenizer.
-
-    Raises:
-        UserError: none does.
-    """
-    for folder in map(Path, folders):
-        names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
-        if (folder / "dict.txt").exists() and any((folder / n).exists() for n in names):
-            return folder
-    looked = ", ".join(str(folder) for folder in folders)
-    raise UserError(
-        f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
-        f"{looked}; copy them beside the checkpoint"
-    )
+    return Predictor(*load_files(path, checkpoint_file, data, overrides))

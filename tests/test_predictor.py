@@ -333,7 +333,7 @@ def test_files_beside_the_checkpoint_do_where_the_data_are_gone(
 def test_wrong_folders_and_files_are_refused(tagged, tmp_path):
     with pytest.raises(UserError, match="missing: not found; give a checkpoint"):
         from_pretrained(tmp_path / "missing")
-    with pytest.raises(UserError, match="checkpoint_best.pt: not found; give a checkp"):
+    with pytest.raises(UserError, match="neither checkpoint_best.pt nor model.pt in"):
         from_pretrained(tmp_path)
     with pytest.raises(UserError, match="other.pt: not found; give a checkpoint"):
         from_pretrained(tagged.mixed.parent, "other.pt")
@@ -344,7 +344,7 @@ def test_wrong_folders_and_files_are_refused(tagged, tmp_path):
     lines = (tmp_path / "dict.txt").read_text().splitlines()
     (tmp_path / "dict.txt").write_text("\n".join(reversed(lines)) + "\n")
     # As long as the right one, so that the model would load and predict nonsense.
-    with pytest.raises(UserError, match="dict.txt: not the one that .* was trained wi"):
+    with pytest.raises(UserError, match="best.pt: .*/dict.txt is not the dictionary"):
         from_pretrained(tagged.mixed, data=tmp_path)
     shutil.copy(tagged.data / "dict.txt", tmp_path)
     (tmp_path / FILES[1]).write_bytes(b"not a model")
@@ -361,19 +361,35 @@ def test_checkpoint_of_another_architecture_is_refused_by_name(tagged, tmp_path)
         from_pretrained(path)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_pretrained_checkpoint_without_a_task_is_refused(paired, tmp_path):
+def test_checkpoint_without_a_task_has_states_but_predicts_nothing(paired, tmp_path):
     def forget(state):
         state["task_state"] = {}
 
-    path = copy_with(paired.mixed, tmp_path / "a", forget)
-    with pytest.raises(UserError, match="best.pt: does not tell its task and labels"):
-        from_pretrained(path)
-    # One of the published ones, from before tasks had a state.
+    path = copy_with(paired.mixed, tmp_path, forget)
+    predictor = from_pretrained(path)
+    assert predictor.family is None
+    for inputs in ([("a", "b")], []):
+        with pytest.raises(UserError, match="best.pt: does not tell its task and labe"):
+            predictor.predict(inputs)
+    pair = ("der Hund", "läuft")
+    (want,) = from_pretrained(paired.mixed).mix([pair], [pair])
+    (got,) = predictor.mix([pair], [pair])
+    np.testing.assert_array_equal(got.target.features, want.target.features)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_checkpoint_of_another_kind_is_refused(paired, tmp_path):
+    for name in FILES:
+        shutil.copy(paired.data / name, tmp_path)
     options = Namespace(arch="roberta_base", criterion="masked_lm", task="masked_lm")
-    torch.save(checkpoint(options, OrderedDict(x=torch.ones(2))), tmp_path / "model.pt")
-    with pytest.raises(UserError, match="model.pt: does not tell its task and labels"):
-        from_pretrained(tmp_path, "model.pt")
+    for content, message in (
+        (checkpoint(options, OrderedDict(x=torch.ones(2))), "choose the --arch"),
+        ({"args": None, "cfg": None, "model": {}}, "no options of a model|not a fairs"),
+    ):
+        torch.save(content, tmp_path / "model.pt")
+        with pytest.raises(UserError, match=f"model.pt: .*({message})") as error:
+            from_pretrained(tmp_path)
+        assert "\n" not in str(error.value)
 
 
 def test_checkpoint_with_code_is_refused_and_does_not_run(tmp_path):

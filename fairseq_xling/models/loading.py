@@ -66,15 +66,50 @@ def model_options(state: Dict[str, Any]) -> Namespace:
 
 
 def model_folder(model: Type[RobertaModel], name_or_path: str) -> Path:
-    """Return a model's folder; one of fairseq's names is downloaded if need be.
+    """Return a model's folder; of no folder, but a name of fairseq's, download it.
 
     Raises:
         UserError: it is a file. An archive of somebody's is not unpacked.
     """
     if os.path.isfile(name_or_path):
         raise UserError(f"{name_or_path}: a file; give the model's folder")
+    if os.path.isdir(name_or_path):
+        return Path(name_or_path)
     archive = model.hub_models().get(name_or_path, name_or_path)
     return Path(file_utils.load_archive_file(archive) or archive)
+
+
+def build_pretrained(
+    model_class: Type[RobertaModel],
+    state: Dict[str, Any],
+    dictionary: Dictionary,
+    overrides: Dict[str, Any],
+) -> RobertaModel:
+    """Build a model with a checkpoint's shape, weights and heads.
+
+    Args:
+        model_class: a RoBERTa model.
+        state: the checkpoint.
+        dictionary: the model's.
+        overrides: model options that take precedence over the checkpoint's.
+
+    Raises:
+        UserError: it is not one of such a model, or of another dictionary.
+    """
+    if state.get("args") is None and state.get("cfg") is None:
+        raise UserError("holds no options of a model; give a checkpoint of fairseq")
+    args = model_options(state)
+    vars(args).update(overrides, load_checkpoint_heads=True)
+    task = SimpleNamespace(source_dictionary=dictionary, max_positions=lambda: None)
+    model = model_class.build_model(args, task)
+    try:
+        model.load_state_dict(state["model"], strict=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"not a {model_class.__name__} of this dictionary ({reason})"
+        ) from None
+    return model
 
 
 def load_hub_interface(
@@ -102,20 +137,12 @@ def load_hub_interface(
     bpe = PieceCodec(open_tokenizer(str(find_tokenizer(folder))))
     path = str(folder / checkpoint_file)
     state = checkpoint_utils.load_checkpoint_to_cpu(path)
-    args = model_options(state)
-    vars(args).update(overrides, load_checkpoint_heads=True)
-    task = SimpleNamespace(
-        source_dictionary=load_dictionary(str(folder / "dict.txt")),
-        max_positions=lambda: None,
-    )
-    model = model_class.build_model(args, task)
+    dictionary = load_dictionary(str(folder / "dict.txt"))
     try:
-        model.load_state_dict(state["model"], strict=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"{path}: not a {model_class.__name__} of this dictionary ({reason})"
-        ) from None
+        model = build_pretrained(model_class, state, dictionary, overrides)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    task = SimpleNamespace(source_dictionary=dictionary)
     hub = RobertaHubInterface(SimpleNamespace(bpe=None), task, model).eval()
     hub.bpe = bpe
     return hub
