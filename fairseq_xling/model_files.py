@@ -216,7 +216,7 @@ def build_task(
         splits={},
         dictionary_size=len(dictionary),
         dictionary_sha256=known["dictionary_sha256"],
-        sentencepiece_sha256="",
+        tokenizer_sha256="",
         tokenizer="wordpiece" if is_wordpiece else "sentencepiece",
         version=__version__,
     )

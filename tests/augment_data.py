@@ -125,7 +125,7 @@ def _write_manifest(
         splits=splits,
         dictionary_size=len(load_dictionary(spm.dictionary)),
         dictionary_sha256=sha256_of(spm.dictionary),
-        sentencepiece_sha256=sha256_of(spm.model),
+        tokenizer_sha256=sha256_of(spm.model),
         version=__version__,
     ).save(folder)
     return folder
@@ -405,6 +405,6 @@ def made_up_source(folder: Path) -> Manifest:
         },
         dictionary_size=120,
         dictionary_sha256="d",
-        sentencepiece_sha256="s",
+        tokenizer_sha256="s",
         version=__version__,
     )

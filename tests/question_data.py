@@ -113,7 +113,7 @@ def write_question_data(
         splits=splits,
         dictionary_size=len(dictionary) + 1,
         dictionary_sha256="",
-        sentencepiece_sha256="",
+        tokenizer_sha256="",
         version=__version__,
     ).save(folder)
     return folder

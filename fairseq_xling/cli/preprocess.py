@@ -128,7 +128,7 @@ def run(
             splits=entries,
             dictionary_size=len(dictionary),
             dictionary_sha256=sha256_of(args.dict),
-            sentencepiece_sha256=sha256_of(args.tokenizer),
+            tokenizer_sha256=sha256_of(args.tokenizer),
             tokenizer=encoder.tokenizer.kind,
             version=__version__,
         ).save(folder)

@@ -95,7 +95,7 @@ def main(args: argparse.Namespace) -> None:
             splits=splits,
             dictionary_size=len(dictionary),
             dictionary_sha256=sha256_of(args.dict),
-            sentencepiece_sha256=sha256_of(args.tokenizer),
+            tokenizer_sha256=sha256_of(args.tokenizer),
             tokenizer=encoder.tokenizer.kind,
         ).save(work)
     logger.info(f"wrote {destination}")

@@ -11,7 +11,7 @@ from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError
 
 MANIFEST_NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Manifest:
         labels: class names in the order of their ids.
         splits: for every split, its :class:`SplitEntry` in each language.
         dictionary_size: number of embedding rows that a model for these data needs.
-        dictionary_sha256, sentencepiece_sha256: of the copied files.
+        dictionary_sha256, tokenizer_sha256: of the copied files.
         tokenizer: ``"sentencepiece"`` or ``"wordpiece"``.
         version: the fairseq_xling that wrote the folder.
         augmentation: of virtual samples, the ``settings`` that made them and what
@@ -50,7 +50,7 @@ class Manifest:
     splits: Dict[str, Dict[str, SplitEntry]]
     dictionary_size: int
     dictionary_sha256: str
-    sentencepiece_sha256: str
+    tokenizer_sha256: str
     version: str
     augmentation: Optional[Dict[str, Any]] = None
     selection: Optional[Dict[str, Any]] = None

@@ -22,7 +22,7 @@ def test_folder_without_manifest_is_refused(tmp_path):
         Manifest.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 1}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 99}', '{"format": 2}'])
 def test_damaged_manifest_is_refused_in_one_line(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(UserError, match="manifest.json") as error:

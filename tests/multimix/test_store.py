@@ -85,7 +85,7 @@ def test_folder_is_one_of_binarized_data(finished):
     assert manifest.languages == ["en", "zh"] and manifest.source_lang == "en"
     assert (manifest.task, manifest.labels) == ("xnli", ["no", "yes"])
     assert manifest.dictionary_size == 120
-    assert (manifest.dictionary_sha256, manifest.sentencepiece_sha256) == ("d", "s")
+    assert (manifest.dictionary_sha256, manifest.tokenizer_sha256) == ("d", "s")
     assert manifest.augmentation == {"settings": SETTINGS, "counts": {"samples": 5}}
     for name in COMMON_FILES:
         assert (folder / name).read_text() == f"this is {name}"

@@ -233,7 +233,7 @@ def check_files(data: Path, out: Path, langs: Sequence[str]) -> None:
     """Nothing is there but the layout of binarized data, and the text."""
     before, after = Manifest.load(data), Manifest.load(out)
     for name in ("task", "labels", "source_lang", "dictionary_size", "version",
-                 "dictionary_sha256", "sentencepiece_sha256"):  # fmt: skip
+                 "dictionary_sha256", "tokenizer_sha256"):  # fmt: skip
         assert getattr(after, name) == getattr(before, name)
     assert after.languages == [x for x in before.languages if x in langs]
     has_words = "word_starts" in before.splits["train"]["en"].streams
