@@ -4,12 +4,12 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
-from fairseq.models.roberta import XLMRModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from tqdm import tqdm
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_hub_interface
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.parts import Sample, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
@@ -62,8 +62,8 @@ def augment(
     Args:
         texts: sentences, or pairs of sentences, or lists of words (which stay as many,
             so that tags fit); all of one kind.
-        model: fairseq's XLM-R: a folder with ``model.pt``, ``dict.txt`` and
-            ``sentencepiece.bpe.model``, a name such as ``xlmr.base``, or what
+        model: XLM-R or mBERT: a folder with ``model.pt``, ``dict.txt`` and the
+            tokenizer, the name of one of fairseq's, such as ``xlmr.base``, or what
             ``XLMRModel.from_pretrained`` gave, on any device and in any precision.
         aug_type: ``"successive-max"`` (default), or ``"successive-cross"`` (default
             for pairs).
@@ -113,7 +113,8 @@ def augment(
             "more, and a value above 0"
         )
     if isinstance(model, str):
-        model = load_hub_interface(XLMRModel, model, "model.pt", {})
+        without_mixing = {"mixup_layer": "0"}
+        model = load_hub_interface(XMixupXLMRModel, model, "model.pt", without_mixing)
     codec = _Codec(model, kind)
     generator = SuccessiveGenerator(
         MaskedLM(model.model, model.task.source_dictionary),
@@ -165,7 +166,11 @@ class _Codec:
         self.dictionary = hub.task.source_dictionary
         self.bpe = hub.bpe
         self.kind = kind
-        self.table = PieceTable(self.dictionary)
+        # fairseq's own interfaces hold SentencePiece in another way.
+        tokenizer = getattr(hub.bpe, "tokenizer", None)
+        self.table = PieceTable(
+            self.dictionary, getattr(tokenizer, "kind", "sentencepiece")
+        )
 
     def _pieces(self, text: str) -> List[int]:
         return [self.dictionary.index(piece) for piece in self.bpe.encode(text).split()]
@@ -175,7 +180,7 @@ class _Codec:
         starts: Optional[np.ndarray] = None
         if self.kind == "pairs":
             first, second = map(self._pieces, text)
-            tokens = [bos, *first, eos, eos, *second, eos]
+            tokens = [bos, *first, *[eos] * self.table.separators, *second, eos]
         elif self.kind == "words":
             # A word of which nothing is left still has a place.
             words = [self._pieces(word) or [self.dictionary.unk()] for word in text]
@@ -202,6 +207,6 @@ class _Codec:
         return [
             word
             if (tokens[a:b] == sample.tokens[a:b]).all()
-            else self._text(tokens[a:b]).strip()
+            else "".join(self._text(tokens[a:b]).split())
             for word, a, b in zip(text, sample.word_starts, ends)
         ]

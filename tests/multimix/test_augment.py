@@ -13,6 +13,8 @@ from augment_data import (
     write_pairs,
 )
 from fairseq.models.roberta import XLMRModel
+from mbert_data import write_mbert
+from raw_data import WORDS
 
 from fairseq_xling import UserError, augment
 
@@ -52,6 +54,22 @@ def test_words_stay_aligned_and_others_are_returned_as_given(lm):
             assert len(variant.text) == len(words)
             differing = [a != b for a, b in zip(words, variant.text)]
             assert sum(differing) == 1
+
+
+def test_an_mbert_writes_all_kinds_of_texts(tmp_path):
+    lines = [" ".join(words) for words in WORDS.values()]
+    folder = str(write_mbert(tmp_path / "mbert", [*lines, "don't , stop"]).parent)
+    (variants,) = augment(["the dog runs"], folder, keep_duplicates=True, percentage=50)
+    # A piece that goes on with a word stays one, so words stay as many.
+    assert [len(one.text.split()) for one in variants] == [3] * 3
+    (variants,) = augment([("the dog", "a cat runs")], folder, percentage=60)
+    for one in variants:
+        assert [len(text.split()) for text in one.text] == [2, 3]
+    words = ["don't", "Haus", "klein", "собака"]
+    (variants,) = augment([words], folder, percentage=25, factor="6")
+    for one in variants:
+        assert sum(a != b for a, b in zip(one.text, words)) == 1
+        assert len(one.text) == 4 and not any(" " in word for word in one.text)
 
 
 def test_what_cannot_be_changed_comes_back(lm):
