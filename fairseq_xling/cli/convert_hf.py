@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Optional, Sequence
 
-from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.atomic import atomic_folder, check_destdir
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop import from_hf, to_hf
 
@@ -69,7 +69,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     # Hydra's, of the names that fairseq calls it by.
     warnings.filterwarnings("ignore", category=UserWarning)
     check_options(args)
-    check_destdir(args.destdir, args.source, args.overwrite)
+    check_destdir(args.destdir, args.overwrite, MODEL_FILES, "a model's folder")
+    place, source = args.destdir.resolve(), args.source.resolve()
+    if place == source or place in source.parents:
+        raise UserError(f"{args.destdir}: holds {args.source}; give another --destdir")
     with atomic_folder(args.destdir) as folder:
         if args.to_hf:
             to_hf.convert(args.source, folder, args.data)
@@ -95,24 +98,3 @@ def check_options(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None:
             option = "--" + name.replace("_", "-")
             raise UserError(f"{option}: does not go with this direction; leave it out")
-
-
-def check_destdir(destdir: Path, source: Path, overwrite: bool) -> None:
-    """Refuse to replace anything but a model's folder.
-
-    Raises:
-        UserError: there is something at ``destdir`` that must not be replaced.
-    """
-    if not destdir.exists():
-        return
-    if not overwrite:
-        raise UserError(f"{destdir}: exists; replace it with --overwrite")
-    place = destdir.resolve()
-    if place == source.resolve() or place in source.resolve().parents:
-        raise UserError(f"{destdir}: holds {source}; give another --destdir")
-    is_model = any((destdir / name).exists() for name in MODEL_FILES)
-    if not destdir.is_dir() or (any(destdir.iterdir()) and not is_model):
-        raise UserError(
-            f"{destdir}: exists and is not a model's folder, so --overwrite does not "
-            "replace it; give another --destdir"
-        )

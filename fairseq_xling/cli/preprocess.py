@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 from fairseq.data import Dictionary
 
 from fairseq_xling.data.aligned_rows import align
-from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.atomic import atomic_folder, check_destdir
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry, sha256_of
 from fairseq_xling.data.raw_layout import (
@@ -75,7 +75,9 @@ def parse_args(
     )
     if args.workers < 1:
         raise UserError(f"--workers {args.workers}: must be at least 1")
-    check_destdir(args.destdir, args.overwrite)
+    check_destdir(
+        args.destdir, args.overwrite, [MANIFEST_NAME], "a folder of binarized data"
+    )
     return args
 
 
@@ -141,25 +143,6 @@ def needs_labels(part: SplitSources, source_lang: str) -> bool:
     if is_translated:
         return part.input.labels_survive_translation
     return part.split == "train"
-
-
-def check_destdir(destdir: Path, overwrite: bool) -> None:
-    """Refuse to write over anything but a folder that this command wrote.
-
-    Raises:
-        UserError: there is something at ``destdir`` that must not be replaced.
-    """
-    if not destdir.exists():
-        return
-    if not overwrite:
-        raise UserError(f"{destdir}: exists; replace it with --overwrite")
-    if not destdir.is_dir() or (
-        any(destdir.iterdir()) and not (destdir / MANIFEST_NAME).exists()
-    ):
-        raise UserError(
-            f"{destdir}: exists and is not a folder of binarized data, so --overwrite "
-            "does not replace it; give another --destdir"
-        )
 
 
 def compare_row_counts(train: Dict[str, SplitEntry], source_lang: str) -> None:

@@ -5,9 +5,37 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO, Iterator, Sequence, Union
+
+from fairseq_xling.errors import UserError
 
 PathLike = Union[str, Path]
+
+
+def check_destdir(
+    destdir: Path, overwrite: bool, marks: Sequence[str], what: str
+) -> None:
+    """Refuse to replace anything but an output of the same kind, when told to.
+
+    Args:
+        destdir: folder to write.
+        overwrite: whether one that exists may be replaced.
+        marks: files of which such an output has one.
+        what: what it is, for messages.
+
+    Raises:
+        UserError: there is something at ``destdir`` that must not be replaced.
+    """
+    if not destdir.exists():
+        return
+    if not overwrite:
+        raise UserError(f"{destdir}: exists; replace it with --overwrite")
+    is_ours = any((destdir / name).exists() for name in marks)
+    if not destdir.is_dir() or (any(destdir.iterdir()) and not is_ours):
+        raise UserError(
+            f"{destdir}: exists and is not {what}, so --overwrite does not replace it; "
+            "give another --destdir"
+        )
 
 
 @contextmanager
