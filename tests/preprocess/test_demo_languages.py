@@ -23,6 +23,7 @@ from demo.languages import (  # noqa: E402
 )
 
 from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
+from fairseq_xling.data.tokenizers import find_tokenizer  # noqa: E402
 from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
@@ -191,9 +192,10 @@ def test_translator_without_errors_is_exact_and_with_errors_is_not():
     assert 0.1 < rates[0] < rates[1] < 0.95
 
 
-def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path):
+@pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
+def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path, kind):
     script = str(ROOT / "preprocess" / "monolingual.py")
-    arguments = [str(demo / "monolingual"), "--vocabulary=300"]
+    arguments = [str(demo / "monolingual"), "--vocabulary=300", f"--tokenizer={kind}"]
     arguments += ["--destdir", str(tmp_path / "model")]
     subprocess.run([sys.executable, script, *arguments], check=True, env=environment())
     from fairseq.data.indexed_dataset import MMapIndexedDataset
@@ -201,12 +203,26 @@ def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path):
     folder = tmp_path / "model"
     dictionary = load_dictionary(str(folder / "dict.txt"))
     data = MMapIndexedDataset(str(folder / "bin" / "valid"))
-    encoder = LineEncoder(str(folder / "sentencepiece.bpe.model"), dictionary)
+    encoder = LineEncoder(str(find_tokenizer(folder)), dictionary)
+    assert encoder.tokenizer.kind == kind
     paths = sorted((demo / "monolingual").glob("valid.*.txt"))
     lines = [line for path in paths for line in path.read_text().splitlines()]
     assert len(data) == len(lines)
     for i in (0, len(lines) - 1):
-        pieces = " ".join(encoder.processor.encode(lines[i], out_type=str))
+        pieces = " ".join(encoder.tokenizer.tokenize(lines[i]))
         want = dictionary.encode_line(pieces, add_if_not_exist=False)
         assert data[i].tolist() == want.tolist()
         assert dictionary.unk() not in want.tolist()
+
+
+def test_wordpieces_are_the_same_every_time(demo, tmp_path):
+    script = str(ROOT / "preprocess" / "monolingual.py")
+    found = []
+    for name in ("one", "two"):
+        arguments = [str(demo / "monolingual"), "--vocabulary=300"]
+        arguments += ["--tokenizer=wordpiece", "--destdir", str(tmp_path / name)]
+        subprocess.run(
+            [sys.executable, script, *arguments], check=True, env=environment()
+        )
+        found.append((tmp_path / name / "tokenizer.json").read_bytes())
+    assert found[0] == found[1]
