@@ -72,6 +72,7 @@ if __name__ == "__main__":
         entry_points={
             "console_scripts": [
                 "xling-agree = fairseq_xling.cli.agree:cli_main",
+                "xling-analyze = fairseq_xling.cli.analyze:cli_main",
                 "xling-distill = fairseq_xling.cli.distill:cli_main",
                 "xling-evaluate = fairseq_xling.cli.evaluate:cli_main",
                 "xling-multimix = fairseq_xling.cli.multimix:cli_main",

@@ -1,0 +1,241 @@
+"""CKA of each language with the source, by layer, beside the scores (Figure 3)."""
+
+import argparse
+import logging
+import math
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from matplotlib.figure import Figure
+
+from fairseq_xling.analysis.cka import LinearCKA
+from fairseq_xling.analysis.correlation import rank_correlation
+from fairseq_xling.analysis.figures import (
+    add_legend,
+    drawable,
+    language_width,
+    name_languages,
+    panels,
+    spread,
+    style,
+)
+from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
+from fairseq_xling.analysis.report import Report, decimals
+from fairseq_xling.analysis.score_files import ScoredModel, find_scores, read_models
+from fairseq_xling.analysis.sentence_states import (
+    MIXED,
+    choose_layers,
+    read_states,
+    ways_of,
+)
+from fairseq_xling.cli.tables import Cell, markdown_table
+
+logger = logging.getLogger(__name__)
+
+
+class Aligned(NamedTuple):
+    """How near one model's states of targets are to those of their sources.
+
+    Attributes:
+        name: of the model, and ``way``, how it encodes targets.
+        layers: the layers, 0 for the embeddings.
+        cka: by language, one value a layer.
+        rows: by language.
+        scored: the model's scores, if they are given.
+    """
+
+    name: str
+    way: str
+    layers: List[int]
+    cka: Dict[str, List[float]]
+    rows: Dict[str, int]
+    scored: Optional[ScoredModel]
+
+    @property
+    def title(self) -> str:
+        """Name and way."""
+        return f"{self.name}, mixing" if self.way == MIXED else self.name
+
+    def correlation(self) -> Dict[str, Any]:
+        """Spearman's rank correlation of the last layer's CKA with the score.
+
+        Over the target languages; the source, whose CKA is 1 by definition, would add
+        to any correlation.
+        """
+        scores = self.scored.scores if self.scored else {}
+        langs = [lang for lang in self.cka if lang in scores]
+        values = [self.cka[lang][-1] for lang in langs]
+        by_lang = [scores[lang] for lang in langs]
+        rho, p = rank_correlation(values, by_lang)
+        return {"rho": rho, "p": p, "languages": len(langs)}
+
+
+def analyze_cka(args: argparse.Namespace) -> Report:
+    """Compare every model's states of targets with those of their counterparts.
+
+    Raises:
+        UserError: the data have no counterparts, or an option is wrong.
+    """
+    scored = read_models(args.results) if args.results else None
+    names = check_names(args)
+    beside = [find_scores(scored or [], n, p) if scored else None
+              for n, p in zip(names, args.path)]  # fmt: skip
+    found: List[Aligned] = []
+    for name, path, scores in zip(names, args.path, beside):
+        task, model = load_model(path, args)
+        languages = with_counterparts(task, args)
+        layers = choose_layers(args.layers, len(model.encoder.sentence_encoder.layers))
+        for way in ways_of(model):
+            one = Aligned(name, way, layers, {}, {}, scores)
+            for lang in languages:
+                sums = compare(task, model, lang, way, layers, args)
+                one.cka[lang] = [each.value() for each in sums]
+                one.rows[lang] = sums[0].rows
+            found.append(one)
+        say_if_few(one.rows, model.args.encoder_embed_dim)
+    figures = {"cka": by_language(found)}
+    if len(found[0].layers) > 1:
+        figures["cka-layers"] = by_layer(found)
+    return Report(numbers(found, task, args), tables(found), figures)
+
+
+def say_if_few(rows: Dict[str, int], features: int) -> None:
+    """Warn where CKA says little, as there are few rows."""
+    few = [lang for lang, count in rows.items() if count < features]
+    if few:
+        logger.warning(
+            f"{','.join(few)}: fewer rows than the {features} features, which brings "
+            "CKA nearer to 1; compare it only with that of as many rows"
+        )
+
+
+def compare(
+    task: Any,
+    model: Any,
+    lang: str,
+    way: str,
+    layers: Sequence[int],
+    args: argparse.Namespace,
+) -> List[LinearCKA]:
+    """CKA of a language's rows with their counterparts, after each layer."""
+    sums = [LinearCKA() for _ in layers]
+    for states in read_states(task, model, lang, way, layers, args):
+        paired = states.target[: len(states.source)]
+        for i, one in enumerate(sums):
+            one.update(states.source[:, i], paired[:, i])
+    return sums
+
+
+def numbers(found: Sequence[Aligned], task: Any, args: Any) -> Dict[str, Any]:
+    """What the tables and figures show."""
+    entries = []
+    for one in found:
+        entry = {
+            "name": one.name, "inference": one.way, "rows": one.rows,
+            "layers": one.layers, "cka": one.cka,
+        }  # fmt: skip
+        if one.scored:
+            entry.update(scores=one.scored.scores, spearman=one.correlation())
+        entries.append(entry)
+    return {
+        "analysis": "cka",
+        "data": str(Path(args.data)),
+        "task": task.benchmark,
+        "split": args.split,
+        "source_lang": task.source_lang,
+        "models": entries,
+    }
+
+
+def tables(found: Sequence[Aligned]) -> str:
+    """CKA by language, and its mean by layer, in Markdown."""
+    langs = list(found[0].cka)
+    has_scores = found[0].scored is not None
+    rows: List[List[Cell]] = []
+    for one in found:
+        last = [one.cka[lang][-1] for lang in langs]
+        row: List[Cell] = [one.title]
+        row += [decimals(value, 3) for value in [*last, mean(last)]]
+        if has_scores:
+            spearman = one.correlation()
+            row += [decimals(spearman[key], 3) for key in ("rho", "p")]
+        rows.append(row)
+    header = ["model", *langs, "Avg."] + (["rho", "p"] if has_scores else [])
+    text = [
+        markdown_table(header, rows),
+        f"\nLinear CKA (Kornblith et al. 2019) of layer {found[0].layers[-1]} with the "
+        "counterparts in the source language; mixing: targets are encoded with mixup, "
+        "which brings them nearer by itself.",
+    ]
+    if has_scores:
+        count = found[0].correlation()["languages"]
+        text.append(
+            f" rho, p: Spearman's rank correlation with the score over {count} target "
+            "languages."
+        )
+    text.append("\n")
+    if len(found[0].layers) > 1:
+        widest = max((one.layers for one in found), key=len)
+        rows = []
+        for one in found:
+            by_layer = dict(zip(one.layers, zip(*one.cka.values())))
+            values = [mean(by_layer.get(layer, ())) for layer in widest]
+            rows.append([one.title, *(decimals(value, 3) for value in values)])
+        header = ["mean CKA after layer", *map(str, widest)]
+        text.append("\n" + markdown_table(header, rows))
+    return "".join(text)
+
+
+def mean(values: Sequence[float]) -> float:
+    """NaN of none."""
+    return sum(values) / len(values) if values else math.nan
+
+
+def by_language(found: Sequence[Aligned]) -> Figure:
+    """CKA, and below it the scores, with languages by decreasing CKA of the first."""
+    first = found[0].cka
+    langs = sorted(first, key=lambda lang: -first[lang][-1])
+    scored = {one.name: one for one in found if one.scored}
+    figure, axes = panels([""], language_width(langs, len(found)))
+    if scored:
+        axes[0].remove()
+        figure.set_size_inches(figure.get_size_inches() * [1, 1.6])
+        axes = list(figure.subplots(2, 1, sharex=True))
+        axes[0].tick_params(labelbottom=True)
+    looks = {name: style(i) for i, name in enumerate({one.name: 0 for one in found})}
+    for one, shift in zip(found, spread(len(found))):
+        places = [x + shift for x in range(len(langs))]
+        look = dict(looks[one.name], linestyle="none")
+        if one.way == MIXED:
+            look["fillstyle"] = "none"
+        values = [one.cka[lang][-1] for lang in langs]
+        axes[0].plot(places, values, label=drawable(one.title), **look)
+    axes[0].set_ylabel("linear CKA with the source (0 to 1)")
+    for (name, one), shift in zip(scored.items(), spread(len(scored))):
+        assert one.scored is not None
+        values = [one.scored.scores.get(lang, math.nan) for lang in langs]
+        places = [x + shift for x in range(len(langs))]
+        axes[1].plot(places, values, linestyle="none", **looks[name])
+        axes[1].set_ylabel(f"{one.scored.results['metric']} (%)")
+    for each in axes:
+        name_languages(each, langs)
+        each.grid(axis="y", alpha=0.3)
+    axes[-1].set_xlabel("language, by decreasing CKA of the first model")
+    add_legend(figure)
+    return figure
+
+
+def by_layer(found: Sequence[Aligned]) -> Figure:
+    """CKA after each layer, a line a language and a panel a model."""
+    figure, axes = panels([one.title for one in found], sharey=True)
+    for each, one in zip(axes, found):
+        for i, (lang, values) in enumerate(one.cka.items()):
+            each.plot(
+                one.layers, values, label=drawable(lang), markersize=5, **style(i)
+            )
+        each.set_xticks(one.layers[:: -(-len(one.layers) // 13)])
+        each.set_xlabel("layer (0: embeddings)")
+        each.set_ylabel("linear CKA with the source (0 to 1)")
+        each.grid(axis="y", alpha=0.3)
+    add_legend(figure)
+    return figure

@@ -1,0 +1,244 @@
+"""Where languages lie in a model's space: sentences and centroids (Figures 1 and 4)."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from fairseq_xling.analysis.figures import (
+    PANEL_HEIGHT,
+    PANEL_WIDTH,
+    add_legend,
+    drawable,
+    label_points,
+    panels,
+    style,
+)
+from fairseq_xling.analysis.models import check_names, held_languages, load_model
+from fairseq_xling.analysis.projection import Centroid, project
+from fairseq_xling.analysis.report import Report, decimals
+from fairseq_xling.analysis.sentence_states import (
+    MIXED,
+    choose_layer,
+    read_states,
+    ways_of,
+)
+from fairseq_xling.cli.tables import Cell, markdown_table
+
+# A language that is drawn in PCA has as many points at most, so that they can be told
+# apart and kept.
+MOST_POINTS = 500
+
+
+class Space(NamedTuple):
+    """One model's sentence representations.
+
+    Attributes:
+        title: name of the model and how it encodes targets.
+        layer: after which layer.
+        source: the source language.
+        centroids: of each language.
+        points: the sentences that are kept, by language, ``(rows, dim)``.
+    """
+
+    title: str
+    layer: int
+    source: str
+    centroids: Dict[str, Centroid]
+    points: Dict[str, np.ndarray]
+
+    @property
+    def spread(self) -> float:
+        """Distance of a sentence from its language's centroid, a root mean square."""
+        variances = [one.variance for one in self.centroids.values()]
+        return math.sqrt(sum(variances) / len(variances))
+
+    def distances(self) -> Dict[str, float]:
+        """From each centroid to the source's, in units of :attr:`spread`."""
+        if self.source not in self.centroids:
+            return {}
+        start = self.centroids[self.source].mean
+        return {
+            lang: float(np.linalg.norm(one.mean - start)) / (self.spread or math.nan)
+            for lang, one in self.centroids.items()
+            if lang != self.source
+        }
+
+
+def read_spaces(args: argparse.Namespace, keep: bool) -> List[Space]:
+    """Represent a split's sentences by each model, alone and mixed.
+
+    Args:
+        args: the command line.
+        keep: whether to keep the sentences, too.
+
+    Raises:
+        UserError: a checkpoint, the data or an option is wrong.
+    """
+    spaces = []
+    for name, path in zip(check_names(args), args.path):
+        task, model = load_model(path, args)
+        depth = len(model.encoder.sentence_encoder.layers)
+        layer = choose_layer(args.layer, depth)
+        for way in ways_of(model):
+            title = f"{name}, mixing" if way == MIXED else name
+            space = Space(title, layer, task.source_lang, {}, {})
+            for lang in held_languages(task, args):
+                centroid, kept = Centroid(), []
+                for states in read_states(
+                    task, model, lang, way, [layer], args, with_source=False
+                ):
+                    rows = states.target[:, 0]
+                    centroid.update(rows)
+                    if keep:
+                        kept.append(rows.cpu().numpy())
+                space.centroids[lang] = centroid
+                if keep:
+                    space.points[lang] = np.concatenate(kept)
+            spaces.append(space)
+    return spaces
+
+
+def analyze_pca(args: argparse.Namespace) -> Report:
+    """Draw sentences on the two axes along which they vary most (Figure 1)."""
+    if args.max_rows is None:
+        args.max_rows = MOST_POINTS
+    spaces = read_spaces(args, keep=True)
+    figure, panel = panels([one.title for one in spaces])
+    entries, explained = [], {}
+    for axes, one in zip(panel, spaces):
+        found = project(np.concatenate(list(one.points.values())))
+        explained[one.title] = found.explained
+        bounds = np.cumsum([0, *map(len, one.points.values())])
+        placed = {
+            lang: found.points[bounds[i] : bounds[i + 1]]
+            for i, lang in enumerate(one.points)
+        }
+        # Drawn in turns, so that no language covers the others.
+        turns = np.random.default_rng(args.seed).permutation(len(found.points))
+        for part in np.array_split(turns, 10):
+            for i in range(len(placed)):
+                here = part[(part >= bounds[i]) & (part < bounds[i + 1])]
+                draw(axes, found.points[here], i, size=9)
+        for i, lang in enumerate(placed):
+            axes.scatter([], [], s=30, label=drawable(lang), linewidths=0, **style(i))
+        shares = [f"({100 * share:.0f} % of variance)" for share in found.explained]
+        name_axes(axes, [f"component {i} {x}" for i, x in enumerate(shares, 1)])
+        entries.append(
+            {**entry(one, found.explained), "points": as_lists(placed, places=4)}
+        )
+    add_legend(figure)
+    return Report(
+        {"analysis": "pca", **shared(spaces, args), "models": entries},
+        table(spaces, explained),
+        {"pca": figure},
+    )
+
+
+def analyze_centroids(args: argparse.Namespace) -> Report:
+    """Draw the languages' centroids (Figure 4).
+
+    In units of the sentences' spread around their language's centroid, so that models
+    with larger and with smaller states can be compared.
+    """
+    spaces = read_spaces(args, keep=False)
+    # Many labels need room.
+    size = max(1.0, 0.04 * len(spaces[0].centroids))
+    figure, panel = panels(
+        [one.title for one in spaces], PANEL_WIDTH * size, PANEL_HEIGHT * size,
+        sharex=True, sharey=True,
+    )  # fmt: skip
+    entries, explained, places = [], {}, []
+    for axes, one in zip(panel, spaces):
+        means = np.stack([each.mean for each in one.centroids.values()])
+        found = project(means / (one.spread or 1.0))
+        explained[one.title] = found.explained
+        for i, lang in enumerate(one.centroids):
+            number = 0 if lang == one.source else 1
+            draw(axes, found.points[i : i + 1], number, size=36)
+        shares = [f"({100 * share:.0f} %)" for share in found.explained]
+        unit = ", in sentence spreads"
+        name_axes(axes, [f"component {i}{unit} {x}" for i, x in enumerate(shares, 1)])
+        axes.margins(0.2)
+        places.append(found.points)
+        placed = dict(zip(one.centroids, found.points))
+        entries.append(
+            {**entry(one, found.explained), "centroids": as_lists(placed, places=6)}
+        )
+    for i, label in enumerate(("source language", "target language")):
+        panel[0].scatter([], [], s=36, label=label, linewidths=0, **style(i))
+    add_legend(figure)
+    for axes, one, points in zip(panel, spaces, places):
+        label_points(axes, points, list(one.centroids))
+    return Report(
+        {"analysis": "centroids", **shared(spaces, args), "models": entries},
+        table(spaces, explained),
+        {"centroids": figure},
+    )
+
+
+def draw(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
+    """Draw points ``(rows, 2)`` in a series' style."""
+    axes.scatter(
+        points[:, 0], points[:, 1], s=size, linewidths=0, alpha=0.8, **style(number)
+    )
+
+
+def name_axes(axes: Axes, names: Sequence[str]) -> None:
+    """What the axes are, one name each."""
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def shared(spaces: Sequence[Space], args: Any) -> Dict[str, Any]:
+    """What both analyses say of what they looked at."""
+    return {
+        "data": str(Path(args.data)),
+        "split": args.split,
+        "source_lang": spaces[0].source,
+    }
+
+
+def entry(one: Space, explained: np.ndarray) -> Dict[str, Any]:
+    """What both analyses say of a model."""
+    return {
+        "name": one.title,
+        "layer": one.layer,
+        "rows": {lang: each.rows for lang, each in one.centroids.items()},
+        "spread": one.spread,
+        "distance_to_source": one.distances(),
+        "explained": explained.tolist(),
+    }
+
+
+def as_lists(placed: Dict[str, np.ndarray], places: int) -> Dict[str, Any]:
+    """Points by language as JSON takes them."""
+    return {lang: points.round(places).tolist() for lang, points in placed.items()}
+
+
+def table(spaces: Sequence[Space], explained: Dict[str, np.ndarray]) -> str:
+    """Distances of the languages from the source, in Markdown."""
+    langs = [lang for lang in spaces[0].centroids if lang != spaces[0].source]
+    rows: List[List[Cell]] = []
+    for one in spaces:
+        distances = one.distances()
+        values = [distances.get(lang, math.nan) for lang in langs]
+        average = sum(values) / len(values) if values else math.nan
+        shown = [f"{100 * share:.0f}" for share in explained[one.title]]
+        rows.append(
+            [one.title, *(decimals(value, 2) for value in [*values, average]),
+             "/".join(shown)]
+        )  # fmt: skip
+    header = ["model", *langs, "Avg.", "shown (%)"]
+    return (
+        markdown_table(header, rows)
+        + f"\nDistance of a language's centroid from that of {spaces[0].source}, in "
+        "units of a sentence's distance from its own language's centroid (both over "
+        "all dimensions); mixing: targets are encoded with mixup; shown: the share of "
+        "the variance along the figure's two axes.\n"
+    )

@@ -1,0 +1,141 @@
+"""Scores of models that mix in different layers (X-Mixup Figure 5)."""
+
+import argparse
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from matplotlib.figure import Figure
+
+from fairseq_xling.analysis.figures import add_legend, drawable, panels, style
+from fairseq_xling.analysis.report import Report
+from fairseq_xling.analysis.score_files import (
+    ScoredModel,
+    load_record,
+    read_models,
+    stored_option,
+)
+from fairseq_xling.cli.benchmark_tables import TASKS
+from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.errors import UserError
+
+DASHES = ["--", "-.", ":", (0, (8, 2))]
+# A model's averages by layer, and those of the models without mixup.
+TaskScores = Tuple[Dict[int, float], Dict[str, float]]
+
+
+def analyze_layers(args: argparse.Namespace) -> Report:
+    """Draw the average over languages against the layer that mixes.
+
+    Raises:
+        UserError: a layer is not known, or two models mix in the same one.
+    """
+    baselines = list(args.baseline or [])
+    everyone = read_models(args.results)
+    known = {one.name for one in everyone}
+    lacking = sorted(set(baselines) - known)
+    if lacking:
+        raise UserError(
+            f"--baseline {' '.join(lacking)}: not in the results, which have "
+            f"{', '.join(sorted(known))}"
+        )
+    mixed = [one for one in everyone if one.name not in baselines]
+    if args.models:
+        mixed = read_models(args.results, args.models)
+    layers = choose_layers(mixed, args.layers)
+    tasks: Dict[str, TaskScores] = {}
+    metrics: Dict[str, str] = {}
+    for one, layer in zip(mixed, layers):
+        by_layer, _ = tasks.setdefault(one.task, ({}, {}))
+        metrics[one.task] = one.results["metric"]
+        if layer in by_layer:
+            raise UserError(
+                f"{one.name}: a second model of {one.task} that mixes in layer "
+                f"{layer}; choose with --models, or leave it out with --baseline"
+            )
+        by_layer[layer] = one.average
+    for one in everyone:
+        if one.name in baselines and one.task in tasks:
+            tasks[one.task][1][one.name] = one.average
+    numbers = [
+        {
+            "task": task,
+            "metric": metrics[task],
+            "average_by_layer": dict(sorted(by_layer.items())),
+            "baselines": lines,
+        }
+        for task, (by_layer, lines) in tasks.items()
+    ]
+    return Report(
+        {"analysis": "layers", "tasks": numbers},
+        table(tasks),
+        {"layers": draw(numbers)},
+    )
+
+
+def choose_layers(
+    models: Sequence[ScoredModel], given: Optional[Sequence[int]]
+) -> List[int]:
+    """The layer that each model mixes in: as given, or as its checkpoint says.
+
+    Raises:
+        UserError: it is not one layer, or not one for each model.
+    """
+    if given:
+        if len(given) != len(models) or min(given) < 1:
+            raise UserError(
+                f"--layers {' '.join(map(str, given))}: give one from 1 on for each of "
+                f"{', '.join(one.name for one in models)}"
+            )
+        return list(given)
+    return [layer_of(one) for one in models]
+
+
+def layer_of(one: ScoredModel) -> int:
+    """The one layer that a checkpoint was trained to mix in.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    asked = str(stored_option(load_record(one, "--layers"), "model", "mixup_layer"))
+    if not asked.isdigit() or int(asked) == 0:
+        raise UserError(
+            f"{one.path}: {one.name} mixes in layer {asked}, not in one; name it with "
+            "--baseline, or choose others with --models"
+        )
+    return int(asked)
+
+
+def table(tasks: Dict[str, TaskScores]) -> str:
+    """Averages by layer, in Markdown."""
+    layers = sorted({layer for by_layer, _ in tasks.values() for layer in by_layer})
+    names = list(dict.fromkeys(name for _, lines in tasks.values() for name in lines))
+    rows: List[List[Cell]] = [
+        [TASKS[task], *map(by_layer.get, layers), *map(lines.get, names)]
+        for task, (by_layer, lines) in tasks.items()
+    ]
+    return (
+        markdown_table(["mixup in layer", *map(str, layers), *names], rows)
+        + "\nScore in percent, averaged over languages.\n"
+    )
+
+
+def draw(tasks: Sequence[Dict[str, Any]]) -> Figure:
+    """A panel a task: solid where layers mix, broken lines without."""
+    figure, panel = panels([TASKS[one["task"]] for one in tasks])
+    names = list(dict.fromkeys(name for one in tasks for name in one["baselines"]))
+    for axes, one in zip(panel, tasks):
+        by_layer = one["average_by_layer"]
+        axes.plot(list(by_layer), list(by_layer.values()), label="mixup", **style(0))
+        for name, value in one["baselines"].items():
+            number = names.index(name)
+            axes.axhline(
+                value,
+                color=style(number + 1)["color"],
+                linestyle=DASHES[number % len(DASHES)],
+                label=drawable(name),
+            )
+        axes.set_xticks(list(by_layer))
+        axes.set_xlabel("layer that mixes")
+        axes.set_ylabel(f"{one['metric']}, average (%)")
+        axes.grid(axis="y", alpha=0.3)
+    add_legend(figure)
+    return figure

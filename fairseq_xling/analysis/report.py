@@ -1,0 +1,57 @@
+"""What an analysis finds: numbers, a table and figures, written together."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional
+
+from matplotlib.figure import Figure
+
+from fairseq_xling.data.atomic import PathLike, atomic_file
+
+
+class Report(NamedTuple):
+    """The outcome of an analysis.
+
+    Attributes:
+        numbers: what JSON can hold; numbers that are none become null.
+        markdown: its tables.
+        figures: by the name of their file, without ending.
+    """
+
+    numbers: Dict[str, Any]
+    markdown: str
+    figures: Dict[str, Figure]
+
+
+def write_report(report: Report, kind: str, folder: PathLike) -> None:
+    """Write ``{kind}.json``, ``{kind}.md`` and a PNG for each figure."""
+    folder = Path(folder)
+    numbers = json.dumps(
+        without_nan(report.numbers), indent=2, ensure_ascii=False, allow_nan=False
+    )
+    for name, text in (("json", numbers + "\n"), ("md", report.markdown)):
+        with atomic_file(folder / f"{kind}.{name}") as file:
+            file.write(text)
+    for name, figure in report.figures.items():
+        with atomic_file(folder / f"{name}.png", "wb") as file:
+            figure.savefig(file, format="png")
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None for what is not a finite number."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def decimals(value: Optional[float], places: int = 2, sign: str = "") -> Optional[str]:
+    """A cell with so many decimals; None, a dash in tables, for no number."""
+    if value is None or not math.isfinite(value):
+        return None
+    # Adding zero turns the -0.0 that small negative numbers round to into 0.0.
+    return f"{round(value, places) + 0.0:{sign}.{places}f}"

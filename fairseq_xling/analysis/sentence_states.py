@@ -1,0 +1,244 @@
+"""Mean states of a split's rows after each layer, with and without mixup."""
+
+import argparse
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from fairseq.data import BaseWrapperDataset
+from torch import Tensor
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.encoder import count_tokens
+from fairseq_xling.prediction import predict_batches
+
+# A target is encoded by itself, or mixed with its source as at inference (4.3).
+ALONE, MIXED = "alone", "mixed"
+
+
+class RowStates(NamedTuple):
+    """A batch's representations: means over the tokens that are not special.
+
+    Of a text that is read in windows, each window counts as a row.
+
+    Attributes:
+        target: after each of some layers, ``(batch, layers, dim)``.
+        source: of the counterparts of the first rows, ``(pairs, layers, dim)``.
+        row: the rows' numbers in their data, ``(batch,)``.
+    """
+
+    target: Tensor
+    source: Tensor
+    row: np.ndarray
+
+
+class SomeRows(BaseWrapperDataset):
+    """A dataset of which only some rows are read.
+
+    Args:
+        dataset: one of a task's datasets.
+        most: how many rows at most; None for all.
+        seed: of the choice, the same one for every language with as many rows.
+    """
+
+    def __init__(self, dataset: Any, most: Optional[int], seed: int) -> None:
+        super().__init__(dataset)
+        chosen = np.random.default_rng(seed).permutation(len(dataset))[:most]
+        self.is_chosen = np.zeros(len(dataset), bool)
+        self.is_chosen[chosen] = True
+
+    def ordered_indices(self) -> np.ndarray:
+        order = self.dataset.ordered_indices()
+        return order[self.is_chosen[order]]
+
+
+class TaskReader:
+    """Stands in for a task where batches are predicted, to look into its model.
+
+    Args:
+        task: whose batches are made.
+    """
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def max_positions(self) -> Any:
+        """As the task has it."""
+        return self.task.max_positions()
+
+    def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
+        """As the task makes it, not kept for a second reading."""
+        return self.task.get_batch_iterator(
+            dataset, disable_iterator_cache=True, **options
+        )
+
+
+class StateReader(TaskReader):
+    """Gives :class:`RowStates` for batches.
+
+    Args:
+        task: whose batches are made.
+        way: ``"alone"`` or ``"mixed"``.
+        layers: which to keep, 0 for the embeddings.
+    """
+
+    def __init__(self, task: Any, way: str, layers: Sequence[int]) -> None:
+        super().__init__(task)
+        self.way = way
+        self.layers = list(layers)
+
+    @torch.no_grad()
+    def predict_step(self, sample: Dict[str, Any], model: Any) -> RowStates:
+        """Represent the rows of a batch and their counterparts."""
+        tokens = sample["net_input"]["src_tokens"]
+        sources = sample["net_input"]["source_tokens"]
+        if self.way == MIXED and sources is not None:
+            target, source = mean_states(model, self.layers, tokens, sources)
+            return RowStates(target, source, sample["row"])
+        target, none = mean_states(model, self.layers, tokens)
+        if sources is None:
+            return RowStates(target, none, sample["row"])
+        source, _ = mean_states(model, self.layers, sources)
+        return RowStates(target, source, sample["row"])
+
+
+def read_states(
+    task: Any,
+    model: Any,
+    lang: str,
+    way: str,
+    layers: Sequence[int],
+    args: argparse.Namespace,
+    with_source: bool = True,
+) -> Iterator[RowStates]:
+    """Represent a split's rows in one language, batch by batch.
+
+    Args:
+        task, model: as loaded for the data.
+        lang: which language.
+        way: ``"alone"`` or ``"mixed"``.
+        layers: which to keep, 0 for the embeddings.
+        args: ``split``, ``max_rows``, ``seed`` and the options of batches.
+        with_source: whether to read counterparts where they are not mixed in.
+    """
+    reads = with_source or way == MIXED
+    dataset = open_rows(task, lang, args, reads)
+    title = f"{args.split}.{lang} ({way})"
+    reader = StateReader(task, way, layers)
+    return predict_batches(reader, model, dataset, args, title)
+
+
+def open_rows(
+    task: Any, lang: str, args: argparse.Namespace, with_source: bool
+) -> SomeRows:
+    """A split's rows in one language, with their counterparts if asked."""
+    paired = {"source"} if with_source else set()
+    dataset = task.open_dataset([(args.split, lang)], paired, is_train=False)
+    return SomeRows(dataset, args.max_rows, args.seed)
+
+
+def mean_states(
+    model: Any,
+    layers: Sequence[int],
+    tokens: Tensor,
+    source_tokens: Optional[Tensor] = None,
+) -> Tuple[Tensor, Tensor]:
+    """Run a model and pool its layers' states.
+
+    Args:
+        model: in evaluation mode.
+        layers: which to pool, 0 for the embeddings.
+        tokens: ``(batch, len)``; rows with a source come first.
+        source_tokens: the sources to mix in, ``(pairs, src_len)``, or None.
+
+    Returns:
+        ``(batch, layers, dim)`` and ``(pairs, layers, dim)``.
+    """
+    with capture_layers(model) as states:
+        last, extra = model(tokens, source_tokens, features_only=True)
+    if source_tokens is not None:
+        last = torch.cat([last, extra["source_features"]])
+    # What a model's own last norm leaves, where it has one.
+    states[-1] = last.transpose(0, 1)
+    streams = [tokens] if source_tokens is None else [tokens, source_tokens]
+    counted = [count_tokens(stream, model.encoder.dictionary) for stream in streams]
+    width = last.size(1)
+    mask = torch.cat([F.pad(one, (0, width - one.size(1))) for one in counted])
+    share = mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    pooled = [
+        torch.einsum("tbd,bt->bd", states[layer].float(), share) for layer in layers
+    ]
+    means = torch.stack(pooled, dim=1)
+    return means[: len(tokens)], means[len(tokens) :]
+
+
+@contextmanager
+def capture_layers(model: Any) -> Iterator[List[Tensor]]:
+    """Keep the states between a model's layers, while the context lasts.
+
+    Yields:
+        when the model has been run, the embeddings and then every layer's states,
+        ``(len, rows, dim)`` each.
+    """
+    layers = model.encoder.sentence_encoder.layers
+    states: List[Tensor] = []
+
+    def keep_input(module, given) -> None:
+        states.append(given[0])
+
+    def keep_output(module, given, output) -> None:
+        # A layer that mixes tells its ratios, too.
+        states.append(output[0] if isinstance(output, tuple) else output)
+
+    handles = [layers[0].register_forward_pre_hook(keep_input)]
+    handles += [layer.register_forward_hook(keep_output) for layer in layers]
+    try:
+        yield states
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def choose_layers(asked: str, depth: int) -> List[int]:
+    """Read ``--layers``: ``all``, ``last``, or numbers such as ``0,6,12``.
+
+    Raises:
+        UserError: a model of ``depth`` layers has no such one.
+    """
+    if asked == "all":
+        return list(range(depth + 1))
+    if asked == "last":
+        return [depth]
+    try:
+        layers = sorted({int(part) for part in asked.split(",")})
+    except ValueError:
+        layers = [-1]
+    if layers[0] < 0 or layers[-1] > depth:
+        raise UserError(
+            f"--layers {asked}: give all, last, or numbers from 0 (the embeddings) to "
+            f"{depth}"
+        )
+    return layers
+
+
+def choose_layer(asked: str, depth: int) -> int:
+    """Read ``--layer``: ``last``, or a number.
+
+    Raises:
+        UserError: a model of ``depth`` layers has no such one.
+    """
+    if asked == "last":
+        return depth
+    if not asked.isdigit() or int(asked) > depth:
+        raise UserError(
+            f"--layer {asked}: give last, or one number from 0 (the embeddings) to "
+            f"{depth}"
+        )
+    return int(asked)
+
+
+def ways_of(model: Any) -> List[str]:
+    """How a model may encode targets: alone, and mixed where it has learned to."""
+    return [ALONE, MIXED] if model.encoder.sentence_encoder.mixup_layers else [ALONE]

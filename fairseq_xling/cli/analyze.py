@@ -1,0 +1,183 @@
+"""xling-analyze: how near a model brings languages, and what that does to scores.
+
+    xling-analyze cka data-bin/xnli --path a/checkpoint_best.pt b/checkpoint_best.pt \
+        --results results/results.json --results-path analysis
+
+Each kind writes its numbers (JSON), tables (Markdown) and figures (PNG).
+"""
+
+import argparse
+import importlib
+from typing import Any, Callable, Dict, NamedTuple
+
+from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
+
+
+class Kind(NamedTuple):
+    """An analysis: what it is of, its options, and the function that does it."""
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    module: str
+    function: str
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the analyses of checkpoints share."""
+    parser.add_argument("data", help="folder of binarized data")
+    parser.add_argument("--path", required=True, nargs="+", help="checkpoints")
+    parser.add_argument("--names", nargs="+", help="of the checkpoints (default: their "
+                        "folders')")  # fmt: skip
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--langs", help="comma list (default: all of the split)")
+    parser.add_argument(
+        "--max-rows", type=int, help="rows of each language, drawn at random"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
+    add_batch_options(parser)
+
+
+def add_cka_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``cka``."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--layers", default="all",
+        help="all, last, or a comma list; 0 is the embeddings (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--results", nargs="+", help="results.json files of the same models"
+    )
+
+
+def add_map_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``pca`` and ``centroids``."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--layer", default="last", help="one layer; 0 is the embeddings (default: last)"
+    )
+
+
+def add_ratio_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``ratio``."""
+    add_model_options(parser)
+    parser.add_argument(
+        "--noise-rates", type=float, nargs="*", default=[10.0, 20.0, 40.0], metavar="R",
+        help="percent of the words to drop or swap (default: 10 20 40)",
+    )  # fmt: skip
+
+
+def add_result_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the analyses of results share."""
+    parser.add_argument(
+        "results", nargs="+", help="results.json files of xling-evaluate, or folders"
+    )
+    parser.add_argument("--models", nargs="+", help="names of models (default: all)")
+
+
+def add_layers_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``layers``."""
+    add_result_options(parser)
+    parser.add_argument(
+        "--layers", type=int, nargs="+",
+        help="layer that each model mixes in (default: its checkpoint's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--baseline", nargs="+", metavar="NAME", help="models to draw as a dashed line"
+    )
+
+
+def add_unseen_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``unseen``."""
+    add_result_options(parser)
+    parser.add_argument(
+        "--seen", help="comma list of the languages that were trained on (default: as "
+        "the checkpoints say)",
+    )  # fmt: skip
+
+
+KINDS: Dict[str, Kind] = {
+    "cka": Kind(
+        "linear CKA of targets with their sources by language and layer, and its "
+        "correlation with the score (X-Mixup Figure 3, Tables 2 and 7)",
+        add_cka_options,
+        "cka_by_language",
+        "analyze_cka",
+    ),
+    "pca": Kind(
+        "sentences of all languages on their principal components (X-Mixup Figure 1)",
+        add_map_options,
+        "language_maps",
+        "analyze_pca",
+    ),
+    "centroids": Kind(
+        "centroids of the languages, and their distances (X-Mixup Figure 4)",
+        add_map_options,
+        "language_maps",
+        "analyze_centroids",
+    ),
+    "ratio": Kind(
+        "mixup ratio and attention entropy by language, and with worse translations",
+        add_ratio_options,
+        "ratio_by_language",
+        "analyze_ratio",
+    ),
+    "layers": Kind(
+        "scores of models that mix in different layers (X-Mixup Figure 5)",
+        add_layers_options,
+        "mixup_layers",
+        "analyze_layers",
+    ),
+    "gap": Kind(
+        "transfer gaps by task (X-Mixup Table 8)",
+        add_result_options,
+        "transfer_gaps",
+        "analyze_gap",
+    ),
+    "unseen": Kind(
+        "scores in languages that were trained on, and in others (X-Mixup Table 6)",
+        add_unseen_options,
+        "unseen_languages",
+        "analyze_unseen",
+    ),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``xling-analyze``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for name, kind in KINDS.items():
+        one = kinds.add_parser(name, help=kind.help, description=kind.help)
+        kind.add_options(one)
+        one.add_argument("--results-path", required=True, help="folder to write")
+    return parser
+
+
+def main(args: argparse.Namespace) -> Dict[str, Any]:
+    """Run an analysis, write it, and return its numbers.
+
+    Raises:
+        UserError: a file or an option is wrong.
+    """
+    if hasattr(args, "batch_size"):
+        check_least(args, max_rows=2, seed=0)
+    # Imported late: on import matplotlib logs its settings, and what fairseq's import
+    # leaves of logging would print them.
+    package = "fairseq_xling.analysis"
+    kind = KINDS[args.kind]
+    module = importlib.import_module(f"{package}.{kind.module}")
+    report = getattr(module, kind.function)(args)
+    importlib.import_module(f"{package}.report").write_report(
+        report, args.kind, args.results_path
+    )
+    print(report.markdown, end="")
+    print(f"written to {args.results_path}")
+    return report.numbers
+
+
+cli_main = entry_point(build_parser, main)
+
+if __name__ == "__main__":
+    cli_main()

@@ -1,0 +1,264 @@
+"""xling-analyze as a user runs it: numbers, tables and pictures of every kind."""
+
+import itertools
+import json
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from family_data import pairs
+from matplotlib.image import imread
+
+from fairseq_xling.analysis.cka_by_language import Aligned
+from fairseq_xling.analysis.score_files import read_models
+from fairseq_xling.cli.analyze import KINDS, build_parser, main
+from fairseq_xling.errors import UserError
+
+LANGS = ("en", "de", "sw", "zh")
+
+
+@pytest.fixture(scope="module")
+def trained(spm, tmp_path_factory):
+    """X-Mixup on pairs in English and German."""
+    return pairs(spm, tmp_path_factory)
+
+
+def run(folder, *arguments):
+    """What the JSON, the table and the figures hold."""
+    arguments = [str(argument) for argument in arguments]
+    with warnings.catch_warnings():
+        # What matplotlib says where a picture is not as it should be.
+        warnings.filterwarnings("error", "Glyph|constrained_layout")
+        main(build_parser().parse_args([*arguments, "--results-path", str(folder)]))
+    kind = arguments[0]
+    pictures = {path.stem: imread(path) for path in folder.glob("*.png")}
+    assert all(image[..., :3].std() > 0.01 for image in pictures.values())
+    return SimpleNamespace(
+        numbers=json.loads((folder / f"{kind}.json").read_text()),
+        table=(folder / f"{kind}.md").read_text(),
+        pictures=set(pictures),
+    )
+
+
+def results(folder, scores, task="xnli", paths=None, **more):
+    """What xling-evaluate writes."""
+    models = {
+        name: {
+            "path": str((paths or {}).get(name, f"models/{name}/checkpoint_best.pt")),
+            "predict": "mean",
+            "scores": {"mean": {**by_lang, "average": np.mean(list(by_lang.values())),
+                                "gap": 10.0, **more}},
+        }
+        for name, by_lang in scores.items()
+    }  # fmt: skip
+    head = {"task": task, "split": "test", "source_lang": "en", "metric": "accuracy"}
+    langs = list(dict.fromkeys(itertools.chain(*scores.values())))
+    folder.mkdir(exist_ok=True)
+    path = folder / "results.json"
+    path.write_text(json.dumps({**head, "languages": langs, "models": models}))
+    return path
+
+
+def scores(*values):
+    return dict(zip(LANGS, values))
+
+
+def test_cka_is_written_with_and_without_mixing(trained, tmp_path):
+    found = results(tmp_path, {"mixed": {"en": 90.0, "de": 80.0}})
+    options = ["--path", trained.mixed, "--results", found, "--cpu", "--batch-size"]
+    outcomes = [
+        run(tmp_path / size, "cka", trained.data, *options, size)
+        for size in ("3", "64")
+    ]
+    one, other = (outcome.numbers["models"] for outcome in outcomes)
+    assert [x["inference"] for x in one] == ["alone", "mixed"]
+    for x, y in zip(one, other):
+        np.testing.assert_allclose(x["cka"]["de"], y["cka"]["de"], atol=1e-5)
+        assert len(x["cka"]["de"]) == 3 and x["rows"] == {"de": 9}
+        # With one target language there is no correlation.
+        assert x["spearman"] == {"rho": None, "p": None, "languages": 1}
+    # The embeddings are not mixed, the first layer is.
+    alone, mixed = (x["cka"]["de"] for x in one)
+    assert alone[0] == pytest.approx(mixed[0], abs=1e-6)
+    assert abs(mixed[1] - alone[1]) > 1e-5
+    assert outcomes[0].pictures == {"cka", "cka-layers"}
+    assert "| mixed, mixing |" in outcomes[0].table
+
+
+def test_cka_of_a_model_with_itself_as_source_is_one(trained, tmp_path):
+    """Counterparts that are the rows themselves, by copied streams."""
+    data = tmp_path / "bin"
+    data.mkdir()
+    for path in trained.data.iterdir():
+        name = path.name
+        if name.startswith("test.de.source"):
+            path = trained.data / name.replace("source", "input")
+        (data / name).write_bytes(path.read_bytes())
+    options = ["--path", trained.mixed, "--cpu", "--layers", "last"]
+    found = run(tmp_path / "out", "cka", data, *options)
+    assert found.numbers["models"][0]["cka"]["de"][0] == pytest.approx(1, abs=1e-6)
+    assert found.pictures == {"cka"}
+
+
+@pytest.mark.parametrize("kind", ["pca", "centroids"])
+def test_maps_show_every_language_alone_and_mixed(trained, tmp_path, kind):
+    options = ["--path", trained.mixed, "--cpu", "--max-rows", 6]
+    found = run(tmp_path, kind, trained.data, *options)
+    assert found.pictures == {kind}
+    alone, mixed = found.numbers["models"]
+    assert (alone["name"], mixed["name"]) == ("mixed", "mixed, mixing")
+    for one in (alone, mixed):
+        assert one["rows"] == {"en": 6, "de": 6} and one["layer"] == 2
+        assert list(one["distance_to_source"]) == ["de"]
+    assert mixed["distance_to_source"] != alone["distance_to_source"]
+    if kind == "pca":
+        assert np.shape(alone["points"]["de"]) == (6, 2)
+    else:
+        # Two centroids lie on one line, as far apart as they are in the whole space.
+        points = np.array(list(alone["centroids"].values()))
+        distance = np.linalg.norm(points[0] - points[1])
+        assert distance == pytest.approx(alone["distance_to_source"]["de"], abs=1e-4)
+
+
+def test_ratio_falls_with_dropped_words(trained, tmp_path):
+    options = ["--path", trained.mixed, "--cpu", "--noise-rates", 100, 50, 50]
+    found = run(tmp_path, "ratio", trained.data, *options)
+    (layer,) = found.numbers["layers"]
+    german = layer["languages"]["de"]
+    rates = {(x["noise"], x["rate"]): x for x in german["conditions"]}
+    assert list(rates) == [
+        ("none", 0.0), ("drop", 50.0), ("drop", 100.0), ("swap", 50.0), ("swap", 100.0),
+    ]  # fmt: skip
+    assert layer["layer"] == 1 and german["pairs"] == 9
+    clean, worst = rates["none", 0.0], rates["drop", 100.0]
+    assert worst["entropy"]["mean"] < clean["entropy"]["mean"]
+    assert worst["ratio"]["mean"] < clean["ratio"]["mean"]
+    assert german["spearman_of_rate_and_entropy"]["drop"] < 0
+    again = run(
+        tmp_path / "2", "ratio", trained.data, *options, "--batch-size", 2
+    ).numbers
+    (other,) = again["layers"]
+    for x, y in zip(german["conditions"], other["languages"]["de"]["conditions"]):
+        assert x["entropy"]["mean"] == pytest.approx(y["entropy"]["mean"], abs=1e-4)
+
+
+def test_ratio_is_drawn_without_noise(trained, tmp_path):
+    options = ["--path", trained.mixed, "--cpu", "--noise-rates"]
+    (layer,) = run(tmp_path, "ratio", trained.data, *options).numbers["layers"]
+    assert len(layer["languages"]["de"]["conditions"]) == 1
+
+
+def test_what_does_not_fit_is_refused(trained, tmp_path):
+    options = ["--path", trained.mixed, "--cpu"]
+    other = results(tmp_path, {"another": scores(1.0, 2.0)})
+    for arguments, message in (
+        (["cka", trained.data, *options, "--results", other], "no scores of mixed"),
+        (["cka", trained.data, *options, "--split", "train"], None),
+        (["cka", trained.data, *options, "--layers", "3"], "--layers 3"),
+        (["pca", trained.data, *options, "--layer", "all"], "--layer all: give last"),
+        (["pca", trained.data, *options, "--names", "a", "b"], "give 1 different"),
+        (["pca", trained.data, *options, "--max-rows", "1"], "--max-rows 1"),
+        (["ratio", trained.data, *options, "--noise-rates", "0"], "--noise-rates 0"),
+        (["pca", trained.data, "--path", tmp_path / "x.pt"], "x.pt: not found"),
+        (["gap", tmp_path / "none.json"], "none.json"),
+        (["gap", other, "--models", "mine"], "no scores of mine"),
+        (["layers", other], "another/checkpoint_best.pt: not found"),
+        (["layers", other, "--layers", "1", "2"], "give one"),
+        (["layers", other, "--baseline", "me"], "--baseline me"),
+        (["unseen", other, "--seen", "fr"], "--seen fr"),
+        (["unseen", other, "--seen", "en,de"], "no unseen languages"),
+    ):
+        if message is None:
+            run(tmp_path / "fits", *arguments)
+            continue
+        with pytest.raises(UserError, match=message):
+            run(tmp_path / "refused", *arguments)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_correlation_is_over_target_languages(tmp_path):
+    path = results(tmp_path, {"a": scores(99.0, 70.0, 50.0, 60.0)})
+    (scored,) = read_models([str(path)])
+    cka = {"de": [0.1, 0.9], "sw": [0.2, 0.3], "zh": [0.3, 0.5], "fr": [0.5, 0.6]}
+    one = Aligned("a", "alone", [0, 1], cka, {}, scored)
+    assert one.correlation() == {
+        "rho": pytest.approx(1.0), "p": pytest.approx(2 / 6), "languages": 3,
+    }  # fmt: skip
+
+
+def test_gaps_stand_by_task(tmp_path):
+    both = {"a": scores(90.0, 80.0), "b": scores(90.0, 70.0)}
+    first = results(tmp_path / "1", both)
+    second = results(tmp_path / "2", {"a": both["a"]}, task="panx", gap=4.0)
+    found = run(tmp_path, "gap", second, first.parent)
+    assert found.numbers["models"] == {"a": {"xnli": 10.0, "panx": 4.0},
+                                       "b": {"xnli": 10.0}}  # fmt: skip
+    assert "| a | 10.0 | 4.0 | 7.0 |\n| b | 10.0 | - | - |\n" in found.table
+
+
+def write_record(path, **options):
+    path.parent.mkdir(parents=True)
+    state = {"languages": options.pop("languages", None)}
+    cfg = {"model": options, "task": options}
+    torch.save({"cfg": cfg, "task_state": state}, path)
+    return path
+
+
+def test_layers_are_those_of_the_checkpoints(tmp_path):
+    paths = {
+        f"m{layer}": write_record(tmp_path / f"m{layer}/c.pt", mixup_layer=layer)
+        for layer in ("4", "1", "2,3")
+    }
+    every = {name: scores(80.0, 70.0 + i) for i, name in enumerate(["base", *paths])}
+    path = results(tmp_path, every, paths=paths)
+    found = run(
+        tmp_path, "layers", path, "--models", "m4", "m1", "--baseline", "base"
+    )  # fmt: skip
+    assert found.numbers["tasks"] == [
+        {"task": "xnli", "metric": "accuracy", "baselines": {"base": 75.0},
+         "average_by_layer": {"1": 76.0, "4": 75.5}},
+    ]  # fmt: skip
+    assert "| XNLI | 76.0 | 75.5 | 75.0 |" in found.table
+    with pytest.raises(UserError, match="mixes in layer 2,3"):
+        run(tmp_path / "2", "layers", path, "--models", "m2,3")
+    with pytest.raises(UserError, match="second model"):
+        run(tmp_path / "2", "layers", path, "--models", "m4", "m1", "--layers", 1, 1)
+
+
+def test_seen_languages_are_those_of_the_checkpoints(tmp_path):
+    paths = {
+        name: write_record(tmp_path / name / "c.pt", training_set=way, languages=langs)
+        for name, way, langs in (
+            ("a", "pairs", ["en", "de"]),
+            ("b", "concatenated", ["en", "de"]),
+            ("c", "source", list(LANGS)),
+            ("d", "pairs", None),
+        )
+    }
+    both = {"a": scores(90.0, 80.0, 60.0, 50.0), "b": scores(91.0, 78.0, 65.0, 50.0)}
+    path = results(tmp_path, both, paths=paths)
+    found = run(tmp_path, "unseen", path)
+    assert found.numbers["seen"] == ["en", "de"]
+    assert found.numbers["unseen"] == ["sw", "zh"]
+    first, second = found.numbers["models"]
+    assert (first["seen"], first["unseen"], first["average"]) == (85.0, 55.0, 70.0)
+    assert second["difference"] == scores(1.0, -2.0, 5.0, 0.0)
+    row = "| b minus a | +1.0 | -2.0 | -0.5 | +5.0 | +0.0 | +2.5 | +1.0 |"
+    assert row in found.table
+    every = {**both, "c": both["a"], "d": both["b"]}
+    path = results(tmp_path, every, paths=paths)
+    found = run(tmp_path, "unseen", path, "--models", "c")
+    assert found.numbers["seen"] == ["en"]
+    with pytest.raises(UserError, match="c was trained on en, a on de,en"):
+        run(tmp_path, "unseen", path, "--models", "a", "c")
+    with pytest.raises(UserError, match="does not say which languages"):
+        run(tmp_path, "unseen", path, "--models", "d")
+
+
+def test_every_kind_is_told_of(capsys):
+    for kind in KINDS:
+        with pytest.raises(SystemExit):
+            build_parser().parse_args([kind, "--help"])
+        assert "--results-path" in capsys.readouterr().out
