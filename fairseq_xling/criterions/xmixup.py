@@ -96,7 +96,8 @@ class XMixupCriterion(FairseqCriterion):
             "ntokens": sample["ntokens"],
             "pairs": pairs,
             "labelled_pairs": 0,
-            **{term: 0.0 for term in PAIR_TERMS},
+            # Tensors as where there are pairs: workers add up numbers by themselves.
+            **{term: loss.new_zeros(()) for term in PAIR_TERMS},
         }
         if pairs:
             mse = self._representation_loss(sample, extra, pairs)

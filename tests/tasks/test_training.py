@@ -91,8 +91,11 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("unit", ["instance", "batch"])
-def test_two_processes_equal_one_with_two_micro_batches(pair_data, tmp_path, unit):
+# Of two rows, some batches of one process have no pair where the other's has.
+@pytest.mark.parametrize("unit, rows", [("instance", 2), ("batch", 8)])
+def test_two_processes_equal_one_with_two_micro_batches(
+    pair_data, tmp_path, unit, rows
+):
     # Dropout draws differ between the two ways, so it is off.
     options = [
         "--dropout=0",
@@ -100,6 +103,7 @@ def test_two_processes_equal_one_with_two_micro_batches(pair_data, tmp_path, uni
         "--max-update=12",
         "--scheduled-sampling-decay=4",
         f"--scheduled-sampling-unit={unit}",
+        f"--batch-size={rows}",
         "--disable-validation",
     ]
     single = train_command(pair_data, tmp_path / "one", *options, "--update-freq=2")
