@@ -6,6 +6,7 @@ from fairseq_xling.tasks.multimix_xnli import MultiMixXNLITask
 from fairseq_xling.tasks.xmixup_mlqa import XMixupMLQATask
 from fairseq_xling.tasks.xmixup_panx import XMixupPANXTask
 from fairseq_xling.tasks.xmixup_pawsx import XMixupPAWSXTask
+from fairseq_xling.tasks.xmixup_tlm import XMixupTLMTask
 from fairseq_xling.tasks.xmixup_tydiqa import XMixupTyDiQATask
 from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSTask
 from fairseq_xling.tasks.xmixup_xnli import XMixupXNLITask
@@ -18,6 +19,7 @@ __all__ = [
     "XMixupMLQATask",
     "XMixupPANXTask",
     "XMixupPAWSXTask",
+    "XMixupTLMTask",
     "XMixupTyDiQATask",
     "XMixupUDPOSTask",
     "XMixupXNLITask",

@@ -1,0 +1,98 @@
+"""Parallel text: two files a language pair, aligned by line."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+
+from fairseq_xling.data.raw_layout import LANGUAGE
+from fairseq_xling.errors import UserError
+
+
+class ParallelText(NamedTuple):
+    """The two files of a split of a language pair."""
+
+    split: str
+    lang: str
+    source: Path
+    target: Path
+
+    def rows(self) -> Iterator[Optional[Tuple[str, str]]]:
+        """Read source and target line by line; None where one of them is empty.
+
+        Raises:
+            UserError: the files have different numbers of lines, or are not UTF-8.
+        """
+        with open(self.source, "rb") as source, open(self.target, "rb") as target:
+            lines = itertools.zip_longest(source, target)
+            for number, (first, second) in enumerate(lines, 1):
+                if first is None or second is None:
+                    self._refuse_lengths()
+                texts = (
+                    decode(self.source, number, first),
+                    decode(self.target, number, second),
+                )
+                yield texts if all(texts) else None
+
+    def _refuse_lengths(self) -> None:
+        counts = []
+        for path in (self.source, self.target):
+            with open(path, "rb") as file:
+                counts.append(sum(1 for _ in file))
+        raise UserError(
+            f"{self.target}: {counts[1]} lines, but {self.source} has {counts[0]}; "
+            "line n of one must be the translation of line n of the other"
+        )
+
+
+def decode(path: Path, number: int, raw: bytes) -> str:
+    """The text of a line, without spaces around it.
+
+    Raises:
+        UserError: it is not UTF-8.
+    """
+    try:
+        line = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line); "
+            "convert the file"
+        ) from None
+    return (line.lstrip("\ufeff") if number == 1 else line).strip()
+
+
+def find_parallel(folder: Path, split: str, source_lang: str) -> List[ParallelText]:
+    """The pairs of files of a split, in the order of their languages.
+
+    Raises:
+        UserError: there is none, or one of two files is missing.
+    """
+    name = re.compile(
+        rf"{re.escape(split)}\.{re.escape(source_lang)}-({LANGUAGE})\.({LANGUAGE})\.txt"
+    )
+    sides: Dict[str, Set[str]] = {}
+    for path in folder.glob(f"{split}.*.txt"):
+        match = name.fullmatch(path.name)
+        if match and match.group(2) in (source_lang, match.group(1)):
+            sides.setdefault(match.group(1), set()).add(match.group(2))
+    found = []
+    for lang in sorted(set(sides) - {source_lang}):
+        stem = f"{split}.{source_lang}-{lang}"
+        one = ParallelText(
+            split,
+            lang,
+            folder / f"{stem}.{source_lang}.txt",
+            folder / f"{stem}.{lang}.txt",
+        )
+        for path in (one.source, one.target):
+            if not path.exists():
+                other = one.target if path == one.source else one.source
+                raise UserError(f"{path}: not found, though {other.name} is there")
+        found.append(one)
+    if not found:
+        pair = f"{split}.{source_lang}-LANG"
+        raise UserError(
+            f"{folder}: no {pair}.*.txt; name the files {pair}.{source_lang}.txt and "
+            f"{pair}.LANG.txt (another source language is given by --source-lang)"
+        )
+    return found

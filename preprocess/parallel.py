@@ -1,0 +1,15 @@
+"""Binarize parallel text: parallel.py RAW --tokenizer T --dict DICT --destdir DIR
+
+``RAW`` holds ``train.{src}-{lang}.{src}.txt`` and ``train.{src}-{lang}.{lang}.txt``,
+and the same for ``valid``; line n of one is the translation of line n of the other.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_xling.cli.preprocess_parallel import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()
