@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # The torch to install where none from 2.6 on is there yet.
 TORCH ?= $(shell $(PYTHON) -c 'import sys; print("torch==2.13.0" if sys.version_info >= (3, 10) else "torch==2.8.0")')
+# Processes that run tests.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -39,7 +41,7 @@ demo-seeds: install
 	@bash examples/demo_seeds.sh
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

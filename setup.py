@@ -47,6 +47,7 @@ TEST_REQUIREMENTS = [
     "hypothesis==6.141.1",
     "psutil==6.1.1",
     "pytest==8.4.2",
+    "pytest-xdist==3.8.0",
     "transformers==4.57.1",
 ]
 LINT_REQUIREMENTS = ["mypy==1.18.2", "ruff==0.14.1"]

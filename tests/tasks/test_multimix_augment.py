@@ -1023,6 +1023,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(spm, lm, tmp_path):
         done = generate(data, lm, out, *options, "--quiet", before=tell_peak)
         assert Manifest.load(out).splits["train"]["en"].rows == 4 * rows
         peaks.append(int(re.search(r"peak (\d+)", done.stdout).group(1)) / 1024)
-    # Eight bytes a row are needed for indexes; a variant has some hundreds.
-    assert peaks[1] < peaks[0] + 12
+    # Eight bytes a row are needed for indexes; a variant in memory has some thousands,
+    # and there are 18,000 more of them.
+    assert peaks[1] < peaks[0] + 18
     assert peaks[1] < 1.1 * peaks[0]
