@@ -28,8 +28,11 @@ def write_wordpiece(folder: Path, lines: Sequence[str], size: int) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     trained = wordpiece(list(BERT_NAMES), CASED)
+    # Numbered beforehand, as the trainer counts characters in random order.
+    letters = sorted(set("".join(lines)) - {" "})
+    known = [*BERT_NAMES, *letters, *(f"##{letter}" for letter in letters)]
     trainer = tokenizers.trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(BERT_NAMES), show_progress=False
+        vocab_size=max(size, len(known)), special_tokens=known, show_progress=False
     )
     trained.train_from_iterator(lines, trainer)
     pieces = [trained.id_to_token(i) for i in range(trained.get_vocab_size())]

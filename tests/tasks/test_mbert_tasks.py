@@ -68,6 +68,7 @@ def test_x_mixup_is_trained_and_evaluated(mbert, tmp_path, task):
 def test_training_begins_with_the_converted_model(mbert, tmp_path):
     data = pair_folder(tmp_path / "raw", mbert)
     options = [*ARCH, "--training-set=source", "--max-update=1", "--max-positions=40"]
+    options.append("--truncate-sequence")
     options += [f"--finetune-from-model={mbert.path}", "--encoder-ffn-embed-dim=24"]
     train("xmixup_xnli", data, tmp_path / "out", *options, "--lr=0")
     trained = torch.load(tmp_path / "out/checkpoint_last.pt", weights_only=True)
