@@ -23,9 +23,9 @@ from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.raw_parallel import (  # noqa: E402
     ParallelText,
-    decode,
     find_parallel,
 )
+from fairseq_xling.data.text_lines import decode_line  # noqa: E402
 
 HELD_OUT_EVERY = 100
 HELD_OUT_AT_MOST = 1000
@@ -42,7 +42,7 @@ def read_lines(path: Path) -> Rows:
     """
     with open(path, "rb") as file:
         for number, raw in enumerate(file, 1):
-            line = decode(path, number, raw)
+            line = decode_line(path, number, raw).strip()
             if line:
                 yield [line]
 

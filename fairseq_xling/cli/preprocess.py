@@ -119,8 +119,6 @@ def run(
             entry = write_split(part, folder, encoder, label_dictionary)
             entries.setdefault(part.split, {})[part.lang] = entry
         compare_row_counts(entries["train"], args.source_lang)
-        shutil.copyfile(args.dict, folder / "dict.txt")
-        shutil.copyfile(args.tokenizer, folder / encoder.tokenizer.file_name)
         label_dictionary.save(str(folder / "label.dict.txt"))
         Manifest(
             task=task,
@@ -128,13 +126,33 @@ def run(
             languages=[args.source_lang, *langs],
             labels=list(labels),
             splits=entries,
-            dictionary_size=len(dictionary),
-            dictionary_sha256=sha256_of(args.dict),
-            tokenizer_sha256=sha256_of(args.tokenizer),
-            tokenizer=encoder.tokenizer.kind,
+            **copy_vocabulary(args, folder, encoder),
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")
+
+
+def copy_vocabulary(
+    args: argparse.Namespace, folder: Path, encoder: TextEncoder
+) -> Dict[str, Any]:
+    """Copy dictionary and tokenizer into a folder of binarized data.
+
+    Args:
+        args: ``dict`` and ``tokenizer``, the files.
+        folder: where to.
+        encoder: what they made.
+
+    Returns:
+        what the manifest says of them.
+    """
+    shutil.copyfile(args.dict, folder / "dict.txt")
+    shutil.copyfile(args.tokenizer, folder / encoder.tokenizer.file_name)
+    return {
+        "dictionary_size": len(encoder.dictionary),
+        "dictionary_sha256": sha256_of(args.dict),
+        "tokenizer_sha256": sha256_of(args.tokenizer),
+        "tokenizer": encoder.tokenizer.kind,
+    }
 
 
 def needs_labels(part: SplitSources, source_lang: str) -> bool:

@@ -2,17 +2,22 @@
 
 import itertools
 import logging
-import shutil
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
-from fairseq_xling.cli.preprocess import CHUNK_ROWS, build_parser, parse_args, summary
+from fairseq_xling.cli.preprocess import (
+    CHUNK_ROWS,
+    build_parser,
+    copy_vocabulary,
+    parse_args,
+    summary,
+)
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_sentences import SentenceEncoder
-from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of, stream_prefix
+from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.raw_parallel import ParallelText, find_parallel
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_dictionary
@@ -47,18 +52,13 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         for part in parts:
             encoder.tokens = encoder.unknown = 0
             splits[part.split][part.lang] = write_part(part, folder, encoder)
-        shutil.copyfile(args.dict, folder / "dict.txt")
-        shutil.copyfile(args.tokenizer, folder / encoder.tokenizer.file_name)
         Manifest(
             task="parallel",
             source_lang=args.source_lang,
             languages=[args.source_lang, *sorted({part.lang for part in parts})],
             labels=[],
             splits=splits,
-            dictionary_size=len(dictionary),
-            dictionary_sha256=sha256_of(args.dict),
-            tokenizer_sha256=sha256_of(args.tokenizer),
-            tokenizer=encoder.tokenizer.kind,
+            **copy_vocabulary(args, folder, encoder),
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")

@@ -15,12 +15,13 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from tqdm import tqdm
 
 from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.preprocess import copy_vocabulary
 from fairseq_xling.cli.sample import copy_stream
 from fairseq_xling.data.atomic import atomic_file, atomic_folder
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
@@ -28,7 +29,6 @@ from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.manifest import (
     Manifest,
     SplitEntry,
-    sha256_of,
     stream_prefix,
 )
 from fairseq_xling.data.raw_sentences import split_words
@@ -76,28 +76,16 @@ def main(args: argparse.Namespace) -> None:
             f"{data}: holds {manifest.task} data, whose answers have places in the "
             "text; preprocess the raw data with the other tokenizer"
         )
-    dictionary = load_dictionary(args.dict)
     kind = WordEncoder if "word_starts" in held else PairEncoder
-    encoder = kind(args.tokenizer, dictionary)
+    encoder = kind(args.tokenizer, load_dictionary(args.dict))
     reader = Reader(data, manifest)
     with atomic_folder(destination) as work:
-        splits: Dict[str, Dict[str, SplitEntry]] = {}
         for split, entries in manifest.splits.items():
-            splits[split] = {}
             for lang, entry in entries.items():
                 retokenize(reader, encoder, work, (split, lang), entry)
-                splits[split][lang] = entry
-        shutil.copyfile(args.dict, work / "dict.txt")
         shutil.copyfile(data / "label.dict.txt", work / "label.dict.txt")
-        shutil.copyfile(args.tokenizer, work / encoder.tokenizer.file_name)
-        dataclasses.replace(
-            manifest,
-            splits=splits,
-            dictionary_size=len(dictionary),
-            dictionary_sha256=sha256_of(args.dict),
-            tokenizer_sha256=sha256_of(args.tokenizer),
-            tokenizer=encoder.tokenizer.kind,
-        ).save(work)
+        vocabulary = copy_vocabulary(args, work, encoder)
+        dataclasses.replace(manifest, **vocabulary).save(work)
     logger.info(f"wrote {destination}")
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
+from fairseq_xling.data.text_lines import decode_line
 from fairseq_xling.errors import UserError
 
 COLUMN_NAMES = {
@@ -82,7 +83,7 @@ class Table:
         first_line = next(self._lines(), None)
         if first_line is None:
             raise UserError(f"{self.path}: is empty; give it rows, or remove it")
-        fields = self._decode(*first_line[:2]).split("\t")
+        fields = decode_line(self.path, *first_line[:2]).split("\t")
         self.width = len(fields)
         self.header = self._header_columns([field.strip().lower() for field in fields])
         if self.header:
@@ -108,16 +109,6 @@ class Table:
             for number, raw in enumerate(file, 1):
                 yield number, raw, place
                 place += len(raw)
-
-    def _decode(self, number: int, raw: bytes) -> str:
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{self.path}, line {number}: not UTF-8 (byte {error.start + 1} of the "
-                "line); convert the file"
-            ) from None
-        return (line.lstrip("\ufeff") if number == 1 else line).rstrip("\r\n")
 
     def rows(self) -> Iterator[Row]:
         """Read row by row.
@@ -145,7 +136,7 @@ class Table:
             UserError: as :meth:`rows`.
         """
         columns = self.columns
-        line = self._decode(number, raw)
+        line = decode_line(self.path, number, raw)
         fields = line.split("\t")
         self._check_width(fields, number)
         if self.lang is not None and fields[columns["lang"]] != self.lang:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from fairseq_xling.data.raw_layout import LANGUAGE
+from fairseq_xling.data.text_lines import decode_line
 from fairseq_xling.errors import UserError
 
 
@@ -29,8 +30,8 @@ class ParallelText(NamedTuple):
                 if first is None or second is None:
                     self._refuse_lengths()
                 texts = (
-                    decode(self.source, number, first),
-                    decode(self.target, number, second),
+                    decode_line(self.source, number, first).strip(),
+                    decode_line(self.target, number, second).strip(),
                 )
                 yield texts if all(texts) else None
 
@@ -43,22 +44,6 @@ class ParallelText(NamedTuple):
             f"{self.target}: {counts[1]} lines, but {self.source} has {counts[0]}; "
             "line n of one must be the translation of line n of the other"
         )
-
-
-def decode(path: Path, number: int, raw: bytes) -> str:
-    """The text of a line, without spaces around it.
-
-    Raises:
-        UserError: it is not UTF-8.
-    """
-    try:
-        line = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line); "
-            "convert the file"
-        ) from None
-    return (line.lstrip("\ufeff") if number == 1 else line).strip()
 
 
 def find_parallel(folder: Path, split: str, source_lang: str) -> List[ParallelText]:

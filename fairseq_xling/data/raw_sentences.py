@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
+from fairseq_xling.data.text_lines import decode_line
 from fairseq_xling.errors import UserError
 
 # In files other than CoNLL-U, where a line may also begin with the word "#".
@@ -161,7 +162,7 @@ class SentenceFile:
         number = line_before
         as_text = path.name.endswith(TEXT_ENDING)
         for number, raw in enumerate(file, line_before + 1):
-            line = _decode(path, number, raw)
+            line = decode_line(path, number, raw)
             if as_text:
                 yield block.text(line, number), offset
             elif line.strip(" \t"):
@@ -325,14 +326,3 @@ class _Block:
 
     def _refuse(self, number: int, why: str) -> NoReturn:
         raise UserError(f"{self.path}, line {number}: {why}")
-
-
-def _decode(path: Path, number: int, raw: bytes) -> str:
-    try:
-        line = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line); "
-            "convert the file"
-        ) from None
-    return (line.lstrip("\ufeff") if number == 1 else line).rstrip("\r\n")

@@ -12,6 +12,7 @@ from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
 
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.tokenizers import Tokenizer, find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 
@@ -53,6 +54,29 @@ def load_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionar
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a fairseq dictionary ({reason})") from None
     dictionary.add_symbol("<mask>")
+    return dictionary
+
+
+def load_data_dictionary(
+    folder: str, manifest: Manifest, kind: Type[Dictionary] = Dictionary
+) -> Dictionary:
+    """Load the dictionary of a folder of binarized data.
+
+    Args:
+        folder: the folder.
+        manifest: its.
+        kind: the class of the dictionary.
+
+    Raises:
+        UserError: it is missing, or not the one that the data were binarized with.
+    """
+    path = os.path.join(folder, "dict.txt")
+    dictionary = load_dictionary(path, kind)
+    if len(dictionary) != manifest.dictionary_size:
+        raise UserError(
+            f"{path}: {len(dictionary)} entries, but the data were binarized with "
+            f"{manifest.dictionary_size}; put the right one back"
+        )
     return dictionary
 
 

@@ -21,7 +21,7 @@ from fairseq_xling.data.pair_streams import open_streams
 from fairseq_xling.data.sample_dataset import SampleDataset
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.models.loading import load_data_dictionary
 from fairseq_xling.multimix.augmentation_run import AugmentationRun
 from fairseq_xling.multimix.language_model import check_when_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM
@@ -147,13 +147,7 @@ class MultiMixAugmentTask(FairseqTask):
         for model in split_paths(cfg.path or ""):
             if model and not PathManager.exists(model):
                 raise UserError(f"--path {model}: not found")
-        path = os.path.join(cfg.data, "dict.txt")
-        dictionary = load_dictionary(path, SegmentDictionary)
-        if len(dictionary) != manifest.dictionary_size:
-            raise UserError(
-                f"{path}: {len(dictionary)} entries, but the data were binarized with "
-                f"{manifest.dictionary_size}; put the right one back"
-            )
+        dictionary = load_data_dictionary(cfg.data, manifest, SegmentDictionary)
         dictionary.separators = manifest.separators
         return cls(cfg, manifest, dictionary)
 

@@ -14,7 +14,7 @@ from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.models.loading import load_data_dictionary
 from fairseq_xling.tasks.source_sampling import SourceSamplingTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options
 
@@ -76,12 +76,7 @@ class XMixupTask(SourceSamplingTask):
                 f"{cfg.data}: holds {manifest.task} data; this task reads "
                 f"{cls.benchmark}"
             )
-        dictionary = load_dictionary(os.path.join(cfg.data, "dict.txt"))
-        if len(dictionary) != manifest.dictionary_size:
-            raise UserError(
-                f"{cfg.data}/dict.txt: {len(dictionary)} entries, but the data were "
-                f"binarized with {manifest.dictionary_size}; put the right one back"
-            )
+        dictionary = load_data_dictionary(cfg.data, manifest)
         labels = Dictionary.load(os.path.join(cfg.data, "label.dict.txt"))
         return cls(cfg, manifest, dictionary, labels)
 

@@ -22,7 +22,7 @@ from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.models.loading import load_data_dictionary, load_dictionary
 
 logger = logging.getLogger(__name__)
 
@@ -131,12 +131,7 @@ class XMixupTLMTask(FairseqTask):
                 f"{cfg.data}: holds {manifest.task} data; this task reads what "
                 "preprocess/parallel.py writes"
             )
-        dictionary = load_dictionary(os.path.join(cfg.data, "dict.txt"))
-        if len(dictionary) != manifest.dictionary_size:
-            raise UserError(
-                f"{cfg.data}/dict.txt: {len(dictionary)} entries, but the data were "
-                f"binarized with {manifest.dictionary_size}; put the right one back"
-            )
+        dictionary = load_data_dictionary(cfg.data, manifest)
         return cls(cfg, manifest, dictionary)
 
     def _choose_languages(self) -> List[str]:
