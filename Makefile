@@ -1,8 +1,8 @@
-# make install | demo | demo-seeds | test | lint
+# make install | demo | demo-seeds | replicate | test | lint
 PYTHON ?= python3
 # The torch to install where none from 2.6 on is there yet.
 TORCH ?= $(shell $(PYTHON) -c 'import sys; print("torch==2.13.0" if sys.version_info >= (3, 10) else "torch==2.8.0")')
-# Processes that run tests.
+# Processes that run tests, or commands of the replication.
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LIST := $(BIN)/python -c 'import sys, setup; print(*sum((getattr(setup, name) for name in sys.argv[1:]), []), sep="\n")'
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo demo-seeds test lint clean
+.PHONY: install demo demo-seeds replicate test lint clean
 
 install: $(INSTALLED)
 
@@ -39,6 +39,10 @@ demo: install
 
 demo-seeds: install
 	@bash examples/demo_seeds.sh
+
+# DATA is a folder of real sets; without it, the made-up languages alone.
+replicate: install
+	@$(BIN)/python examples/replicate/run.py --jobs $(JOBS) $(if $(DATA),--data $(DATA))
 
 test: install
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile

@@ -62,6 +62,8 @@ def predict(
     options = {}
     if getattr(args, "target_langs", None):
         options["target_langs"] = args.target_langs
+    if getattr(args, "no_mixup_inference", False):
+        options["no_mixup_inference"] = True
     task, model = load_checked(path, args.data, **options)
     if way == "source" and task.family != "classification":
         raise UserError(

@@ -120,7 +120,8 @@ def main(args: argparse.Namespace) -> None:
             for stages in plan.charts():
                 run_stages(stages, args.jobs)
         reports = [describe_epoch(plan, 0)]
-        if args.epochs:
+        # The first epoch mixes real samples alone.
+        if args.epochs > 1:
             run_stages(plan.generation(), args.jobs)
             run_stages(plan.exchange(), args.jobs)
         for epoch in range(1, args.epochs + 1):

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -192,6 +193,7 @@ def run_stage(stage: Stage, device: Optional[str]) -> None:
     if not stage.is_resumable:
         shutil.rmtree(stage.folder, ignore_errors=True)
     logger.info(f"{stage.name} ...")
+    start = time.monotonic()
     environment = dict(os.environ)
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device
@@ -210,6 +212,8 @@ def run_stage(stage: Stage, device: Optional[str]) -> None:
     missing = [path for path in stage.outputs if not path.exists()]
     if missing:
         raise UserError(f"{stage.name}: wrote no {missing[0]} (see {stage.log})")
+    # What it took, since it was last started.
+    settings["seconds"] = round(time.monotonic() - start, 1)
     with atomic_file(stage.manifest) as file:
         json.dump(settings, file, indent=2, ensure_ascii=False)
     logger.info(f"{stage.name}: done")

@@ -162,6 +162,23 @@ def test_model_without_mixup_inference_predicts_from_the_target(
     assert list(model["scores"]) == ["target"] and model["predict"] == "target"
 
 
+def test_mixup_inference_can_be_left_out_of_a_model_that_mixes(
+    checkpoints, data, tmp_path
+):
+    args = arguments(data, "--path", checkpoints.mixed, "--results-path", tmp_path)
+    mixing = main(args)["models"]["mixed"]
+    args.no_mixup_inference = True
+    alone = main(args)["models"]["mixed"]
+    assert any(mixing["with_source"].values())
+    assert not any(alone["with_source"].values()) and not alone["lambda"]
+    # As the sources are not read, it is what data without them give.
+    without = [f"test.{lang}.source" for lang in ("de", "sw")]
+    rows = {"train": 40, "valid": 14, "test": 15}
+    folder = write_pair_data(tmp_path / "bin", rows=rows, without=without)
+    args = arguments(folder, "--path", checkpoints.mixed, "--results-path", tmp_path)
+    assert main(args)["models"]["mixed"]["scores"] == alone["scores"]
+
+
 def test_source_stream_that_does_not_exist_is_not_replaced(checkpoints, data, tmp_path):
     args = arguments(data, "--path", checkpoints.alone, "--predict", "source")
     args.results_path = str(tmp_path / "out")

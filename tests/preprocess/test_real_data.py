@@ -1,14 +1,19 @@
 """Real aligned pairs through preprocessing, where they are at hand."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
-from real_data import TRAINING_PAIRS, lay_out
 from training import ROOT
 
 from fairseq_xling.cli.preprocess_pairs import main
 from fairseq_xling.data.manifest import Manifest
+
+sys.path.insert(0, str(ROOT / "examples" / "replicate"))
+
+from real_data import TRAINING_PAIRS, lay_out, read  # noqa: E402
+from real_text import write_text  # noqa: E402
 
 DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 TASKS = {
@@ -34,3 +39,32 @@ def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
         assert {"source", "backtranslation"} <= set(entry.streams)
     assert manifest.splits["test"][lang].rows == rows
     assert "source" in manifest.splits["test"][lang].streams
+
+
+@pytest.mark.skipif(
+    not (DATA / "nli" / "xnli").is_dir() or not (DATA / "parallel").is_dir(),
+    reason="no real data: set XLING_REAL_DATA to a folder with nli/xnli and parallel",
+)
+def test_text_to_pretrain_on_holds_no_test_sentence(tmp_path):
+    lay_out("xnli", DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
+    write_text(DATA, tmp_path / "text")
+    for lang in ("en", "es", "sw"):
+        lines = (tmp_path / f"text/{lang}.txt").read_text(encoding="utf-8").split("\n")
+        train, dev, test = (
+            {sentence for row in rows for sentence in row[:2]}
+            for rows in (
+                read(DATA / f"nli/xnli/dev-{lang}.tsv")[: TRAINING_PAIRS["xnli"]],
+                read(tmp_path / f"raw/dev-{lang}.tsv"),
+                read(tmp_path / f"raw/test-{lang}.tsv"),
+            )
+        )
+        assert train <= set(lines)
+        # Short sentences ("Yes.") come up by chance.
+        for held_out in (dev, test):
+            long = {x for x in held_out - train if len(x) > 40}
+            assert len(long & set(lines)) <= len(long) / 100
+    sides = [
+        (tmp_path / f"text/train.en-sw.{lang}.txt").read_text(encoding="utf-8")
+        for lang in ("en", "sw")
+    ]
+    assert sides[0].count("\n") == sides[1].count("\n") > 5000

@@ -11,7 +11,6 @@ import sentencepiece
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from mbert_data import write_wordpiece
-from real_data import lay_out, read_sentences
 from test_real_data import DATA
 from training import ROOT
 
@@ -19,6 +18,7 @@ sys.path.insert(0, str(ROOT / "preprocess"))
 
 import udpos  # noqa: E402
 import xquad  # noqa: E402
+from real_data import lay_out, read_sentences  # noqa: E402
 
 from fairseq_xling.cli import preprocess_qa, preprocess_tagging  # noqa: E402
 from fairseq_xling.data.binarize_questions import (  # noqa: E402

@@ -1,14 +1,16 @@
 """Lay out real data sets as XTREME's raw folders, for trying things out.
 
-    python tests/real_data.py TASK DATA_DIR OUT_DIR
+    python examples/replicate/real_data.py TASK DATA_DIR OUT_DIR
 
 ``DATA_DIR`` holds parallel evaluation sets. Their human translations stand in for
 machine translations:
 
 * xnli, pawsx: dev rows become training pairs;
 * udpos: English-EWT with sentences 1 to 700 of the PUD treebanks is the training set,
-  these sentences are its translations, and 701 to 1000 the test;
-* panx: dev sets are cut in two, for selection and test; no translations;
+  these sentences are its translations, and 701 to 1000 the test; their gold tags serve
+  the upper bound alone;
+* panx: of the dev sets, 1,000 sentences are for selection and 2,000 for the test;
+  Spanish training sentences are text without labels; no translations;
 * xquad: three articles in four become training pairs, one in sixteen is for selection;
 * tydiqa: as it is, English for training; no translations.
 
@@ -23,13 +25,16 @@ from pathlib import Path
 from typing import List
 
 TRAINING_PAIRS = {"xnli": 2000, "pawsx": 1600}
+PANX_ROWS = {"train": 3000, "dev": 1000, "test": 2000}
 
 
 def read(path: Path) -> List[List[str]]:
+    """Rows of columns."""
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def write(path: Path, rows: List[List[str]]) -> None:
+    """Write rows of columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join("\t".join(row) + "\n" for row in rows)
     path.write_text(text, encoding="utf-8")
@@ -49,11 +54,13 @@ def noised(row: List[str], rate: float, generator: random.Random) -> List[str]:
 
 
 def read_sentences(path: Path) -> List[List[str]]:
+    """Sentences, as a list of lines, a word each."""
     blocks = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
     return [block.split("\n") for block in blocks]
 
 
 def write_sentences(path: Path, sentences, ids=None, tagged: bool = True) -> None:
+    """Write sentences a word a line, with ids and without tags if so asked."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         for i, lines in enumerate(sentences):
@@ -65,6 +72,7 @@ def write_sentences(path: Path, sentences, ids=None, tagged: bool = True) -> Non
 
 
 def lay_out_udpos(data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+    """English-EWT, and the PUD treebanks as its translations."""
     generator = random.Random(1)
     pud = {
         path.stem[5:]: read_sentences(path)
@@ -86,6 +94,7 @@ def lay_out_udpos(data: Path, out: Path, rate: float, noisy_source: bool) -> Non
             continue
         name = out / f"translate-train/en-{lang}-translated.tsv"
         write_sentences(name, sentences[:700], ids[-700:], tagged=False)
+        write_sentences(out / f"train-{lang}.tsv", sentences[:700], ids[-700:])
         back = words(pud["en"][:700], True)
         name = out / f"translate-train-en/en-{lang}-en-translated.tsv"
         write_sentences(name, back, ids[-700:])
@@ -94,22 +103,28 @@ def lay_out_udpos(data: Path, out: Path, rate: float, noisy_source: bool) -> Non
 
 
 def lay_out_panx(data: Path, out: Path) -> None:
+    """WikiANN, with Spanish text."""
     folder = data / "ner/panx"
-    write_sentences(out / "train-en.tsv", read_sentences(folder / "train-en.tsv"))
+    for lang in ("en", "es"):
+        sentences = read_sentences(folder / f"train-{lang}.tsv")[: PANX_ROWS["train"]]
+        write_sentences(out / f"train-{lang}.tsv", sentences)
     for lang in ("en", "es", "de", "ar", "zh"):
         sentences = read_sentences(folder / f"dev-{lang}.tsv")
-        half = len(sentences) // 2
-        write_sentences(out / f"dev-{lang}.tsv", sentences[:half])
-        write_sentences(out / f"test-{lang}.tsv", sentences[half:])
+        count = PANX_ROWS["dev"]
+        write_sentences(out / f"dev-{lang}.tsv", sentences[:count])
+        rows = sentences[count : count + PANX_ROWS["test"]]
+        write_sentences(out / f"test-{lang}.tsv", rows)
 
 
 def write_articles(path: Path, articles) -> None:
+    """Write SQuAD's JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": "1.1", "data": articles}, ensure_ascii=False)
     path.write_text(text, encoding="utf-8")
 
 
 def lay_out_xquad(data: Path, out: Path) -> None:
+    """XQuAD by article."""
     articles = {
         path.stem[6:]: json.loads(path.read_text(encoding="utf-8"))["data"]
         for path in sorted((data / "qa/xquad").glob("xquad.*.json"))
@@ -139,6 +154,7 @@ TYDIQA = {"en": "english", "fi": "finnish", "id": "indonesian", "sw": "swahili"}
 
 
 def lay_out_tydiqa(data: Path, out: Path) -> None:
+    """TyDiQA as it is."""
     for lang, name in TYDIQA.items():
         for split in ("train", "dev") if lang == "en" else ("dev",):
             path = data / f"qa/tydiqa_goldp/{name}_tydiqa_{split}.json"
@@ -150,6 +166,7 @@ def lay_out_tydiqa(data: Path, out: Path) -> None:
 def lay_out_pairs(
     task: str, data: Path, out: Path, rate: float, noisy_source: bool
 ) -> None:
+    """XNLI or PAWS-X, with dev rows as training pairs."""
     generator = random.Random(1)
     folder = data / ("nli/xnli" if task == "xnli" else "pawsx")
     cut = TRAINING_PAIRS[task]
@@ -184,6 +201,7 @@ LAY_OUT = ("xnli", "pawsx", "udpos", "panx", "xquad", "tydiqa")
 
 
 def lay_out(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
+    """Write the raw folder of a task."""
     if task in TRAINING_PAIRS:
         lay_out_pairs(task, data, out, rate, noisy_source)
     elif task == "udpos":

@@ -1,0 +1,263 @@
+"""The papers' claims, each as a difference that it says is above zero."""
+
+import statistics
+from typing import Any, Callable, List, NamedTuple, Sequence
+
+from multimix_plan import TABLE_3
+from plan import LAYERS
+
+Quantity = Callable[[Any], float]
+# Where a claim is looked at: of X-Mixup, by the settings' tasks.
+ALL, PAIRS, WITHOUT_PAIRS = ("xnli", "udpos", "xquad"), ("xnli",), ("udpos", "xquad")
+
+
+class Claim(NamedTuple):
+    """A claim.
+
+    Attributes:
+        text: in one line.
+        source: where the paper makes it.
+        paper: its own figures.
+        tasks: that it is about.
+        quantity: in points where not said otherwise; the claim is that it is above 0.
+        unit: of the quantity.
+    """
+
+    text: str
+    source: str
+    paper: str
+    tasks: Sequence[str]
+    quantity: Quantity
+    unit: str = "points"
+
+
+def better(one: str, other: str, way: str = "", other_way: str = "") -> Quantity:
+    """How much higher one training's average score is than another's."""
+    return lambda e: e.score(one, way) - e.score(other, other_way)
+
+
+def unseen_gain(evidence: Any) -> float:
+    """X-Mixup minus translate-train in languages that neither was trained on."""
+    seen = set(evidence.setting.seen.split(","))
+    scores = evidence.model("xmixup-seen-on-all")["scores"]["target"]
+    unseen = [x for x in scores if x.startswith("q") and x not in seen]
+    runs = ["xmixup-seen-on-all", "translate-train-seen-on-all"]
+    ours, theirs = (evidence.mean_of(run, unseen) for run in runs)
+    return ours - theirs
+
+
+def layer_name(evidence: Any, layer: int) -> str:
+    """The training that mixes in a layer."""
+    return "xmixup" if layer == evidence.setting.layer else f"layer-{layer}"
+
+
+def worst_layer(evidence: Any) -> float:
+    """The least gain over translate-train of any layer."""
+    baseline = evidence.score("translate-train")
+    names = [layer_name(evidence, layer) for layer in range(1, LAYERS + 1)]
+    return min(evidence.score(name) for name in names) - baseline
+
+
+def low_layer_gain(evidence: Any) -> float:
+    """The first layer minus the last."""
+    first, last = (layer_name(evidence, layer) for layer in (1, LAYERS))
+    return evidence.score(first) - evidence.score(last)
+
+
+def ratio_fall(evidence: Any) -> float:
+    """How much λ falls when neighbouring words of the translation are swapped.
+
+    Dropped words would not tell: entropy, and λ with it, goes by the length, too.
+    """
+    (layer,) = evidence.analysis("ratio")["layers"]
+    falls = []
+    for found in layer["languages"].values():
+        ratios = {
+            (one["noise"], one["rate"]): one["ratio"]["mean"]
+            for one in found["conditions"]
+        }
+        falls.append(ratios["none", 0.0] - ratios["swap", 40.0])
+    return statistics.mean(falls)
+
+
+def gain_beside(name: str) -> Quantity:
+    """How much higher the zero-shot score is than another setting's."""
+    return lambda e: e.score("zero-shot") - e.beside(name).score("zero-shot")
+
+
+def cka_gain_beside(name: str) -> Quantity:
+    """How much higher zero-shot's CKA is than another setting's."""
+    return lambda e: e.cka("zero-shot") - e.beside(name).cka("zero-shot")
+
+
+X_MIXUP: List[Claim] = [
+    Claim(
+        "languages near the source are transferred to better: CKA with the source "
+        "goes with the score (zero-shot)",
+        "section 3, Table 2", "ρ = 0.76 on XNLI", ALL,
+        lambda e: e.aligned("zero-shot")["spearman"]["rho"], "ρ",
+    ),
+    Claim(
+        "so it does after translate-train", "section 3, Table 2", "ρ = 0.69 on XNLI",
+        ALL, lambda e: e.aligned("translate-train")["spearman"]["rho"], "ρ",
+    ),
+    Claim(
+        "translate-train beats zero-shot", "Table 3",
+        "+3.7 XNLI, +0.8 POS, +1.2 MLQA", ALL, better("translate-train", "zero-shot"),
+    ),
+    Claim(
+        "X-Mixup beats translate-train", "Table 3", "+2.4 XNLI, +3.8 POS, +3.8 MLQA",
+        ALL, better("xmixup", "translate-train"),
+    ),
+    Claim(
+        "X-Mixup beats translate-test (the zero-shot model reading translations)",
+        "Table 3", "not given", PAIRS,
+        better("xmixup", "zero-shot", other_way="source"),
+    ),
+    Claim(
+        "the mean of both streams beats the target's alone", "section 4.3",
+        "not given", PAIRS, better("xmixup", "xmixup", "mean", "target"),
+    ),
+    Claim(
+        "X-Mixup's target stream alone beats translate-train", "section 4.3",
+        "not given", PAIRS, better("xmixup", "translate-train", "target"),
+    ),
+    Claim(
+        "X-Mixup narrows the transfer gap of translate-train", "Table 8",
+        "by 39.8 % on average", ALL,
+        lambda e: e.score("translate-train", key="gap") - e.score("xmixup", key="gap"),
+    ),
+    Claim(
+        "X-Mixup beats translate-train in languages that neither was trained on",
+        "Table 6", "+1.7 to +2.7 on XNLI", PAIRS, unseen_gain,
+    ),
+    Claim(
+        "X-Mixup raises CKA with the source over translate-train, mixing",
+        "Table 7", "0.85 and 0.77 on XNLI", ALL,
+        lambda e: e.cka("xmixup", "mixing") - e.cka("translate-train"), "CKA",
+    ),
+    Claim(
+        "so it does when it encodes targets alone", "Table 7", "not given", ALL,
+        lambda e: e.cka("xmixup") - e.cka("translate-train"), "CKA",
+    ),
+    Claim(
+        "mixup helps (against w/o mixup)", "Table 5", "+2.4 XNLI, +2.7 POS, +3.6 MLQA",
+        ALL, better("xmixup", "no-mixup"),
+    ),
+    Claim(
+        "training with mixup helps even without mixup inference", "Table 5",
+        "+1.1 XNLI, +1.9 POS, +2.7 MLQA", ALL,
+        better("no-mixup-inference", "no-mixup"),
+    ),
+    Claim(
+        "mixup inference helps", "Table 5", "+1.3 XNLI, +0.8 POS, +0.9 MLQA", ALL,
+        better("xmixup", "no-mixup-inference"),
+    ),
+    Claim(
+        "scheduled sampling helps", "Table 5", "+0.7 XNLI, +0.4 POS, +0.2 MLQA", ALL,
+        better("xmixup", "no-scheduled-sampling"),
+    ),
+    Claim(
+        "the consistency losses help", "Table 5", "+1.1 XNLI", PAIRS,
+        better("xmixup", "no-consistency"),
+    ),
+    Claim(
+        "the MSE consistency loss helps", "Tables 5 and 9",
+        "+0.7 XNLI, +0.4 POS, +0.0 MLQA", ALL, better("xmixup", "no-mse"),
+    ),
+    Claim(
+        "the KL consistency loss helps", "Table 9", "+1.0 XNLI", PAIRS,
+        better("xmixup", "no-kl"),
+    ),
+    Claim(
+        "the KL loss contributes more than the MSE loss", "Table 9", "+0.3 XNLI",
+        PAIRS, better("no-mse", "no-kl"),
+    ),
+    Claim(
+        "a learned λ beats a constant one", "Table 5",
+        "+1.2 XNLI, +0.6 POS, +0.7 MLQA", ALL, better("xmixup", "constant-ratio"),
+    ),
+    Claim(
+        "λ falls where the translation is worse (40 % of its words swapped)",
+        "section 4.1", "not given", PAIRS, ratio_fall, "λ",
+    ),
+    Claim(
+        "mixing in any layer beats translate-train", "Figure 5",
+        "but for high layers on XNLI", WITHOUT_PAIRS, worst_layer,
+    ),
+    Claim(
+        "for sentence pairs, the first layer beats the last", "Figure 5", "a drawing",
+        PAIRS, low_layer_gain,
+    ),
+]  # fmt: skip
+
+
+# Of the model that was pre-trained by mixup.
+PRETRAINING: List[Claim] = [
+    Claim(
+        "mixup in pre-training beats none: zero-shot transfer", "section 7",
+        "left open", PAIRS, gain_beside("pairs"),
+    ),
+    Claim(
+        "mixup in pre-training beats TLM on the same tokens: zero-shot transfer",
+        "section 7", "left open", PAIRS, gain_beside("pretrained-concatenated"),
+    ),
+    Claim(
+        "and CKA with the source", "section 7", "left open", PAIRS,
+        cka_gain_beside("pretrained-concatenated"), "CKA",
+    ),
+]  # fmt: skip
+
+
+def epoch_gain(epoch: int, since: int) -> Quantity:
+    """What the scores in the target language gained since another epoch."""
+    return lambda e: e.scores()[epoch] - e.scores()[since]
+
+
+def row_gain(one: str, other: str) -> Quantity:
+    """One row of Table 3 minus another, after its one epoch."""
+    return lambda e: e.scores(one)[1] - e.scores(other)[1]
+
+
+def best_of(kind: str, evidence: Any) -> float:
+    """The row of a kind, with agreement, that is best on the dev set."""
+    rows = [row for row in TABLE_3 if row.startswith(kind) and "agreement" in row]
+    rows = [row for row in rows if "100" not in row]
+    best = max(rows, key=lambda row: evidence.scores(row, "valid")[1])
+    return evidence.scores(best)[1]
+
+
+MULTIMIX: List[Claim] = [
+    Claim(
+        "the confidence penalty improves warm-up in the target language",
+        "Tables 1 and 2", "+0.2 to +1.2 XNER, +0.4 to +0.9 XNLI-5 %, -0.5 to +0.1 XNLI",
+        (), lambda e: e.scores()[0] - e.scores("no-penalty")[0],
+    ),
+    Claim(
+        "MultiMix beats the warm-up", "Tables 1 and 2",
+        "+2.6 to +7.4 XNER, +1.3 to +2.9 XNLI", (), epoch_gain(3, 0),
+    ),
+    *(
+        Claim(f"epoch {i} improves on {'the warm-up' if i == 1 else f'epoch {i - 1}'}",
+              "Figure 2", "a drawing", (), epoch_gain(i, i - 1))
+        for i in (1, 2, 3)
+    ),
+    *(
+        Claim(f"agreement helps on top of η = {eta} %", "Table 3",
+              {50: "-1.2 to +0.9 XNER", 80: "+0.1 to +1.4 XNER",
+               90: "+0.0 to +1.8 XNER", 100: "-0.5 to +0.6 XNER"}[eta], ("rows",),
+              row_gain(f"confidence, {eta} %, agreement", f"confidence, {eta} %, none"))
+        for eta in (50, 80, 90, 100)
+    ),
+    Claim(
+        "the η that is best on the dev set beats 100 %", "Table 3",
+        "+0.0 to +2.0 XNER", ("rows",),
+        lambda e: best_of("confidence", e)
+        - e.scores("confidence, 100 %, agreement")[1],
+    ),
+    Claim(
+        "model confidence beats clustering (of each what is best on the dev set)",
+        "Table 3", "+0.2 to +0.3 XNER", ("rows",),
+        lambda e: best_of("confidence", e) - best_of("clustering", e),
+    ),
+]  # fmt: skip

@@ -1,0 +1,156 @@
+"""What was measured: scores, CKA and ratios of the runs, and differences over seeds."""
+
+import json
+import math
+import statistics
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+
+from multimix_plan import MultiMixSetting, first_seeds
+from plan import Setting, demo_settings, folder_of, results_of
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+class Missing(Exception):
+    """A run that is not there (yet)."""
+
+
+@lru_cache(maxsize=None)
+def read(path: Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        Missing: it is not there.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Missing(path) from None
+
+
+class Evidence(NamedTuple):
+    """The runs of one setting with one seed.
+
+    Attributes:
+        setting: what is compared.
+        seed: of the runs.
+        out: where all runs are.
+    """
+
+    setting: Setting
+    seed: int
+    out: Path
+
+    def beside(self, name: str) -> "Evidence":
+        """The runs of another setting with the same seed."""
+        for settings in demo_settings(self.out).values():
+            for setting in settings:
+                if setting.name == name:
+                    return self._replace(setting=setting)
+        raise ValueError(name)
+
+    def model(self, run: str) -> Dict[str, Any]:
+        """What the results say of a training."""
+        models = read(results_of(self.setting, self.seed, run, self.out))["models"]
+        return next(iter(models.values()))
+
+    def score(self, run: str, way: str = "", key: str = "average") -> float:
+        """A score in percent.
+
+        Args:
+            run: the training.
+            way: the stream that predicts; empty for the method's own.
+            key: a language, ``average`` or ``gap``.
+        """
+        model = self.model(run)
+        return model["scores"][way or model["predict"]][key]
+
+    def mean_of(self, run: str, languages: Sequence[str]) -> float:
+        """The mean score over some languages."""
+        return statistics.mean(self.score(run, key=lang) for lang in languages)
+
+    def analysis(self, kind: str) -> Any:
+        """The numbers of an analysis."""
+        folder = folder_of(self.setting, self.seed, self.out) / "analysis"
+        return read(folder / kind / f"{kind}.json")
+
+    def aligned(self, name: str, inference: str = "alone") -> Dict[str, Any]:
+        """A model's entry in the analysis of CKA."""
+        for one in self.analysis("cka")["models"]:
+            if (one["name"], one["inference"]) == (name, inference):
+                return one
+        raise Missing(f"CKA of {name}, {inference}")
+
+    def cka(self, name: str, inference: str = "alone") -> float:
+        """CKA with the source after the last layer, mean over languages."""
+        by_lang = self.aligned(name, inference)["cka"]
+        return statistics.mean(values[-1] for values in by_lang.values())
+
+
+class MultiMixEvidence(NamedTuple):
+    """The runs of MultiMix with one seed; fields as of :class:`Evidence`."""
+
+    setting: MultiMixSetting
+    seed: int
+    out: Path
+
+    def scores(self, row: str = "", split: str = "test") -> List[float]:
+        """Scores in the target language by epoch, the warm-up first.
+
+        Each is the mean over the three models.
+        """
+        reports = read(self.setting.folder(self.seed, row, self.out) / "report.json")
+        lang = self.setting.lang
+        return [statistics.mean(one["scores"][split][lang]) for one in reports]
+
+
+class Measured(NamedTuple):
+    """A quantity over seeds.
+
+    Attributes:
+        values: one a seed.
+        low, high: Student's t interval of the mean, 95 percent.
+    """
+
+    values: List[float]
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds."""
+        return statistics.mean(self.values)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the quantity is above zero, as a claim says."""
+        if self.low > 0:
+            return "holds"
+        return "does not hold" if self.high < 0 else "undecided"
+
+
+def measure(values: Sequence[float]) -> Measured:
+    """Mean and interval of a quantity; endless with one seed."""
+    mean = statistics.mean(values)
+    half = math.inf
+    if len(values) > 1:
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error
+    return Measured(list(values), mean - half, mean + half)
+
+
+def over_seeds(
+    setting: Any, quantity: Callable[[Any], float], seeds: Sequence[int], out: Path
+) -> Measured:
+    """Measure a quantity with every seed.
+
+    Raises:
+        Missing: a run is.
+    """
+    if isinstance(setting, MultiMixSetting):
+        seeds = first_seeds(seeds)
+        return measure([quantity(MultiMixEvidence(setting, s, out)) for s in seeds])
+    return measure([quantity(Evidence(setting, seed, out)) for seed in seeds])

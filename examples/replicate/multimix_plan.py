@@ -1,0 +1,131 @@
+"""MultiMix's runs: Algorithm 1, warm-up without penalty, and Table 3's distillation."""
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence
+
+from plan import tool
+
+from fairseq_xling.multimix.stages import Stage
+
+# Table 3: how labels are trusted, as options of xling-multimix.
+CLUSTERING = "--distill-options=--distill-type clustering --posterior-threshold "
+TABLE_3: Dict[str, List[str]] = {
+    "clustering, 0.7, agreement": [CLUSTERING + "0.7"],
+    "clustering, 0.5, agreement": [CLUSTERING + "0.5"],
+    **{
+        f"confidence, {eta} %, {name}": [f"--distill-factor={eta},100,100", *options]
+        for eta in (50, 80, 90, 100)
+        for name, options in (("agreement", []), ("none", ["--no-agreement"]))
+    },
+}
+
+
+class MultiMixSetting(NamedTuple):
+    """Data and hyper-parameters of runs.
+
+    Attributes:
+        name: of their folders.
+        task: ``multimix_xnli`` or ``multimix_xner``.
+        data: binarized.
+        model: folder of the pre-trained model.
+        lang, split: the target language and where its text is.
+        options: of ``xling-multimix``.
+        rows: whether Table 3's rows are run, too.
+        title: in the tables.
+    """
+
+    name: str
+    task: str
+    data: Path
+    model: Path
+    lang: str
+    split: str
+    options: Sequence[str]
+    rows: bool
+    title: str
+
+    def folder(self, seed: int, row: str, out: Path) -> Path:
+        """Where a run goes; ``row`` is empty for the whole of Algorithm 1."""
+        stem = row.replace(" %", "").replace(", ", "-")
+        return out / "runs" / "-".join(filter(None, [self.name, stem, str(seed)]))
+
+    def stage(self, seed: int, row: str, out: Path, options: Sequence[str]) -> Stage:
+        """A run; each trains three models, of this seed and the next two."""
+        folder = self.folder(seed, row, out)
+        command = [
+            tool("xling-multimix"), str(self.data), f"--task={self.task}",
+            f"--target-lang={self.lang}", f"--target-split={self.split}",
+            f"--pretrained={self.model / 'model.pt'}", "--arch=xmixup_xlmr_mini",
+            f"--seed={seed}", "--jobs=1", "--cpu", *self.options, *options,
+            f"--results-path={folder}",
+        ]  # fmt: skip
+        inputs = [self.data / "manifest.json", self.model / "model.pt"]
+        title = f"{self.name}, seed {seed}" + (f": {row}" if row else "")
+        return Stage(title, folder, command, inputs, [folder / "report.json"])
+
+
+def demo_setting(out: Path, seed: int) -> MultiMixSetting:
+    """XNLI's task in a far made-up language."""
+    shared = """--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
+        --dropout 0 --attention-dropout 0"""
+    return MultiMixSetting(
+        "multimix", "multimix_xnli", out / "runs" / f"pairs-{seed}/data-bin",
+        out / "mini-xlmr", "qac", "supervised",
+        [
+            f"--train-options={shared}",
+            "--warmup-options=--lr 3e-4 --max-update 400 --warmup-updates 60",
+            "--adaptation-options=--lr 1e-4 --max-update 150",
+        ],
+        rows=True, title="sentence pairs in qac",
+    )  # fmt: skip
+
+
+def real_setting(out: Path) -> MultiMixSetting:
+    """Named entities in Spanish."""
+    shared = """--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
+        --dropout 0 --attention-dropout 0 --weight-decay 0 --encoder-layers 6
+        --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280
+        --encoder-attention-heads 5"""
+    return MultiMixSetting(
+        "real-multimix", "multimix_xner", out / "real/panx-bin", out / "real/xlmr",
+        "es", "supervised",
+        [
+            f"--train-options={shared}",
+            "--warmup-options=--lr 3e-4 --max-update 300 --warmup-updates 30",
+            "--adaptation-options=--lr 1e-4 --max-update 100",
+        ],
+        rows=False, title="named entities in Spanish, PAN-X",
+    )  # fmt: skip
+
+
+def first_seeds(seeds: Sequence[int]) -> List[int]:
+    """Seeds of runs, so far apart that no two models have the same one."""
+    return [seeds[0] + 3 * i for i in range(len(seeds))]
+
+
+def running(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[Stage]:
+    """Algorithm 1, and warm-up without penalty."""
+    penalty = [*setting.options[1:2]]
+    plain = [f"{penalty[0]} --confidence-penalty 0", "--epochs=0"]
+    runs = first_seeds(seeds)
+    return [
+        *(setting.stage(seed, "", out, []) for seed in runs),
+        *(setting.stage(seed, "no-penalty", out, plain) for seed in runs),
+    ]
+
+
+def distilling(
+    setting: MultiMixSetting, seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Table 3: one epoch, from the same warmed-up models."""
+    stages = []
+    for seed in first_seeds(seeds) if setting.rows else ():
+        warm = [
+            setting.folder(seed, "", out) / f"warm-up/model{model}/checkpoint_best.pt"
+            for model in (1, 2, 3)
+        ]
+        for row, options in TABLE_3.items():
+            given = [*options, "--epochs=1", "--warmup-path", *map(str, warm)]
+            stage = setting.stage(seed, row, out, given)
+            stages.append(stage._replace(inputs=[*stage.inputs, *warm]))
+    return stages

@@ -1,0 +1,281 @@
+"""What is trained and compared, as stages that are skipped where they are complete."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence
+
+from fairseq_xling.multimix.stages import Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+SHARED = """--max-positions 126 --adam-betas '(0.9, 0.98)' --update-freq 1 --max-epoch 0
+    --num-workers 0 --dropout 0 --attention-dropout 0 --validate-interval-updates 200
+    --save-interval-updates 200"""
+# The methods of X-Mixup's Tables 3, 5 and 9, as the recipes name them.
+BASELINES = ["zero-shot", "translate-train", "supervised", "xmixup"]
+ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]
+PAIR_ABLATIONS = ["no-kl", "no-consistency"]
+# Whose states are looked at.
+COMPARED = ["zero-shot", "translate-train", "xmixup"]
+# What "why" settings compare.
+RIVALS = ["translate-train", "xmixup"]
+LAYERS = 4
+# How parallel text is read in pre-training, by its names in xmixup_tlm and in tables.
+TLM_KINDS = {"mixup": "X-Mixup", "concatenated": "TLM"}
+DEMO_LANGUAGES = ["qaa", "qab", "qac", "qad", "qae"]
+
+
+class Setting(NamedTuple):
+    """Data and hyper-parameters in which methods are compared.
+
+    Attributes:
+        name: of its folders.
+        task: the recipe's.
+        raw: the raw folder.
+        model: folder of the pre-trained model.
+        options: of ``fairseq-train``, beside the shared ones.
+        methods: what is compared.
+        layer: that mixes by default; 0 for no sweep over the others.
+        title: what sets it apart, in the tables.
+        seen: languages to train on for X-Mixup's Table 6; empty for none.
+        by_seed: whether the folder holds a pre-trained model for each seed.
+    """
+
+    name: str
+    task: str
+    raw: Path
+    model: Path
+    options: str
+    methods: Sequence[str]
+    layer: int = 0
+    title: str = ""
+    seen: str = ""
+    by_seed: bool = False
+
+    def model_of(self, seed: int) -> Path:
+        """The folder of the pre-trained model that trainings with a seed start from."""
+        return self.model / str(seed) if self.by_seed else self.model
+
+    @property
+    def runs(self) -> Dict[str, List[str]]:
+        """Further options of each training, by its name."""
+        runs: Dict[str, List[str]] = {method: [] for method in self.methods}
+        for layer in range(1, LAYERS + 1) if self.layer else ():
+            if layer != self.layer:
+                runs[f"layer-{layer}"] = ["--mixup-layer", str(layer)]
+        for method in RIVALS if self.seen else ():
+            runs[f"{method}-seen"] = ["--target-langs", self.seen]
+        return runs
+
+
+def method_of(run: str) -> str:
+    """The recipe's method of a training."""
+    return "xmixup" if run.startswith("layer-") else run.replace("-seen", "")
+
+
+def demo_settings(out: Path) -> Dict[str, List[Setting]]:
+    """The settings on made-up languages, by part."""
+    mini, mini_qa = out / "mini-xlmr", out / "mini-xlmr-qa"
+    options = "--lr 3e-4 --warmup-updates 60 --batch-size 32 "
+    length = "--total-num-update 400 --max-update 400 "
+    midpoint = "--scheduled-sampling-midpoint 0.5"
+    pairs = Setting(
+        "pairs", "xnli", out / "raw/xnli", mini, options + length + midpoint,
+        BASELINES + ABLATIONS + PAIR_ABLATIONS, layer=1, title="sentence pairs",
+        seen="qaa,qab,qad",
+    )  # fmt: skip
+    tagging = pairs._replace(
+        name="tagging", task="udpos", raw=out / "raw/udpos", seen="", layer=4,
+        methods=BASELINES + ABLATIONS, title="tagging",
+    )  # fmt: skip
+    questions = Setting(
+        "qa", "xquad", out / "raw/qa", mini_qa,
+        "--lr 1e-3 --warmup-updates 60 --batch-size 16 --total-num-update 700 "
+        "--max-update 700 --validate-interval-updates 350 " + midpoint,
+        BASELINES + ABLATIONS, layer=2, title="question answering",
+    )  # fmt: skip
+    few = pairs._replace(layer=0, seen="", methods=RIVALS)
+    why = [
+        few._replace(
+            name="pairs-few", raw=out / "raw-few/xnli", methods=BASELINES,
+            title="500 training pairs instead of 4,000",
+        ),
+        few._replace(
+            name="pairs-noisy", raw=out / "raw-noisy/xnli", methods=BASELINES,
+            title="a translator with 30 % errors instead of 10 %",
+        ),
+        few._replace(
+            name="pairs-slow", options=few.options + " --lr 1e-4",
+            title="learning rate 1e-4 instead of 3e-4",
+        ),
+    ]  # fmt: skip
+    pretraining = [
+        few._replace(
+            name=f"pretrained-{kind}", model=out / f"pretrained/{kind}", by_seed=True,
+            methods=["zero-shot"], title=f"sentence pairs, pre-trained by {title}",
+        )
+        for kind, title in TLM_KINDS.items()
+    ]  # fmt: skip
+    return {
+        "pairs": [pairs],
+        "tagging": [tagging],
+        "qa": [questions],
+        "why": why,
+        "pretraining": pretraining,
+    }
+
+
+def real_settings(out: Path) -> List[Setting]:
+    """The settings on real data."""
+    model = out / "real/xlmr"
+    shape = "--encoder-layers 6 --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280 "
+    shape += "--encoder-attention-heads 5 --lr 3e-4 --warmup-updates 30 "
+    shape += "--total-num-update 300 --max-update 300 --batch-size 16 "
+    shape += "--scheduled-sampling-midpoint 0.5"
+    tagging = Setting(
+        "real-udpos", "udpos", out / "real/raw/udpos", model, shape, BASELINES,
+        title="parts of speech, UD PUD",
+    )  # fmt: skip
+    pairs = tagging._replace(
+        name="real-xnli", task="xnli", raw=out / "real/raw/xnli",
+        methods=["zero-shot", "translate-train", "xmixup"], title="XNLI",
+        options=shape + " --target-langs es,sw",
+    )  # fmt: skip
+    return [tagging, pairs]
+
+
+def folder_of(setting: Setting, seed: int, out: Path) -> Path:
+    """Where a setting's trainings with a seed go."""
+    return out / "runs" / f"{setting.name}-{seed}"
+
+
+def results_of(setting: Setting, seed: int, run: str, out: Path) -> Path:
+    """The scores of a training."""
+    folder = folder_of(setting, seed, out)
+    if run in setting.methods:
+        return folder / "results" / f"{run}-{seed}" / "results.json"
+    return folder / run / "results-test" / "results.json"
+
+
+def checkpoint_of(setting: Setting, seed: int, run: str, out: Path) -> Path:
+    """The best checkpoint of a training."""
+    name = f"{run}-{seed}" if run in setting.methods else run
+    return folder_of(setting, seed, out) / name / "checkpoint_best.pt"
+
+
+def recipe(
+    setting: Setting, seed: int, out: Path, words: List[str], more: List[str]
+) -> List[str]:
+    """A call of the task's recipe."""
+    return [
+        "bash", str(ROOT / "examples" / f"{setting.task}.sh"), str(setting.raw),
+        str(folder_of(setting, seed, out)), "--model", str(setting.model_of(seed)),
+        "--arch", "xmixup_xlmr_mini", "--seed", str(seed), "--cpu", *words,
+        "--", *shlex.split(SHARED), *shlex.split(setting.options), *more,
+    ]  # fmt: skip
+
+
+def preparing(
+    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Binarize the data; for tagging, train the source model and pseudo-label."""
+    stages = []
+    for setting in settings:
+        for seed in seeds:
+            data = folder_of(setting, seed, out) / "data-bin"
+            words = ["--stage", "prepare", "--method", "xmixup"]
+            command = recipe(setting, seed, out, words, [])
+            name = f"{setting.name}, seed {seed}: data"
+            inputs = [setting.model_of(seed) / "model.pt"]
+            stages.append(Stage(name, data, command, inputs, [data / "manifest.json"]))
+    return stages
+
+
+def training(
+    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Train and evaluate each method with each seed."""
+    stages = []
+    for setting in settings:
+        for seed in seeds:
+            data = folder_of(setting, seed, out) / "data-bin/manifest.json"
+            for run, more in setting.runs.items():
+                words = ["--stage", "finetune", "--method", method_of(run)]
+                if run not in setting.methods:
+                    words += ["--run", run]
+                command = recipe(setting, seed, out, words, more)
+                done = results_of(setting, seed, run, out)
+                folder = checkpoint_of(setting, seed, run, out).parent
+                name = f"{setting.name}, seed {seed}: {run}"
+                inputs = [data, setting.model_of(seed) / "model.pt"]
+                stages.append(Stage(name, folder, command, inputs, [done]))
+    return stages
+
+
+def evaluating(
+    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Evaluate trained models anew: without mixup inference, in unseen languages."""
+    stages = []
+    for setting in settings:
+        for seed in seeds:
+            runs = {}
+            if "no-mixup" in setting.methods:
+                runs["no-mixup-inference"] = ("xmixup", ["--no-mixup-inference"])
+            for run in setting.runs:
+                if run.endswith("-seen"):
+                    everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
+                    runs[f"{run}-on-all"] = (run, everything)
+            for name, (run, options) in runs.items():
+                folder = folder_of(setting, seed, out)
+                path = checkpoint_of(setting, seed, run, out)
+                predict = "mean" if run.startswith("xmixup") else "target"
+                where = folder / name / "results-test"
+                command = [
+                    tool("xling-evaluate"), str(folder / "data-bin"), "--path",
+                    str(path), "--names", name, "--predict", predict, "--cpu",
+                    "--results-path", str(where), *options,
+                ]  # fmt: skip
+                title = f"{setting.name}, seed {seed}: {name}"
+                inputs = [path, folder / "data-bin/manifest.json"]
+                stages.append(
+                    Stage(title, where, command, inputs, [where / "results.json"])
+                )
+    return stages
+
+
+def analyzing(setting: Setting, seeds: Sequence[int], out: Path) -> List[Stage]:
+    """CKA with every seed; maps of the languages, and the mixup ratio, with one."""
+    stages = []
+    methods = [x for x in COMPARED if x in setting.methods]
+    for seed in seeds:
+        folder = folder_of(setting, seed, out)
+        paths = [checkpoint_of(setting, seed, run, out) for run in methods]
+        scores = [results_of(setting, seed, run, out) for run in methods]
+        models = ["--path", *map(str, paths), "--names", *methods]
+        kinds = {"cka": [*models, "--results", *map(str, scores)]}
+        if "xmixup" in methods:
+            kinds["ratio"] = ["--path", str(paths[-1])]
+        if "xmixup" in methods and seed == seeds[0]:
+            kinds.update(pca=[*models, "--max-rows", "200"], centroids=models)
+        for kind, options in kinds.items():
+            where = folder / "analysis" / kind
+            command = [
+                tool("xling-analyze"), kind, str(folder / "data-bin"), *options,
+                "--cpu", "--results-path", str(where),
+            ]  # fmt: skip
+            title = f"{setting.name}, seed {seed}: {kind}"
+            outputs = [where / f"{kind}.json"]
+            stages.append(Stage(title, where, command, [*paths, *scores], outputs))
+    return stages
+
+
+def tool(name: str) -> str:
+    """A command of ours or of fairseq's."""
+    return str(BIN / name)
+
+
+def python(script: str, *words: object) -> List[str]:
+    """A call of a script of this checkout."""
+    return [sys.executable, str(ROOT / script), *map(str, words)]

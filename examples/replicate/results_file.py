@@ -1,0 +1,216 @@
+"""RESULTS.md: each claim in one line, and the scores that it rests on."""
+
+import logging
+import statistics
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from claims import MULTIMIX, PRETRAINING, X_MIXUP, Claim
+from evidence import Evidence, Measured, Missing, MultiMixEvidence, over_seeds
+from multimix_plan import (
+    TABLE_3,
+    MultiMixSetting,
+    demo_setting,
+    first_seeds,
+    real_setting,
+)
+from plan import LAYERS, Setting, demo_settings, real_settings
+
+from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.data.atomic import atomic_file
+
+logger = logging.getLogger(__name__)
+
+HEAD = """# Results
+
+Written by `python examples/replicate/run.py`, not by hand. A claim is a difference that
+its paper says is above zero. Measured is its mean over seeds with Student's 95 percent
+interval; in one word, a claim **holds** where the interval lies above zero, **does not
+hold** where it lies below, and is **undecided** where zero is in it. Everything is
+trained on two CPU cores: models of 1 to 13 million parameters, some hundred updates.
+Hyper-parameters were chosen on dev scores of zero-shot and supervised alone, with
+another seed, before methods were compared; checkpoints are selected on dev sets.
+"""
+CLAIM_HEADER = [
+    "claim", "paper", "its figures", "measured on", "mean [95 % interval]", "seeds", "",
+]  # fmt: skip
+
+
+def write_results(out: Path, seeds: Sequence[int], path: Path) -> None:
+    """Write what was measured.
+
+    Args:
+        out: folder of all runs.
+        seeds: that were run.
+        path: the file.
+    """
+    by_part = demo_settings(out)
+    demo = [by_part[part][0] for part in ("pairs", "tagging", "qa")]
+    real = real_settings(out)
+    multimix = [demo_setting(out, seeds[0]), real_setting(out)]
+    texts = [
+        HEAD,
+        "## X-Mixup\n\n" + x_mixup_table(X_MIXUP, [*demo, *real], seeds, out),
+        "## Mixup in pre-training\n\n"
+        + x_mixup_table(PRETRAINING, by_part["pretraining"][:1], seeds, out),
+        "## MultiMix\n\n" + multimix_table(multimix, seeds, out),
+        why(by_part, seeds, out),
+        "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
+        *(
+            score_table(setting, seeds, out)
+            for setting in [*demo, *by_part["why"], *by_part["pretraining"], *real]
+        ),
+        *(epoch_table(setting, seeds, out) for setting in multimix),
+        distillation_table(multimix[0], seeds, out),
+    ]
+    with atomic_file(path) as file:
+        file.write("\n".join(text for text in texts if text))
+
+
+def x_mixup_table(
+    claims: Sequence[Claim],
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    out: Path,
+) -> str:
+    """A line for each claim and each data set that it was measured on."""
+    rows = []
+    for claim in claims:
+        for setting in settings:
+            if setting.task in claim.tasks:
+                rows += claim_row(claim, setting, seeds, out)
+    return markdown_table(CLAIM_HEADER, rows)
+
+
+def multimix_table(
+    settings: Sequence[MultiMixSetting], seeds: Sequence[int], out: Path
+) -> str:
+    """The same for MultiMix; each seed is a run of three models."""
+    rows = []
+    for claim in MULTIMIX:
+        for setting in settings:
+            if setting.rows or "rows" not in claim.tasks:
+                rows += claim_row(claim, setting, seeds, out)
+    return markdown_table(CLAIM_HEADER, rows)
+
+
+def claim_row(
+    claim: Claim, setting: Any, seeds: Sequence[int], out: Path
+) -> List[List[Cell]]:
+    """The line of a claim; none where its runs are not part of the setting."""
+    cells: List[Cell] = [claim.text, claim.source, claim.paper, setting.title]
+    try:
+        found = over_seeds(setting, claim.quantity, seeds, out)
+    except (Missing, KeyError):
+        return []
+    unit = "" if claim.unit == "points" else f" ({claim.unit})"
+    return [[*cells, interval(found) + unit, str(len(found.values)), found.verdict]]
+
+
+def interval(found: Measured) -> str:
+    """Mean and interval, with as many decimals as small numbers need."""
+    places = 2 if max(abs(found.low), abs(found.high)) >= 0.1 else 5
+    low, high = (f"{x:+.{places}f}" for x in (found.low, found.high))
+    return f"{found.mean:+.{places}f} [{low}, {high}]"
+
+
+def why(by_part: Dict[str, List[Setting]], seeds: Sequence[int], out: Path) -> str:
+    """X-Mixup against translate-train where data, noise or learning rate differ."""
+    rows = []
+    claim = next(x for x in X_MIXUP if x.text == "X-Mixup beats translate-train")
+    for setting in [by_part["pairs"][0], *by_part["why"]]:
+        for row in claim_row(claim, setting, seeds, out):
+            means: List[Cell] = []
+            for run in ("zero-shot", "translate-train", "xmixup", "supervised"):
+                means.append(spread_of(setting, run, "average", seeds, out))
+            rows.append([row[3], *means, *row[4:]])
+    if not rows:
+        return ""
+    header = ["setting", "zero-shot", "translate-train", "X-Mixup", "supervised"]
+    return (
+        "## Is there room?\n\nX-Mixup minus translate-train on sentence pairs, where "
+        "data, noise or learning rate differ.\n\n"
+        + markdown_table([*header, *CLAIM_HEADER[4:]], rows)
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
+
+
+def spread_of(
+    setting: Setting, run: str, key: str, seeds: Sequence[int], out: Path, way: str = ""
+) -> Optional[str]:
+    """Mean and deviation of a score; None where a run is missing."""
+    try:
+        return spread([Evidence(setting, s, out).score(run, way, key) for s in seeds])
+    except (Missing, KeyError):
+        return None
+
+
+def score_table(setting: Setting, seeds: Sequence[int], out: Path) -> str:
+    """Every training's scores by language, and by stream where there are three."""
+    rows: List[List[Cell]] = []
+    langs: List[str] = []
+    for run in [*setting.runs, "no-mixup-inference"]:
+        try:
+            model = Evidence(setting, seeds[0], out).model(run)
+        except Missing:
+            continue
+        for way, scores in model["scores"].items():
+            langs = langs or [x for x in scores if x not in ("average", "gap")]
+            columns = [*langs, "average", "gap"]
+            name = run.replace("layer-", "mixup in layer ")
+            if len(model["scores"]) > 1:
+                name += f" ({way})"
+            cells = [spread_of(setting, run, x, seeds, out, way) for x in columns]
+            rows.append([name, *cells])
+    if not rows:
+        return ""
+    layer = (
+        f", which mixes in layer {setting.layer} of {LAYERS}" if setting.layer else ""
+    )
+    return (
+        f"### {setting.title[0].upper()}{setting.title[1:]}{layer}\n\n"
+        + markdown_table(["training (stream)", *langs, "Avg.", "Gap"], rows)
+    )
+
+
+def epoch_table(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> str:
+    """MultiMix by epoch, a row a run, with the mean over its three models."""
+    runs = []
+    for seed in first_seeds(seeds):
+        try:
+            runs.append(MultiMixEvidence(setting, seed, out).scores())
+        except Missing:
+            return ""
+    header = ["", "warm-up", *(f"epoch {i}" for i in range(1, len(runs[0])))]
+    rows: List[List[Cell]] = [
+        [f"run {number}", *scores] for number, scores in enumerate(runs, 1)
+    ]
+    rows.append(["mean ± deviation", *map(spread, zip(*runs))])
+    return f"### MultiMix: {setting.title}\n\n" + markdown_table(header, rows)
+
+
+def distillation_table(
+    setting: MultiMixSetting, seeds: Sequence[int], out: Path
+) -> str:
+    """MultiMix's Table 3."""
+    rows: List[List[Cell]] = []
+    for row in TABLE_3:
+        try:
+            runs = [
+                MultiMixEvidence(setting, seed, out).scores(row)
+                for seed in first_seeds(seeds)
+            ]
+        except Missing:
+            continue
+        gains = [after - before for before, after in runs]
+        rows.append([row, spread([after for _, after in runs]), spread(gains)])
+    if not rows:
+        return ""
+    header = ["labels are trusted by, agreement", "after epoch 1", "since warm-up"]
+    title = "### MultiMix's Table 3: ways to distill\n\n"
+    return title + markdown_table(header, rows)

@@ -1,0 +1,186 @@
+"""The replication: what it plans, and what it makes of what was measured."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from training import ROOT
+
+sys.path.insert(0, str(ROOT / "examples" / "replicate"))
+
+import claims  # noqa: E402
+import evidence  # noqa: E402
+import multimix_plan  # noqa: E402
+import plan  # noqa: E402
+import results_file  # noqa: E402
+import run as replication  # noqa: E402
+
+from fairseq_xling.multimix.stages import Stage  # noqa: E402
+
+SEEDS = [2, 3, 4]
+LANGUAGES = ["en", *plan.DEMO_LANGUAGES]
+# Scores of trainings, to which each seed adds one of NOISE.
+SCORES = {"zero-shot": 60.0, "translate-train": 80.0, "xmixup": 85.0, "no-mixup": 85.0}
+NOISE = {2: -0.1, 3: 0.0, 4: 0.1}
+
+
+@given(st.lists(st.integers(-1000, 1000).map(lambda x: x / 10), min_size=2, max_size=9))
+def test_interval_is_students(values):
+    found = evidence.measure(values)
+    assert found.mean == pytest.approx(np.mean(values))
+    if np.ptp(values):
+        expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx(tuple(expected))
+    else:
+        assert found.low == found.high == pytest.approx(found.mean)
+
+
+def test_verdict_goes_by_the_interval():
+    assert evidence.measure([1.0, 1.1, 1.2]).verdict == "holds"
+    assert evidence.measure([-1.0, -1.1, -1.2]).verdict == "does not hold"
+    assert evidence.measure([-1.0, 1.1, 1.2]).verdict == "undecided"
+    alone = evidence.measure([5.0])
+    assert alone.verdict == "undecided" and math.isinf(alone.high)
+
+
+def write_scores(out: Path, setting: plan.Setting, seed: int, run: str) -> None:
+    """Results of a training, the same in all languages but the source."""
+    value = SCORES.get(run, 84.0) + NOISE[seed] * (run == "xmixup")
+    scores = {lang: value for lang in LANGUAGES}
+    scores.update(average=value, gap=100.0 - value)
+    model = {"predict": "target", "scores": {"target": scores}}
+    path = plan.results_of(setting, seed, run, out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"models": {run: model}}))
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    """The results of the sentence pairs, without MultiMix and without analyses."""
+    evidence.read.cache_clear()
+    (setting,) = plan.demo_settings(tmp_path)["pairs"]
+    for seed in SEEDS:
+        for run in [*setting.runs, "no-mixup-inference"]:
+            write_scores(tmp_path, setting, seed, run)
+    return tmp_path
+
+
+def rows_of(text: str, claim: str):
+    """Cells of the lines about a claim."""
+    found = [line for line in text.splitlines() if line.startswith(f"| {claim}")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
+
+
+def test_results_tell_each_claim_with_its_interval(out, tmp_path):
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    (row,) = rows_of(text, "X-Mixup beats translate-train |")
+    half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
+    assert row[3:] == [
+        "sentence pairs", f"+5.00 [{5 - half:+.2f}, {5 + half:+.2f}]", "3", "holds",
+    ]  # fmt: skip
+    (row,) = rows_of(text, "mixup helps (against w/o mixup)")
+    assert row[-1] == "undecided"
+    (row,) = rows_of(text, "training with mixup helps even without")
+    assert row[-1] == "does not hold"
+    # What was not measured has no line, rather than a wrong one.
+    assert not rows_of(text, "CKA") and "MultiMix:" not in text
+
+
+def test_scores_are_means_with_deviations(out, tmp_path):
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    (row,) = rows_of(text, "xmixup ")
+    assert row == ["xmixup", *["85.0 ± 0.1"] * 7, "15.0 ± 0.1"]
+    assert "mixup in layer 4" in text
+
+
+def test_results_are_the_same_when_written_again(out, tmp_path):
+    for name in ("one.md", "two.md"):
+        results_file.write_results(out, SEEDS, tmp_path / name)
+    assert (tmp_path / "one.md").read_bytes() == (tmp_path / "two.md").read_bytes()
+
+
+def test_every_ablation_of_the_tables_is_planned(tmp_path):
+    (pairs,) = plan.demo_settings(tmp_path)["pairs"]
+    wanted = {
+        "zero-shot", "translate-train", "supervised", "xmixup", "no-mixup",
+        "no-scheduled-sampling", "no-consistency", "constant-ratio", "no-mse", "no-kl",
+        "layer-2", "layer-3", "layer-4",
+    }  # fmt: skip
+    assert wanted <= set(pairs.runs)
+    names = {stage.name for stage in plan.training([pairs], SEEDS, tmp_path)}
+    assert {f"pairs, seed {seed}: {run}" for seed in SEEDS for run in wanted} <= names
+
+
+def test_commands_do_not_share_folders(tmp_path):
+    settings = [x for part in plan.demo_settings(tmp_path).values() for x in part]
+    settings += plan.real_settings(tmp_path)
+    multimix = multimix_plan.demo_setting(tmp_path, 2)
+    stages = [
+        *plan.preparing(settings, SEEDS, tmp_path),
+        *plan.training(settings, SEEDS, tmp_path),
+        *plan.evaluating(settings, SEEDS, tmp_path),
+        *(s for x in settings for s in plan.analyzing(x, SEEDS, tmp_path)),
+        *multimix_plan.running(multimix, SEEDS, tmp_path),
+        *multimix_plan.distilling(multimix, SEEDS, tmp_path),
+    ]
+    manifests = [stage.manifest for stage in stages]
+    assert len(set(manifests)) == len(manifests)
+    names = [stage.name for stage in stages]
+    assert len(set(names)) == len(names)
+
+
+def test_stages_follow_what_they_read(tmp_path, monkeypatch):
+    """Each stage's inputs are there when it runs, as outputs of earlier stages."""
+    made = set()
+
+    def pretend(stages, jobs):
+        for stage in stages:
+            missing = [str(path) for path in stage.inputs if str(path) not in made]
+            assert not missing, stage.name
+        for stage in stages:
+            made.update(map(str, stage.outputs))
+            add_by_products(stage)
+
+    def add_by_products(stage: Stage) -> None:
+        """Files that a stage writes and does not promise."""
+        folder = stage.folder
+        made.add(str(folder / "checkpoint_best.pt"))
+        made.add(str(folder / "sentencepiece.bpe.model"))
+        made.add(str(folder / "monolingual/train.en.txt"))
+        made.add(str(folder / "monolingual-qa/train.en.txt"))
+        for model in (1, 2, 3):
+            made.add(str(folder / f"warm-up/model{model}/checkpoint_best.pt"))
+
+    monkeypatch.setattr(replication, "run_stages", pretend)
+    args = SimpleNamespace(
+        results_path=tmp_path, jobs=2, seeds=SEEDS, parts=replication.PARTS,
+        data=Path("data"),
+    )  # fmt: skip
+    replication.run_demo(args)
+    replication.run_real(args)
+    assert str(tmp_path / "runs/multimix-8/report.json") in made
+
+
+def test_every_row_of_multimix_table_3_is_there():
+    rows = multimix_plan.TABLE_3
+    assert len(rows) == 10 and sum("none" in row for row in rows) == 4
+
+
+def test_best_row_is_chosen_on_the_dev_set():
+    dev = {"confidence, 50 %, agreement": 1.0, "confidence, 80 %, agreement": 3.0}
+    test = {"confidence, 50 %, agreement": 9.0, "confidence, 80 %, agreement": 7.0}
+
+    def scores(row, split="test"):
+        return [0.0, (dev if split == "valid" else test).get(row, 0.0)]
+
+    found = claims.best_of("confidence", SimpleNamespace(scores=scores))
+    assert found == 7.0
