@@ -79,6 +79,7 @@ if __name__ == "__main__":
                 "xling-multimix = fairseq_xling.cli.multimix:cli_main",
                 "xling-penalty-charts = fairseq_xling.cli.penalty_charts:cli_main",
                 "xling-predict = fairseq_xling.cli.predict:cli_main",
+                "xling-report = fairseq_xling.cli.report:cli_main",
                 "xling-sample = fairseq_xling.cli.sample:cli_main",
                 "xling-table = fairseq_xling.cli.benchmark_tables:cli_main",
                 "xling-join-shards = fairseq_xling.cli.join_shards:cli_main",

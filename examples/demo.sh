@@ -74,21 +74,23 @@ binarize_text() {
     --tokenizer $tokenizer --destdir "$mini"
 }
 
+# train FOLDER OPTIONS...; the log is opened before fairseq makes the folder.
 train() {
-  "$bin/fairseq-train" "$@" --user-dir fairseq_xling --arch "$arch" \
+  local folder=$1; shift
+  mkdir -p "$folder"
+  "$bin/fairseq-train" "$@" --save-dir "$folder" --user-dir fairseq_xling --arch "$arch" \
     --max-positions 126 --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
     --lr-scheduler polynomial_decay --batch-size 32 --num-workers 0 --cpu \
     --save-interval-updates 200 --keep-interval-updates 1 --no-epoch-checkpoints \
-    --log-format simple --log-interval 20
+    --log-format simple --log-interval 20 --log-file "$folder/train.log"
 }
 
 pretrain() {
-  train "$mini/bin" --task masked_lm --criterion masked_lm \
+  train "$mini/checkpoints" "$mini/bin" --task masked_lm --criterion masked_lm \
     --sample-break-mode eos --tokens-per-sample 126 \
     --mask-prob 0.25 --random-token-prob 0.25 --leave-unmasked-prob 0.25 \
     --lr 1e-3 --warmup-updates 200 --total-num-update $1 --max-update $1 \
-    --dropout 0 --attention-dropout 0 --disable-validation --seed 1 \
-    --save-dir "$mini/checkpoints"
+    --dropout 0 --attention-dropout 0 --disable-validation --seed 1
   cp "$mini/checkpoints/checkpoint_last.pt" "$mini/model.pt"
 }
 
@@ -100,12 +102,12 @@ binarize() {
 # finetune NAME OPTIONS...
 finetune() {
   local name=$1; shift
-  train "$run/data-bin" --task "xmixup_$task" --criterion xmixup \
+  train "$run/$name-$seed" "$run/data-bin" --task "xmixup_$task" --criterion xmixup \
     --finetune-from-model "$mini/model.pt" \
     --lr $lr --warmup-updates 60 --total-num-update $updates --max-update $updates \
     --dropout 0 --attention-dropout 0 --validate-interval-updates 200 \
     --best-checkpoint-metric $metric --maximize-best-checkpoint-metric \
-    --seed "$seed" --save-dir "$run/$name-$seed" "$@"
+    --seed "$seed" "$@"
 }
 
 pseudo_label() {

@@ -160,6 +160,8 @@ train() {
       *) warmup=(--warmup-updates $(( (total + 9) / 10 ))) ;;
     esac
   fi
+  # Its log is opened before fairseq makes the folder.
+  if [ -z "$dry_run" ]; then mkdir -p "$folder"; fi
   step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" \
     --task "xmixup_$task" --arch "$arch" --criterion xmixup \
     --finetune-from-model "$model/model.pt" "${lengths[@]}" \
@@ -172,7 +174,8 @@ train() {
     --validate-interval-updates 1000 --save-interval-updates 1000 \
     --keep-interval-updates 1 --no-epoch-checkpoints \
     --distributed-world-size "$gpus" "${precision[@]}" --seed "$seed" \
-    --log-format simple --log-interval 100 --save-dir "$folder" \
+    --log-format simple --log-interval 100 --log-file "$folder/train.log" \
+    --save-dir "$folder" \
     ${options[@]+"${options[@]}"} "$@"
   if [ -z "$dry_run" ]; then touch "$folder/trained"; fi
 }

@@ -85,7 +85,9 @@ if compgen -G "$text/train.$source_lang-*.*.txt" > /dev/null; then
   fi
 fi
 
-# Goes on at its last checkpoint, if it has one.
+# Goes on at its last checkpoint, if it has one. Its log is opened before fairseq makes
+# the folder.
+if [ -z "$dry_run" ]; then mkdir -p "$out/checkpoints"; fi
 step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" "${task[@]}" \
   --sample-break-mode none --arch xmixup_xlmr_mini "${shape[@]}" \
   --max-positions $positions --dropout 0.1 --attention-dropout 0.1 \
@@ -96,7 +98,7 @@ step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" "${task[@]}" 
   --distributed-world-size "$gpus" "${device[@]}" \
   --save-interval-updates 500 --keep-interval-updates 1 --no-epoch-checkpoints \
   --validate-interval-updates 500 --log-format simple --log-interval 50 \
-  --save-dir "$out/checkpoints" "$@"
+  --log-file "$out/checkpoints/train.log" --save-dir "$out/checkpoints" "$@"
 step cp "$out/checkpoints/checkpoint_last.pt" "$out/model.pt.new"
 step mv "$out/model.pt.new" "$out/model.pt"
 echo "fine-tune it with: bash examples/xnli.sh RAW_DIR OUT_DIR --model $out" \

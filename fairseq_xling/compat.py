@@ -5,6 +5,8 @@ import functools
 import os
 import pickle
 import re
+from contextlib import contextmanager
+from typing import Iterator
 
 import torch
 from fairseq import checkpoint_utils
@@ -41,25 +43,39 @@ def allow_fairseq_checkpoints() -> None:
 
     @functools.wraps(load)
     def load_checkpoint_to_cpu(path, arg_overrides=None, *args, **kwargs):
-        # With this variable torch would unpickle anything that a file holds.
-        trusting = os.environ.pop(TRUSTING, None)
-        try:
+        with safe_loading(path):
             state = load(path, arg_overrides, *args, **kwargs)
-        except pickle.UnpicklingError as error:
-            raise UserError(_explain(str(path), error)) from None
-        except (RuntimeError, EOFError, KeyError) as error:
-            first_line = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(
-                f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
-            ) from None
-        finally:
-            if trusting is not None:
-                os.environ[TRUSTING] = trusting
         check_options(str(path), state, arg_overrides or ())
         return state
 
     load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
     checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
+
+
+@contextmanager
+def safe_loading(path) -> Iterator[None]:
+    """Load a checkpoint in the block, tensors and plain values alone.
+
+    Args:
+        path: of the checkpoint, for messages.
+
+    Raises:
+        UserError: it holds anything else, or is none.
+    """
+    # With this variable torch would unpickle anything that a file holds.
+    trusting = os.environ.pop(TRUSTING, None)
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise UserError(_explain(str(path), error)) from None
+    except (RuntimeError, EOFError, KeyError) as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
+        ) from None
+    finally:
+        if trusting is not None:
+            os.environ[TRUSTING] = trusting
 
 
 def _explain(path: str, error: pickle.UnpicklingError) -> str:

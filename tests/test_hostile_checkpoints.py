@@ -56,6 +56,7 @@ COMMANDS = {
         *("--results-path={out}", "--cpu"),
     ],
     "xling-penalty-charts --path": [*CHARTS, "--path", "{good}", "{bad}", "--cpu"],
+    "xling-report": ["xling-report", "{folder}", "--results-path={out}"],
     "xling-multimix --pretrained": [*MULTIMIX, "--pretrained={bad}"],
     "xling-multimix --lm-path": [*MULTIMIX, "--pretrained={lm}", "--lm-path={bad}"]
     + WARM,

@@ -16,8 +16,6 @@ SHARED = """--max-positions 126 --adam-betas '(0.9, 0.98)' --update-freq 1 --max
 BASELINES = ["zero-shot", "translate-train", "supervised", "xmixup"]
 ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]
 PAIR_ABLATIONS = ["no-kl", "no-consistency"]
-# Whose states are looked at.
-COMPARED = ["zero-shot", "translate-train", "xmixup"]
 # What "why" settings compare.
 RIVALS = ["translate-train", "xmixup"]
 LAYERS = 4
@@ -52,6 +50,11 @@ class Setting(NamedTuple):
     title: str = ""
     seen: str = ""
     by_seed: bool = False
+
+    @property
+    def analysed(self) -> bool:
+        """Whether states of the models are looked at."""
+        return bool(self.layer) or self.by_seed or self.name.startswith("real")
 
     def model_of(self, seed: int) -> Path:
         """The folder of the pre-trained model that trainings with a seed start from."""
@@ -210,64 +213,6 @@ def training(
                 name = f"{setting.name}, seed {seed}: {run}"
                 inputs = [data, setting.model_of(seed) / "model.pt"]
                 stages.append(Stage(name, folder, command, inputs, [done]))
-    return stages
-
-
-def evaluating(
-    settings: Sequence[Setting], seeds: Sequence[int], out: Path
-) -> List[Stage]:
-    """Evaluate trained models anew: without mixup inference, in unseen languages."""
-    stages = []
-    for setting in settings:
-        for seed in seeds:
-            runs = {}
-            if "no-mixup" in setting.methods:
-                runs["no-mixup-inference"] = ("xmixup", ["--no-mixup-inference"])
-            for run in setting.runs:
-                if run.endswith("-seen"):
-                    everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
-                    runs[f"{run}-on-all"] = (run, everything)
-            for name, (run, options) in runs.items():
-                folder = folder_of(setting, seed, out)
-                path = checkpoint_of(setting, seed, run, out)
-                predict = "mean" if run.startswith("xmixup") else "target"
-                where = folder / name / "results-test"
-                command = [
-                    tool("xling-evaluate"), str(folder / "data-bin"), "--path",
-                    str(path), "--names", name, "--predict", predict, "--cpu",
-                    "--results-path", str(where), *options,
-                ]  # fmt: skip
-                title = f"{setting.name}, seed {seed}: {name}"
-                inputs = [path, folder / "data-bin/manifest.json"]
-                stages.append(
-                    Stage(title, where, command, inputs, [where / "results.json"])
-                )
-    return stages
-
-
-def analyzing(setting: Setting, seeds: Sequence[int], out: Path) -> List[Stage]:
-    """CKA with every seed; maps of the languages, and the mixup ratio, with one."""
-    stages = []
-    methods = [x for x in COMPARED if x in setting.methods]
-    for seed in seeds:
-        folder = folder_of(setting, seed, out)
-        paths = [checkpoint_of(setting, seed, run, out) for run in methods]
-        scores = [results_of(setting, seed, run, out) for run in methods]
-        models = ["--path", *map(str, paths), "--names", *methods]
-        kinds = {"cka": [*models, "--results", *map(str, scores)]}
-        if "xmixup" in methods:
-            kinds["ratio"] = ["--path", str(paths[-1])]
-        if "xmixup" in methods and seed == seeds[0]:
-            kinds.update(pca=[*models, "--max-rows", "200"], centroids=models)
-        for kind, options in kinds.items():
-            where = folder / "analysis" / kind
-            command = [
-                tool("xling-analyze"), kind, str(folder / "data-bin"), *options,
-                "--cpu", "--results-path", str(where),
-            ]  # fmt: skip
-            title = f"{setting.name}, seed {seed}: {kind}"
-            outputs = [where / f"{kind}.json"]
-            stages.append(Stage(title, where, command, [*paths, *scores], outputs))
     return stages
 
 

@@ -13,14 +13,13 @@ import os
 from pathlib import Path
 from typing import List
 
+from evaluation_plan import analyzing, evaluating, reporting
 from multimix_plan import demo_setting, distilling, real_setting, running
 from plan import (
     BIN,
     ROOT,
     Setting,
-    analyzing,
     demo_settings,
-    evaluating,
     preparing,
     python,
     real_settings,
@@ -83,12 +82,13 @@ def run_demo(args: argparse.Namespace) -> None:
         trainings = running(multimix, seeds, out) + trainings
     run_stages(trainings, jobs)
     last = evaluating(settings, seeds, out)
-    for setting in settings:
-        if setting.layer or setting.by_seed:
-            last += analyzing(setting, seeds, out)
+    last += analyzing(settings, seeds, out)
     if "multimix" in args.parts:
         last += distilling(multimix, seeds, out)
     run_stages(last, jobs)
+    swept = [setting for setting in settings if setting.layer]
+    for stages in reporting(swept, seeds[0], out):
+        run_stages(stages, jobs)
 
 
 def run_real(args: argparse.Namespace) -> None:
@@ -127,8 +127,10 @@ def run_real(args: argparse.Namespace) -> None:
     settings = real_settings(out)
     run_stages(stages + preparing(settings, seeds, out), jobs)
     run_stages(running(multimix, seeds, out) + training(settings, seeds, out), jobs)
-    last = [stage for x in settings for stage in analyzing(x, seeds, out)]
-    run_stages(evaluating(settings, seeds, out) + last, jobs)
+    last = evaluating(settings, seeds, out) + analyzing(settings, seeds, out)
+    run_stages(last, jobs)
+    for stages in reporting(settings, seeds[0], out):
+        run_stages(stages, jobs)
 
 
 def main() -> None:

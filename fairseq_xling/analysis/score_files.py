@@ -8,7 +8,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import torch
 
 from fairseq_xling.cli.benchmark_tables import load_results
+from fairseq_xling.compat import safe_loading
+from fairseq_xling.data.atomic import PathLike
 from fairseq_xling.errors import UserError
+from fairseq_xling.stored_options import check_options
 
 
 class ScoredModel(NamedTuple):
@@ -102,7 +105,7 @@ def load_record(one: ScoredModel, wanted: str) -> Dict[str, Any]:
         wanted: the option that can be given instead.
 
     Raises:
-        UserError: it is not where it was when it was evaluated.
+        UserError: it is not where it was when it was evaluated, or not safe to read.
     """
     path = Path(one.path)
     if not path.is_file():
@@ -110,9 +113,25 @@ def load_record(one: ScoredModel, wanted: str) -> Dict[str, Any]:
             f"{path}: not found, to see how {one.name} was trained; run this where it "
             f"was evaluated, or give {wanted}"
         )
-    return torch.load(
-        path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-    )
+    return read_record(path)
+
+
+def read_record(path: PathLike) -> Dict[str, Any]:
+    """Read a checkpoint that is looked at and not run.
+
+    Its tensors stay on the disk, unless it was written before torch 1.6.
+
+    Raises:
+        UserError: it is none, holds code, or has an option that is.
+    """
+    with safe_loading(path):
+        record = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    if not isinstance(record, dict):
+        raise UserError(f"{path}: not a fairseq checkpoint")
+    check_options(str(path), record)
+    return record
 
 
 def stored_option(record: Dict[str, Any], part: str, name: str) -> Any:

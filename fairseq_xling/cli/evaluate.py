@@ -8,7 +8,13 @@ from typing import Any, Dict, List, Optional, Sequence
 from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.checked_prediction import has_source, predict
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
-from fairseq_xling.cli.results import METRICS, compare, score, write_results
+from fairseq_xling.cli.results import (
+    METRICS,
+    compare,
+    intervals,
+    score,
+    write_results,
+)
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import Manifest
@@ -49,6 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
         choices=WAYS,
         help="stream that gives a model's prediction: the mean of both, the target or "
         "the source; one for all models, or one for each",
+    )
+    parser.add_argument(
+        "--no-mixup-inference",
+        action="store_true",
+        help="leave the counterparts out, whatever the models were trained with",
     )
     parser.add_argument(
         "--results-path", help="folder to write (default: beside the checkpoint)"
@@ -189,6 +200,7 @@ def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
         task, found = predict(path, way, args)
         predictions[name] = found
         scores = score(found, task.source_lang, way, task.family)
+        scores["intervals"] = intervals(found, scores["scores"], args)
         model = {"path": str(path), **scores}
         results["models"][name] = model
         if not has_source(found):

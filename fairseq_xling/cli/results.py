@@ -4,12 +4,12 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 from fairseq_xling.cli.checked_prediction import has_source
 from fairseq_xling.cli.tables import report
 from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.metrics.bootstrap import paired_bootstrap
+from fairseq_xling.metrics.bootstrap import paired_bootstrap, score_intervals
 from fairseq_xling.metrics.transfer_gap import summarize
 from fairseq_xling.prediction import WAYS
 
@@ -58,6 +58,32 @@ def score(
             if one.ratio is not None
         },
     }
+
+
+def intervals(
+    predictions: Dict[str, Any], ways: Iterable[str], args: argparse.Namespace
+) -> Dict[str, Dict[str, List[float]]]:
+    """95 percent confidence intervals of one model's scores, in percent.
+
+    Args:
+        predictions: by language; those without labels are left out.
+        ways: the streams that there are scores of.
+        args: the command line, for the bootstrap.
+
+    Returns:
+        low and high by way and by language, and of the mean over languages under
+        ``"average"``.
+    """
+    found = {}
+    for way in ways:
+        rows = {
+            lang: one.outcomes(way)
+            for lang, one in predictions.items()
+            if one.scores(way)
+        }
+        bounds = score_intervals(rows, args.bootstrap_samples, args.seed)
+        found[way] = {lang: list(pair) for lang, pair in bounds.items()}
+    return found
 
 
 def compare(

@@ -1,7 +1,7 @@
-"""Paired bootstrap: how certain is the difference between two systems?"""
+"""The bootstrap: how certain are a score, and the difference between two systems?"""
 
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 
@@ -58,6 +58,49 @@ def paired_bootstrap(
     Source: Koehn 2004, "Statistical significance tests for machine translation
     evaluation".
     """
+    _check_rows(first, second, samples)
+    columns = [_columns(np.asarray(first[x]), np.asarray(second[x])) for x in first]
+    generator = np.random.default_rng(seed)
+    resampled = _resample(columns, samples, generator, _difference)
+    observed = np.array([_difference(column.mean(axis=0), 1) for column in columns])
+    result = {
+        lang: _describe(observed[i], resampled[:, i]) for i, lang in enumerate(first)
+    }
+    result["average"] = _describe(observed.mean(), resampled.mean(axis=1))
+    return result
+
+
+def score_intervals(
+    rows: Dict[str, np.ndarray], samples: int = 10000, seed: int = 1
+) -> Dict[str, Tuple[float, float]]:
+    """How certain are one system's scores?
+
+    Rows are drawn as :func:`paired_bootstrap` draws them.
+
+    Args:
+        rows: the system's, by language, of either kind.
+        samples: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        the bounds of the 95 percent confidence interval in percent, of each language
+        and of the average over languages under ``"average"``.
+
+    Raises:
+        ValueError: there is no row to draw, or the rows are of another kind or of both.
+    """
+    _check_rows(rows, rows, samples)
+    columns = [np.asarray(one).astype(float) for one in rows.values()]
+    columns = [one[:, None] if one.ndim == 1 else one for one in columns]
+    resampled = _resample(columns, samples, np.random.default_rng(seed), _score)
+    result = {lang: _bounds(resampled[:, i]) for i, lang in enumerate(rows)}
+    result["average"] = _bounds(resampled.mean(axis=1))
+    return result
+
+
+def _check_rows(
+    first: Dict[str, np.ndarray], second: Dict[str, np.ndarray], samples: int
+) -> None:
     shapes = [{lang: np.shape(x) for lang, x in one.items()} for one in (first, second)]
     if shapes[0] != shapes[1] or any(0 in shape for shape in shapes[0].values()):
         raise ValueError(f"not the same rows: {shapes[0]} and {shapes[1]}")
@@ -65,14 +108,6 @@ def paired_bootstrap(
         raise ValueError(f"not the same rows: {shapes[0]}, not one score or 3 counts")
     if samples < 1:
         raise ValueError(f"{samples} resamples")
-    columns = [_columns(np.asarray(first[x]), np.asarray(second[x])) for x in first]
-    resampled = _resample(columns, samples, np.random.default_rng(seed))
-    observed = np.array([_difference(column.mean(axis=0), 1) for column in columns])
-    result = {
-        lang: _describe(observed[i], resampled[:, i]) for i, lang in enumerate(first)
-    }
-    result["average"] = _describe(observed.mean(), resampled.mean(axis=1))
-    return result
 
 
 def _columns(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -95,17 +130,32 @@ def _difference(sums: np.ndarray, rows: int) -> np.ndarray:
         rows: 1 if they are means.
     """
     if sums.shape[-1] == 1:
-        return 100 * sums[..., 0] / rows
-    correct, predicted, gold = np.moveaxis(sums.reshape(*sums.shape[:-1], 2, 3), -1, 0)
-    chunks = predicted + gold
-    f1 = 200 * correct / np.where(chunks > 0, chunks, 1)
+        return _score(sums, rows)
+    f1 = _score(sums.reshape(*sums.shape[:-1], 2, 3), rows)
     return f1[..., 1] - f1[..., 0]
 
 
+def _score(sums: np.ndarray, rows: int) -> np.ndarray:
+    """A system's score in percent: the mean over rows, or F1.
+
+    Args:
+        sums: over that many rows, of scores ``(..., 1)`` or of counts ``(..., 3)``.
+        rows: 1 if they are means.
+    """
+    if sums.shape[-1] == 1:
+        return 100 * sums[..., 0] / rows
+    correct, predicted, gold = np.moveaxis(sums, -1, 0)
+    chunks = predicted + gold
+    return 200 * correct / np.where(chunks > 0, chunks, 1)
+
+
 def _resample(
-    columns: List[np.ndarray], samples: int, generator: np.random.Generator
+    columns: List[np.ndarray],
+    samples: int,
+    generator: np.random.Generator,
+    statistic: Callable[[np.ndarray, int], np.ndarray],
 ) -> np.ndarray:
-    """Differences in percentage points, ``(samples, languages)``."""
+    """What a statistic comes to in each resample, ``(samples, languages)``."""
     width = columns[0].shape[1]
     groups = columns
     if len({len(group) for group in groups}) == 1:
@@ -122,14 +172,20 @@ def _resample(
             draws = generator.multinomial(rows, counts / rows, size=size)
             # Rounded, so that fractions that sum to nothing do so in any order.
             sums = np.round(draws @ kinds, 9).reshape(size, -1, width)
-            blocks.append(_difference(sums, rows))
+            blocks.append(statistic(sums, rows))
         resampled.append(np.concatenate(blocks))
     return np.concatenate(resampled, axis=1)
 
 
 def _describe(value: float, resampled: np.ndarray) -> Difference:
-    low, high = (float(np.percentile(resampled, share)) for share in (2.5, 97.5))
+    low, high = _bounds(resampled)
     # Resamples of either sign, ties counting as both.
     tail = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
     p_value = min(1.0, 2 * (tail + 1) / (len(resampled) + 1))
     return Difference(float(value), low, high, p_value)
+
+
+def _bounds(resampled: np.ndarray) -> Tuple[float, float]:
+    """The middle 95 percent."""
+    bounds = [float(np.percentile(resampled, share)) for share in (2.5, 97.5)]
+    return bounds[0], bounds[1]

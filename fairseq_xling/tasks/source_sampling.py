@@ -5,7 +5,6 @@ from typing import Any, Dict, Optional
 import torch
 import torch.nn.functional as F
 from fairseq.data import Dictionary
-from fairseq.tasks import FairseqTask
 
 from fairseq_xling.data.scheduled_sampling import (
     decay_for_midpoint,
@@ -14,10 +13,11 @@ from fairseq_xling.data.scheduled_sampling import (
     uniform_draws,
 )
 from fairseq_xling.errors import UserError
+from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 
 
-class SourceSamplingTask(FairseqTask):
+class SourceSamplingTask(MemoryLoggingTask):
     """A task that replaces sources by their back-translations while it is trained.
 
     Source: X-Mixup section 4.1, eq. 6.

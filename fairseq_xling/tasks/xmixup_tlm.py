@@ -12,7 +12,7 @@ from fairseq.data import (
     data_utils,
 )
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
 from omegaconf import II, OmegaConf, open_dict
 
@@ -23,6 +23,7 @@ from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_data_dictionary, load_dictionary
+from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class XMixupTLMConfig(FairseqDataclass):
 
 
 @register_task("xmixup_tlm", dataclass=XMixupTLMConfig)
-class XMixupTLMTask(FairseqTask):
+class XMixupTLMTask(MemoryLoggingTask):
     """Masked language modelling of translated sentences that see each other.
 
     What is compared at equal cost: with the same data, seed and batch options, both

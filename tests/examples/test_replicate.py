@@ -16,6 +16,7 @@ from training import ROOT
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 
 import claims  # noqa: E402
+import evaluation_plan  # noqa: E402
 import evidence  # noqa: E402
 import multimix_plan  # noqa: E402
 import plan  # noqa: E402
@@ -127,8 +128,9 @@ def test_commands_do_not_share_folders(tmp_path):
     stages = [
         *plan.preparing(settings, SEEDS, tmp_path),
         *plan.training(settings, SEEDS, tmp_path),
-        *plan.evaluating(settings, SEEDS, tmp_path),
-        *(s for x in settings for s in plan.analyzing(x, SEEDS, tmp_path)),
+        *evaluation_plan.evaluating(settings, SEEDS, tmp_path),
+        *evaluation_plan.analyzing(settings, SEEDS, tmp_path),
+        *(s for part in evaluation_plan.reporting(settings, 2, tmp_path) for s in part),
         *multimix_plan.running(multimix, SEEDS, tmp_path),
         *multimix_plan.distilling(multimix, SEEDS, tmp_path),
     ]

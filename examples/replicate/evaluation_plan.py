@@ -1,0 +1,126 @@
+"""What is done with trained models: further evaluations, analyses, pages."""
+
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+from plan import (
+    BASELINES,
+    DEMO_LANGUAGES,
+    Setting,
+    checkpoint_of,
+    folder_of,
+    results_of,
+    tool,
+)
+
+from fairseq_xling.multimix.stages import Stage
+
+# Whose states are looked at.
+COMPARED = ["zero-shot", "translate-train", "xmixup"]
+
+
+def evaluating(
+    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Evaluate trained models anew: without mixup inference, in unseen languages."""
+    stages = []
+    for setting in settings:
+        for seed in seeds:
+            runs = {}
+            if "no-mixup" in setting.methods:
+                runs["no-mixup-inference"] = ("xmixup", ["--no-mixup-inference"])
+            for run in setting.runs:
+                if run.endswith("-seen"):
+                    everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
+                    runs[f"{run}-on-all"] = (run, everything)
+            for name, (run, options) in runs.items():
+                folder = folder_of(setting, seed, out)
+                path = checkpoint_of(setting, seed, run, out)
+                predict = "mean" if run.startswith("xmixup") else "target"
+                where = folder / name / "results-test"
+                command = [
+                    tool("xling-evaluate"), str(folder / "data-bin"), "--path",
+                    str(path), "--names", name, "--predict", predict, "--cpu",
+                    "--results-path", str(where), *options,
+                ]  # fmt: skip
+                title = f"{setting.name}, seed {seed}: {name}"
+                inputs = [path, folder / "data-bin/manifest.json"]
+                stages.append(
+                    Stage(title, where, command, inputs, [where / "results.json"])
+                )
+    return stages
+
+
+def analyzing(
+    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """CKA and the mixup ratio with every seed; maps of the languages with one."""
+    stages = []
+    for setting in settings:
+        for seed in seeds if setting.analysed else ():
+            folder = folder_of(setting, seed, out)
+            for kind, options in analyses_of(setting, seed, seeds[0], out).items():
+                where = folder / "analysis" / kind
+                command = [
+                    tool("xling-analyze"), kind, str(folder / "data-bin"), *options,
+                    "--cpu", "--results-path", str(where),
+                ]  # fmt: skip
+                title = f"{setting.name}, seed {seed}: {kind}"
+                inputs = [Path(x) for x in options if x.endswith((".pt", ".json"))]
+                outputs = [where / f"{kind}.json"]
+                stages.append(Stage(title, where, command, inputs, outputs))
+    return stages
+
+
+def analyses_of(
+    setting: Setting, seed: int, first: int, out: Path
+) -> Dict[str, List[str]]:
+    """The options of each analysis of a setting's models.
+
+    Args:
+        setting, seed: whose models.
+        first: the seed whose languages are drawn.
+        out: where all runs are.
+    """
+    methods = [x for x in COMPARED if x in setting.methods]
+    paths = [str(checkpoint_of(setting, seed, run, out)) for run in methods]
+    scores = [str(results_of(setting, seed, run, out)) for run in methods]
+    models = ["--path", *paths, "--names", *methods]
+    kinds = {"cka": [*models, "--results", *scores]}
+    if "xmixup" in methods:
+        kinds["ratio"] = ["--path", paths[-1]]
+    if "xmixup" in methods and seed == first:
+        kinds.update(pca=[*models, "--max-rows", "200"], centroids=models)
+    return kinds
+
+
+def reporting(settings: Sequence[Setting], seed: int, out: Path) -> List[List[Stage]]:
+    """A page on each setting with one seed: models compared on the same rows."""
+    comparisons, pages = [], []
+    for setting in settings:
+        folder = folder_of(setting, seed, out)
+        methods = [x for x in ["translate-train", *BASELINES] if x in setting.methods]
+        methods = list(dict.fromkeys(methods))
+        paths = [checkpoint_of(setting, seed, run, out) for run in methods]
+        streams = ["mean" if x == "xmixup" else "target" for x in methods]
+        where, page = folder / "comparison", out / "reports" / f"{setting.name}.html"
+        command = [
+            tool("xling-evaluate"), str(folder / "data-bin"), "--path", str(paths[0]),
+            "--compare", *map(str, paths[1:]), "--names", *methods, "--predict",
+            *(streams if setting.task == "xnli" else ["target"]), "--cpu",
+            "--results-path", str(where),
+        ]  # fmt: skip
+        outputs = [where / "results.json"]
+        title = f"{setting.name}, seed {seed}: comparison"
+        comparisons.append(Stage(title, where, command, paths, outputs))
+        runs = [where, *(path.parent for path in paths)]
+        if setting.analysed:
+            runs.append(folder / "analysis")
+        command = [
+            tool("xling-report"), *map(str, runs),
+            "--title", f"{setting.title[0].upper()}{setting.title[1:]}, seed {seed}",
+            "--results-path", str(page),
+        ]  # fmt: skip
+        title = f"{setting.name}, seed {seed}: page"
+        pages.append(Stage(title, page.with_suffix(""), command, outputs, [page]))
+    return [comparisons, pages]

@@ -1,0 +1,52 @@
+"""xling-report: one HTML page about a set of runs, to read and to pass on.
+
+    xling-report RUNS... --results-path report
+
+RUNS are folders, searched with all below them for what fairseq-train, xling-evaluate,
+xling-analyze and xling-multimix wrote. The page needs no network and no other file.
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from fairseq_xling.cli.options import entry_point
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of ``xling-report``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUNS", help="folders of runs")
+    parser.add_argument(
+        "--results-path",
+        required=True,
+        help="folder to write report.html to, or the file itself (.html)",
+    )
+    parser.add_argument("--title", help="of the page (default: the folders' names)")
+    return parser
+
+
+def main(args: argparse.Namespace) -> Path:
+    """Write the page, and return where.
+
+    Raises:
+        UserError: a folder is not there, nothing is found, or a file is damaged or not
+            safe to read.
+    """
+    path = Path(args.results_path)
+    if path.suffix != ".html":
+        path = path / "report.html"
+    # Imported late: on import matplotlib logs its settings, and what fairseq's import
+    # leaves of logging would print them.
+    report = importlib.import_module("fairseq_xling.report.write")
+    report.write_report(args.runs, path, args.title)
+    print(f"written to {path}")
+    return path
+
+
+cli_main = entry_point(build_parser, main)
+
+if __name__ == "__main__":
+    cli_main()

@@ -1,0 +1,1 @@
+"""One HTML page about a set of runs: how they were trained and what came of it."""

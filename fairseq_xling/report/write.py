@@ -1,0 +1,89 @@
+"""From folders of runs to the page."""
+
+import logging
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from fairseq_xling.data.atomic import PathLike, atomic_file
+from fairseq_xling.report.evaluations import (
+    Evaluation,
+    read_evaluation,
+    show_evaluation,
+)
+from fairseq_xling.report.find_runs import Found, find_runs, short_names
+from fairseq_xling.report.other_sections import analyses_section, multimix_section
+from fairseq_xling.report.page import Part, Section, write_page
+from fairseq_xling.report.training_sections import (
+    configuration_section,
+    costs_section,
+    curves_section,
+)
+from fairseq_xling.report.trainings import Training, read_trainings
+
+logger = logging.getLogger(__name__)
+
+
+def write_report(
+    folders: Sequence[str], path: PathLike, title: Optional[str] = None
+) -> None:
+    """Write the page about what folders of runs hold.
+
+    Args:
+        folders: of runs.
+        path: the file to write.
+        title: of the page (default: the folders' names).
+
+    Raises:
+        UserError: a folder is not there, nothing is found, or a file is damaged or not
+            safe to read.
+    """
+    found = find_runs(folders)
+    trainings = read_trainings(found.trainings, found.multimix)
+    for run in trainings:
+        if run.no_log:
+            logger.warning(f"{run.name}: {run.no_log}")
+    names = short_names([file.parent for file in found.evaluations])
+    outside: List[Evaluation] = []
+    inside: Dict[Path, List[Evaluation]] = {report: [] for report in found.multimix}
+    for results in found.evaluations:
+        evaluation = read_evaluation(results, names[results.parent])
+        whole = [x for x in found.multimix if x.parent in results.parents]
+        (inside[whole[0]] if whole else outside).append(evaluation)
+    sections = [
+        Section("Scores", [Part(one.title, show_evaluation(one)) for one in outside]),
+        multimix_section(found.multimix, inside),
+        *training_sections(trainings),
+        analyses_section(found.analyses),
+    ]
+    title = title or "Report: " + ", ".join(Path(x).resolve().name for x in folders)
+    page = write_page(title, [introduction(found)], sections)
+    with atomic_file(path) as file:
+        # Names of files may hold bytes that are no text.
+        file.write(page.encode("utf-8", "replace").decode("utf-8"))
+
+
+def training_sections(trainings: Sequence[Training]) -> List[Section]:
+    """Curves, costs and configuration, where there are trainings."""
+    if not trainings:
+        return []
+    return [
+        curves_section(trainings),
+        costs_section(trainings),
+        configuration_section(trainings),
+    ]
+
+
+def introduction(found: Found) -> str:
+    """What the page is about."""
+    counted = [
+        (len(found.trainings), "training run"),
+        (len(found.evaluations), "evaluation"),
+        (len(found.multimix), "run of MultiMix|runs of MultiMix"),
+        (len(found.analyses), "analysis|analyses"),
+    ]
+    texts = []
+    for count, name in counted:
+        one, _, more = name.partition("|")
+        if count:
+            texts.append(f"{count} {one if count == 1 else more or one + 's'}")
+    return f"From {', '.join(texts)}."
