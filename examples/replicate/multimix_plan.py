@@ -82,7 +82,7 @@ def demo_setting(out: Path, seed: int) -> MultiMixSetting:
 
 def real_setting(out: Path) -> MultiMixSetting:
     """Named entities in Spanish."""
-    shared = """--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
+    shared = """--max-positions 126 --batch-size 16 --update-freq 1 --num-workers 0
         --dropout 0 --attention-dropout 0 --weight-decay 0 --encoder-layers 6
         --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280
         --encoder-attention-heads 5"""

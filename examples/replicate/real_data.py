@@ -22,7 +22,7 @@ import argparse
 import json
 import random
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 TRAINING_PAIRS = {"xnli": 2000, "pawsx": 1600}
 PANX_ROWS = {"train": 3000, "dev": 1000, "test": 2000}
@@ -164,14 +164,22 @@ def lay_out_tydiqa(data: Path, out: Path) -> None:
 
 
 def lay_out_pairs(
-    task: str, data: Path, out: Path, rate: float, noisy_source: bool
+    task: str,
+    data: Path,
+    out: Path,
+    rate: float,
+    noisy_source: bool,
+    test_rows: Optional[int],
 ) -> None:
     """XNLI or PAWS-X, with dev rows as training pairs."""
     generator = random.Random(1)
     folder = data / ("nli/xnli" if task == "xnli" else "pawsx")
     cut = TRAINING_PAIRS[task]
     dev = {path.stem[4:]: read(path) for path in sorted(folder.glob("dev-*.tsv"))}
-    test = {path.stem[5:]: read(path) for path in sorted(folder.glob("test-*.tsv"))}
+    test = {
+        path.stem[5:]: read(path)[:test_rows]
+        for path in sorted(folder.glob("test-*.tsv"))
+    }
     english = dev["en"]
     more = []
     for path in sorted((data / "nli" / "mnli_dev_en").glob("*.tsv")):
@@ -200,10 +208,25 @@ def lay_out_pairs(
 LAY_OUT = ("xnli", "pawsx", "udpos", "panx", "xquad", "tydiqa")
 
 
-def lay_out(task: str, data: Path, out: Path, rate: float, noisy_source: bool) -> None:
-    """Write the raw folder of a task."""
+def lay_out(
+    task: str,
+    data: Path,
+    out: Path,
+    rate: float,
+    noisy_source: bool,
+    test_rows: Optional[int] = None,
+) -> None:
+    """Write the raw folder of a task.
+
+    Args:
+        task: one of LAY_OUT.
+        data, out: what is read, and the folder to write.
+        rate: of the translator's noise.
+        noisy_source: whether it is put on the counterparts of dev and test, too.
+        test_rows: how many pairs of a test set are taken (default: all).
+    """
     if task in TRAINING_PAIRS:
-        lay_out_pairs(task, data, out, rate, noisy_source)
+        lay_out_pairs(task, data, out, rate, noisy_source, test_rows)
     elif task == "udpos":
         lay_out_udpos(data, out, rate, noisy_source)
     else:
@@ -219,7 +242,9 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("--noise", type=float, default=0.2)
     parser.add_argument("--noisy-source", action="store_true")
+    parser.add_argument("--test-rows", type=int, help="of sentence pairs")
     options = parser.parse_args()
     lay_out(
-        options.task, options.data, options.out, options.noise, options.noisy_source
-    )
+        options.task, options.data, options.out, options.noise, options.noisy_source,
+        options.test_rows,
+    )  # fmt: skip

@@ -38,6 +38,12 @@ from results_file import write_results
 from fairseq_xling.cli.options import quiet_logging
 from fairseq_xling.multimix.stages import Stage, only_one_run, run_stages
 
+# The real tasks, and how they are laid out.
+REAL_TASKS = {
+    "udpos": ["--noisy-source"],
+    "xnli": ["--noisy-source", "--test-rows", "1500"],
+    "panx": [],
+}
 PARTS = ["pairs", "multimix", "tagging", "why", "pretraining", "qa"]
 
 
@@ -102,11 +108,10 @@ def run_real(args: argparse.Namespace) -> None:
             [], [out / "real/text/en.txt"], False,
         )
     ]  # fmt: skip
-    for task in ("udpos", "xnli", "panx"):
+    for task, options in REAL_TASKS.items():
         command = python(
-            "examples/replicate/real_data.py", task, args.data, raw / task,
-            *(["--noisy-source"] if task != "panx" else []),
-        )  # fmt: skip
+            "examples/replicate/real_data.py", task, args.data, raw / task, *options
+        )
         outputs = [raw / task / "train-en.tsv"]
         stages.append(Stage(f"real {task}", raw / task, command, [], outputs, False))
     run_stages(stages, jobs)
