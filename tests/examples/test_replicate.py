@@ -101,6 +101,7 @@ def test_scores_are_means_with_deviations(out, tmp_path):
     (row,) = rows_of(text, "xmixup ")
     assert row == ["xmixup", *["85.0 ± 0.1"] * 7, "15.0 ± 0.1"]
     assert "mixup in layer 4" in text
+    assert "qae 60.0 and 84.0" in text
 
 
 def test_results_are_the_same_when_written_again(out, tmp_path):
