@@ -79,12 +79,14 @@ def write_pairs(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
             write(folder / f"{split}-{lang}.tsv", said(pairs, speaker))
     for i, target in enumerate(TARGETS):
         lang, speaker = target.code, speakers[target.code]
+        noise = args.noise if args.pair_noise is None else args.pair_noise
         translators = [
-            Translator(args.noise, np.random.default_rng((args.seed, 2, i, j)))
+            Translator(noise, np.random.default_rng((args.seed, 2, i, j)))
             for j in range(2)
         ]
-        source = said(sets["train"], english)
-        foreign = translated(sets["train"], speaker, translators[:1])
+        chosen = sets["train"][: args.translated_rows]
+        source = said(chosen, english)
+        foreign = translated(chosen, speaker, translators[:1])
         write(
             folder / "translate-train" / f"{SOURCE}-{lang}-translated.tsv",
             [s[:2] + t for s, t in zip(source, foreign)],
@@ -93,7 +95,7 @@ def write_pairs(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
             folder
             / f"translate-train-{SOURCE}"
             / f"{SOURCE}-{lang}-{SOURCE}-translated.tsv",
-            translated(sets["train"], english, translators),
+            translated(chosen, english, translators),
         )
         for split in ("dev", "test"):
             write(
@@ -127,6 +129,14 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=6000, help="documents a language")
     parser.add_argument(
         "--noise", type=float, default=0.1, help="error rate of the translator"
+    )
+    parser.add_argument(
+        "--pair-noise", type=float, help="that for sentence pairs (default: --noise)"
+    )
+    parser.add_argument(
+        "--translated-rows",
+        type=int,
+        help="training pairs that have a translation, the first (default: all)",
     )
     args = parser.parse_args()
     speakers = {SOURCE: Speaker(None, args.seed)}

@@ -83,12 +83,12 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
     options = "--lr 3e-4 --warmup-updates 60 --batch-size 32 "
     length = "--total-num-update 400 --max-update 400 "
     midpoint = "--scheduled-sampling-midpoint 0.5"
-    pairs = Setting(
-        "pairs", "xnli", out / "raw/xnli", mini, options + length + midpoint,
+    few = Setting(
+        "few", "xnli", out / "raw/xnli", mini, options + length + midpoint,
         BASELINES + ABLATIONS + PAIR_ABLATIONS, layer=1, title="sentence pairs",
         seen="qaa,qab,qad",
     )  # fmt: skip
-    tagging = pairs._replace(
+    tagging = few._replace(
         name="tagging", task="udpos", raw=out / "raw/udpos", seen="", layer=4,
         methods=BASELINES + ABLATIONS, title="tagging",
     )  # fmt: skip
@@ -98,30 +98,31 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
         "--max-update 700 --validate-interval-updates 350 " + midpoint,
         BASELINES + ABLATIONS, layer=2, title="question answering",
     )  # fmt: skip
-    few = pairs._replace(layer=0, seen="", methods=RIVALS)
+    other = few._replace(layer=0, seen="", methods=BASELINES)
+    plenty = other._replace(
+        name="pairs", raw=out / "raw-plenty/xnli",
+        title="sentence pairs, 4,000 translations with 10 % errors",
+    )  # fmt: skip
     why = [
-        few._replace(
-            name="pairs-few", raw=out / "raw-few/xnli", methods=BASELINES,
-            title="500 training pairs instead of 4,000",
+        plenty,
+        other._replace(
+            name="few-faithful", raw=out / "raw-faithful/xnli",
+            title="sentence pairs, 60 translations with 10 % errors",
         ),
-        few._replace(
-            name="pairs-noisy", raw=out / "raw-noisy/xnli", methods=BASELINES,
-            title="a translator with 30 % errors instead of 10 %",
-        ),
-        few._replace(
-            name="pairs-slow", options=few.options + " --lr 1e-4",
-            title="learning rate 1e-4 instead of 3e-4",
+        other._replace(
+            name="few-slow", options=few.options + " --lr 1e-4", methods=RIVALS,
+            title="sentence pairs, learning rate 1e-4 instead of 3e-4",
         ),
     ]  # fmt: skip
     pretraining = [
-        few._replace(
+        plenty._replace(
             name=f"pretrained-{kind}", model=out / f"pretrained/{kind}", by_seed=True,
             methods=["zero-shot"], title=f"sentence pairs, pre-trained by {title}",
         )
         for kind, title in TLM_KINDS.items()
     ]  # fmt: skip
     return {
-        "pairs": [pairs],
+        "pairs": [few],
         "tagging": [tagging],
         "qa": [questions],
         "why": why,

@@ -9,12 +9,13 @@ from fairseq_xling.multimix.stages import Stage
 
 
 def languages(out: Path) -> List[Stage]:
-    """The made-up languages, with fewer training pairs and with worse translations."""
+    """The made-up languages, as in the demo, and with more or better translations."""
     stages = []
+    few = ["--translated-rows", "60"]
     for name, options in (
-        ("raw", []),
-        ("raw-few", ["--train-rows", "500", "--lines", "100"]),
-        ("raw-noisy", ["--noise", "0.3", "--lines", "100"]),
+        ("raw", [*few, "--pair-noise", "0.6"]),
+        ("raw-faithful", [*few, "--lines", "100"]),
+        ("raw-plenty", ["--lines", "100"]),
     ):
         folder = out / name
         command = python("preprocess/demo_languages.py", folder, *options)

@@ -157,8 +157,8 @@ def far_languages(setting: Setting, seeds: Sequence[int], out: Path) -> str:
         if low <= FAR
     ]
     return (
-        f"Languages in which zero-shot reaches at most {FAR} %, with its mean score and "
-        f"that of supervised: {'; '.join(far) or 'none'}.\n\n"
+        f"Languages in which zero-shot reaches at most {FAR} %, with its mean score "
+        f"and that of supervised: {'; '.join(far) or 'none'}.\n\n"
     )
 
 

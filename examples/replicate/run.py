@@ -84,7 +84,7 @@ def run_demo(args: argparse.Namespace) -> None:
     multimix = demo_setting(out, seeds[0])
     trainings = training(settings, seeds, out)
     if "multimix" in args.parts:
-        run_stages(preparing(by_part["pairs"], seeds[:1], out), jobs)
+        run_stages(preparing(by_part["why"][:1], seeds[:1], out), jobs)
         trainings = running(multimix, seeds, out) + trainings
     run_stages(trainings, jobs)
     last = evaluating(settings, seeds, out)

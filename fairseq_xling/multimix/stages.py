@@ -119,6 +119,8 @@ def difference(found: Dict[str, Any], settings: Dict[str, Any]) -> str:
     if old != new:
         gone = [word for word in old if word not in new]
         come = [word for word in new if word not in old]
+        if not gone and not come:
+            return "the same options in another order or number"
         return f"{' '.join(gone) or 'nothing'} instead of {' '.join(come) or 'nothing'}"
     changed = [
         path

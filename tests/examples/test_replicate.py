@@ -119,7 +119,7 @@ def test_every_ablation_of_the_tables_is_planned(tmp_path):
     }  # fmt: skip
     assert wanted <= set(pairs.runs)
     names = {stage.name for stage in plan.training([pairs], SEEDS, tmp_path)}
-    assert {f"pairs, seed {seed}: {run}" for seed in SEEDS for run in wanted} <= names
+    assert {f"few, seed {seed}: {run}" for seed in SEEDS for run in wanted} <= names
 
 
 def test_commands_do_not_share_folders(tmp_path):

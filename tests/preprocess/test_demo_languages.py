@@ -79,6 +79,27 @@ def test_other_folders_have_the_chosen_share_of_the_rows(demo):
             assert len(path.read_text(encoding="utf-8").splitlines()) == lines
 
 
+def test_few_pairs_can_have_translations_and_these_their_own_errors(demo, tmp_path):
+    few = write_demo(tmp_path / "few", "--translated-rows=60", "--pair-noise=0.6")
+    translations = "xnli/translate-train/en-qac-translated.tsv"
+    back = "xnli/translate-train-en/en-qac-en-translated.tsv"
+    assert len(read(few / translations)) == len(read(few / back)) == 60
+    pairs = read(few / "xnli/train-en.tsv")
+    assert [row[:2] for row in read(few / translations)] == [x[:2] for x in pairs[:60]]
+    # Nothing else changes: labelled rows, tags, questions, text.
+    changed = {
+        name for name, content in files(few).items() if content != files(demo)[name]
+    }
+    assert changed and all(name.startswith("xnli/translate") for name in changed)
+    name = "xnli/translate-test/test-qac-en-translated.tsv"
+    right = read(demo / "xnli/test-en.tsv")
+    wrong = [
+        sum(row[:2] != gold[:2] for row, gold in zip(read(folder / name), right))
+        for folder in (demo, few)
+    ]
+    assert wrong[1] > wrong[0]
+
+
 def test_layout_is_xtremes_and_classes_are_balanced(demo):
     for lang in ["en"] + [target.code for target in TARGETS]:
         labels = [row[2] for row in read(demo / "xnli" / f"train-{lang}.tsv")]
