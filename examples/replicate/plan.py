@@ -113,6 +113,11 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
             name="few-slow", options=few.options + " --lr 1e-4", methods=RIVALS,
             title="sentence pairs, learning rate 1e-4 instead of 3e-4",
         ),
+        other._replace(
+            name="few-ratio", methods=["xmixup"],
+            options=few.options + " --mixup-ratio-lr-scale 100",
+            title="sentence pairs, W and b learned 100 times as fast",
+        ),
     ]  # fmt: skip
     pretraining = [
         plenty._replace(

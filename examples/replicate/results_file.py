@@ -52,10 +52,11 @@ def write_results(out: Path, seeds: Sequence[int], path: Path) -> None:
     multimix = [demo_setting(out, seeds[0]), real_setting(out)]
     texts = [
         HEAD,
-        "## X-Mixup\n\n" + x_mixup_table(X_MIXUP, [*demo, *real], seeds, out),
-        "## Mixup in pre-training\n\n"
-        + x_mixup_table(PRETRAINING, by_part["pretraining"][:1], seeds, out),
-        "## MultiMix\n\n" + multimix_table(multimix, seeds, out),
+        claim_table("X-Mixup", X_MIXUP, [*demo, *real], seeds, out),
+        claim_table(
+            "Mixup in pre-training", PRETRAINING, by_part["pretraining"][:1], seeds, out
+        ),
+        claim_table("MultiMix", MULTIMIX, multimix, seeds, out),
         why(by_part, seeds, out),
         "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
         *(
@@ -69,9 +70,10 @@ def write_results(out: Path, seeds: Sequence[int], path: Path) -> None:
         file.write("\n".join(text for text in texts if text))
 
 
-def x_mixup_table(
+def claim_table(
+    title: str,
     claims: Sequence[Claim],
-    settings: Sequence[Setting],
+    settings: Sequence[Any],
     seeds: Sequence[int],
     out: Path,
 ) -> str:
@@ -81,32 +83,32 @@ def x_mixup_table(
         for setting in settings:
             if setting.task in claim.tasks:
                 rows += claim_row(claim, setting, seeds, out)
-    return markdown_table(CLAIM_HEADER, rows)
-
-
-def multimix_table(
-    settings: Sequence[MultiMixSetting], seeds: Sequence[int], out: Path
-) -> str:
-    """The same for MultiMix; each seed is a run of three models."""
-    rows = []
-    for claim in MULTIMIX:
-        for setting in settings:
-            if setting.rows or "rows" not in claim.tasks:
-                rows += claim_row(claim, setting, seeds, out)
-    return markdown_table(CLAIM_HEADER, rows)
+    if not rows:
+        return ""
+    header, _, *lines = markdown_table(CLAIM_HEADER, rows).splitlines()
+    # Texts to the left, numbers to the right.
+    rule = "| --- | --- | --- | --- | ---: | ---: | --- |"
+    return f"## {title}\n\n" + "\n".join([header, rule, *lines]) + "\n"
 
 
 def claim_row(
     claim: Claim, setting: Any, seeds: Sequence[int], out: Path
 ) -> List[List[Cell]]:
-    """The line of a claim; none where its runs are not part of the setting."""
-    cells: List[Cell] = [claim.text, claim.source, claim.paper, setting.title]
-    try:
-        found = over_seeds(setting, claim.quantity, seeds, out)
-    except (Missing, KeyError):
-        return []
+    """The lines of a claim; none where its runs are not part of the setting."""
+    quantities = {setting.title: claim.quantity}
+    if setting.task == "xnli" and claim.in_target:
+        quantities[f"{setting.title}, target stream"] = claim.in_target
     unit = "" if claim.unit == "points" else f" ({claim.unit})"
-    return [[*cells, interval(found) + unit, str(len(found.values)), found.verdict]]
+    rows: List[List[Cell]] = []
+    for where, quantity in quantities.items():
+        try:
+            found = over_seeds(setting, quantity, seeds, out)
+        except (Missing, KeyError):
+            continue
+        cells = [claim.text, claim.source, claim.paper, where]
+        count = str(len(found.values))
+        rows.append([*cells, interval(found) + unit, count, found.verdict])
+    return rows
 
 
 def interval(found: Measured) -> str:
@@ -121,7 +123,7 @@ def why(by_part: Dict[str, List[Setting]], seeds: Sequence[int], out: Path) -> s
     rows = []
     claim = next(x for x in X_MIXUP if x.text == "X-Mixup beats translate-train")
     for setting in [by_part["pairs"][0], *by_part["why"]]:
-        for row in claim_row(claim, setting, seeds, out):
+        for row in claim_row(claim, setting, seeds, out)[:1]:
             means: List[Cell] = []
             for run in ("zero-shot", "translate-train", "xmixup", "supervised"):
                 means.append(spread_of(setting, run, "average", seeds, out))

@@ -82,14 +82,15 @@ def rows_of(text: str, claim: str):
 def test_results_tell_each_claim_with_its_interval(out, tmp_path):
     results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
-    (row,) = rows_of(text, "X-Mixup beats translate-train |")
+    row, in_target = rows_of(text, "X-Mixup beats translate-train |")
+    assert in_target[3:] == ["sentence pairs, target stream", *row[4:]]
     half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
     assert row[3:] == [
         "sentence pairs", f"+5.00 [{5 - half:+.2f}, {5 + half:+.2f}]", "3", "holds",
     ]  # fmt: skip
-    (row,) = rows_of(text, "mixup helps (against w/o mixup)")
+    row, _ = rows_of(text, "mixup helps (against w/o mixup)")
     assert row[-1] == "undecided"
-    (row,) = rows_of(text, "training with mixup helps even without")
+    row, _ = rows_of(text, "training with mixup helps even without")
     assert row[-1] == "does not hold"
     # What was not measured has no line, rather than a wrong one.
     assert not rows_of(text, "CKA") and "MultiMix:" not in text
