@@ -101,13 +101,13 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
     other = few._replace(layer=0, seen="", methods=BASELINES)
     plenty = other._replace(
         name="pairs", raw=out / "raw-plenty/xnli",
-        title="sentence pairs, 4,000 translations with 10 % errors",
+        title="sentence pairs, 4,000 translations, error rate 0.1",
     )  # fmt: skip
     why = [
         plenty,
         other._replace(
             name="few-faithful", raw=out / "raw-faithful/xnli",
-            title="sentence pairs, 60 translations with 10 % errors",
+            title="sentence pairs, 60 translations, error rate 0.1",
         ),
         other._replace(
             name="few-slow", options=few.options + " --lr 1e-4", methods=RIVALS,
