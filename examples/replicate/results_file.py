@@ -26,10 +26,10 @@ HEAD = """# Results
 Written by `python examples/replicate/run.py`, not by hand. A claim is a difference that
 its paper says is above zero. Measured is its mean over seeds with Student's 95 percent
 interval; in one word, a claim **holds** where the interval lies above zero, **does not
-hold** where it lies below, and is **undecided** where zero is in it. One claim in twenty
-comes out on a side by chance.
+hold** where it lies below, and is **undecided** where zero is in it. One claim in
+twenty comes out on a side by chance.
 
-Models have 1 to 13 million parameters and are trained for some hundred updates on a CPU.
+Models have 1 to 13 million parameters and are trained for some hundred updates.
 Hyper-parameters and data were chosen on dev scores of zero-shot, translate-train and
 supervised, with another seed, before X-Mixup was trained on them; checkpoints are
 selected on dev sets. Where not said otherwise, 60 of the 4,000 labelled sentence pairs
