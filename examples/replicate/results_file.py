@@ -36,6 +36,8 @@ selected on dev sets. Where not said otherwise, 60 of the 4,000 labelled sentenc
 have translations, by a translator with error rate 0.6 (three words in ten are wrong, as
 many neighbours swapped), so that translate-train leaves room below supervised.
 """
+# Of what a claim is measured in.
+DECIMALS = {"points": 2, "ρ": 2, "CKA": 3, "λ": 5}
 # A language is far from the source where zero-shot reaches no more, in percent.
 FAR = 75
 CLAIM_HEADER = [
@@ -103,7 +105,6 @@ def claim_row(
     quantities = {setting.title: claim.quantity}
     if setting.task == "xnli" and claim.in_target:
         quantities[f"{setting.title}, target stream"] = claim.in_target
-    unit = "" if claim.unit == "points" else f" ({claim.unit})"
     rows: List[List[Cell]] = []
     for where, quantity in quantities.items():
         try:
@@ -112,15 +113,15 @@ def claim_row(
             continue
         cells = [claim.text, claim.source, claim.paper, where]
         count = str(len(found.values))
-        rows.append([*cells, interval(found) + unit, count, found.verdict])
+        rows.append([*cells, interval(found, claim.unit), count, found.verdict])
     return rows
 
 
-def interval(found: Measured) -> str:
-    """Mean and interval, with as many decimals as small numbers need."""
-    places = 2 if max(abs(found.low), abs(found.high)) >= 0.1 else 5
-    low, high = (f"{x:+.{places}f}" for x in (found.low, found.high))
-    return f"{found.mean:+.{places}f} [{low}, {high}]"
+def interval(found: Measured, unit: str) -> str:
+    """Mean and interval, with the decimals that the unit needs."""
+    places = DECIMALS[unit]
+    mean, low, high = (f"{x:+.{places}f}" for x in (found.mean, found.low, found.high))
+    return f"{mean} [{low}, {high}]" + ("" if unit == "points" else f" ({unit})")
 
 
 def why(by_part: Dict[str, List[Setting]], seeds: Sequence[int], out: Path) -> str:
