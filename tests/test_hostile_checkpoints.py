@@ -56,7 +56,7 @@ COMMANDS = {
         *("--results-path={out}", "--cpu"),
     ],
     "xling-penalty-charts --path": [*CHARTS, "--path", "{good}", "{bad}", "--cpu"],
-    "xling-report": ["xling-report", "{folder}", "--results-path={out}"],
+    "xling-report runs": ["xling-report", "{folder}", "--results-path={out}"],
     "xling-multimix --pretrained": [*MULTIMIX, "--pretrained={bad}"],
     "xling-multimix --lm-path": [*MULTIMIX, "--pretrained={lm}", "--lm-path={bad}"]
     + WARM,
@@ -254,7 +254,9 @@ def test_every_option_that_takes_a_model_is_tried():
             continue
         for action in module.build_parser()._actions:
             option = action.option_strings[-1] if action.option_strings else action.dest
-            told = re.search(r"checkpoint|model\.pt|models\b", action.help or "")
+            told = re.search(
+                r"checkpoint|model\.pt|models\b|folders of runs", action.help or ""
+            )
             if option.endswith("path") or (told and action.nargs != 0):
                 found.add(f"{script.name} {option}")
     # These are told of models, or are other paths.
