@@ -3,7 +3,7 @@
 import logging
 import statistics
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from claims import MULTIMIX, PRETRAINING, X_MIXUP, Claim
 from evidence import Evidence, Measured, Missing, MultiMixEvidence, over_seeds
@@ -45,20 +45,28 @@ CLAIM_HEADER = [
 ]  # fmt: skip
 
 
-def write_results(out: Path, seeds: Sequence[int], path: Path) -> None:
+def write_results(
+    out: Path,
+    seeds: Sequence[int],
+    path: Path,
+    costs: Sequence[Tuple[str, int, float]] = (),
+) -> None:
     """Write what was measured.
 
     Args:
         out: folder of all runs.
         seeds: that were run.
         path: the file.
+        costs: of each kind of data, the number of commands and their hours.
     """
     by_part = demo_settings(out)
     demo = [by_part[part][0] for part in ("pairs", "tagging", "qa")]
     real = real_settings(out)
     multimix = [demo_setting(out, seeds[0]), real_setting(out)]
+    spent = [f"{name}: {n} commands, {hours:.1f} hours" for name, n, hours in costs]
     texts = [
         HEAD,
+        f"Work of one process on one core. {'; '.join(spent)}.\n" if spent else "",
         claim_table("X-Mixup", X_MIXUP, [*demo, *real], seeds, out),
         claim_table(
             "Mixup in pre-training", PRETRAINING, by_part["pretraining"][:1], seeds, out

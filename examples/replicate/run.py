@@ -8,10 +8,11 @@ it goes on where it was.
 """
 
 import argparse
+import json
 import logging
 import os
 from pathlib import Path
-from typing import List
+from typing import List, Sequence, Set
 
 from evaluation_plan import analyzing, evaluating, reporting
 from multimix_plan import demo_setting, distilling, real_setting, running
@@ -36,6 +37,7 @@ from pretraining_plan import (
 from results_file import write_results
 
 from fairseq_xling.cli.options import quiet_logging
+from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.stages import Stage, only_one_run, run_stages
 
 # The real tasks, and how they are laid out.
@@ -68,38 +70,59 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_demo(args: argparse.Namespace) -> None:
+class Runner:
+    """Runs stages, some side by side, and remembers them.
+
+    Args:
+        jobs: how many run at once.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.manifests: Set[Path] = set()
+
+    def __call__(self, stages: Sequence[Stage]) -> None:
+        run_stages(stages, self.jobs)
+        self.manifests |= {stage.manifest for stage in stages}
+
+    def hours(self) -> float:
+        """What all stages took, one after the other."""
+        texts = [path.read_text(encoding="utf-8") for path in self.manifests]
+        return sum(json.loads(text).get("seconds", 0.0) for text in texts) / 3600
+
+
+def run_demo(run: Runner, args: argparse.Namespace) -> None:
     """All that is trained on the made-up languages."""
-    out, jobs, seeds = args.results_path, args.jobs, args.seeds
+    out, seeds = args.results_path, args.seeds
     for stages in (languages, tokenizing, pretraining, model_files):
-        run_stages(stages(out), jobs)
+        run(stages(out))
     settings: List[Setting] = []
     by_part = demo_settings(out)
     for part in args.parts:
         settings += by_part.get(part, [])
     if "pretraining" in args.parts:
         for stages in [*parallel_text(out), *pretraining_on_pairs(out, seeds)]:
-            run_stages(stages, jobs)
-    run_stages(preparing(settings, seeds, out), jobs)
+            run(stages)
+    run(preparing(settings, seeds, out))
     multimix = demo_setting(out, seeds[0])
     trainings = training(settings, seeds, out)
     if "multimix" in args.parts:
-        run_stages(preparing(by_part["why"][:1], seeds[:1], out), jobs)
+        run(preparing(by_part["why"][:1], seeds[:1], out))
         trainings = running(multimix, seeds, out) + trainings
-    run_stages(trainings, jobs)
+    run(trainings)
     last = evaluating(settings, seeds, out)
     last += analyzing(settings, seeds, out)
     if "multimix" in args.parts:
         last += distilling(multimix, seeds, out)
-    run_stages(last, jobs)
+    run(last)
     swept = [setting for setting in settings if setting.layer]
     for stages in reporting(swept, seeds[0], out):
-        run_stages(stages, jobs)
+        run(stages)
 
 
-def run_real(args: argparse.Namespace) -> None:
+def run_real(run: Runner, args: argparse.Namespace) -> None:
     """A mini XLM-R on real text, and all that is trained on real sets."""
-    out, jobs, seeds = args.results_path, args.jobs, args.seeds
+    out, seeds = args.results_path, args.seeds
     raw, model = out / "real/raw", out / "real/xlmr"
     stages = [
         Stage(
@@ -114,13 +137,14 @@ def run_real(args: argparse.Namespace) -> None:
         )
         outputs = [raw / task / "train-en.tsv"]
         stages.append(Stage(f"real {task}", raw / task, command, [], outputs, False))
-    run_stages(stages, jobs)
+    run(stages)
     command = [
-        "bash", str(ROOT / "examples/pretrain_mini.sh"), str(out / "real/text"),
+        "env", f"OMP_NUM_THREADS={args.jobs}", "bash",
+        str(ROOT / "examples/pretrain_mini.sh"), str(out / "real/text"),
         str(model), "--cpu", "--max-tokens", "2048", "--updates", "2000",
     ]  # fmt: skip
     inputs = [out / "real/text/en.txt"]
-    run_stages([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])], 1)
+    run([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])])
     multimix = real_setting(out)
     command = python(
         "preprocess/panx.py", raw / "panx", "--destdir", multimix.data,
@@ -130,12 +154,28 @@ def run_real(args: argparse.Namespace) -> None:
     inputs = [model / "model.pt"]
     stages = [Stage("real panx: data", multimix.data, command, inputs, outputs, False)]
     settings = real_settings(out)
-    run_stages(stages + preparing(settings, seeds, out), jobs)
-    run_stages(running(multimix, seeds, out) + training(settings, seeds, out), jobs)
+    run(stages + preparing(settings, seeds, out))
+    run(running(multimix, seeds, out) + training(settings, seeds, out))
     last = evaluating(settings, seeds, out) + analyzing(settings, seeds, out)
-    run_stages(last, jobs)
+    run(last)
     for stages in reporting(settings, seeds[0], out):
-        run_stages(stages, jobs)
+        run(stages)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse what cannot be run, before anything is.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    if args.data and not args.data.is_dir():
+        raise UserError(f"--data {args.data}: not a folder; give that of the real sets")
+    if args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs}: give 1 or more")
+    if min(args.seeds) < 1 or len(set(args.seeds)) < len(args.seeds):
+        raise UserError(
+            f"--seeds {' '.join(map(str, args.seeds))}: give different ones from 1 on"
+        )
 
 
 def main() -> None:
@@ -145,11 +185,16 @@ def main() -> None:
     args.results_path = args.results_path.resolve()
     # Small models are fastest on one thread each, side by side.
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
+    check_options(args)
+    run = Runner(args.jobs)
     with only_one_run(args.results_path):
-        run_demo(args)
+        run_demo(run, args)
+        costs = [("made-up languages", len(run.manifests), run.hours())]
         if args.data:
-            run_real(args)
-        write_results(args.results_path, args.seeds, args.summary)
+            run = Runner(args.jobs)
+            run_real(run, args)
+            costs.append(("real sets", len(run.manifests), run.hours()))
+        write_results(args.results_path, args.seeds, args.summary, costs)
     logging.getLogger(__name__).info(f"written to {args.summary}")
 
 

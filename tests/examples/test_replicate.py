@@ -23,6 +23,7 @@ import plan  # noqa: E402
 import results_file  # noqa: E402
 import run as replication  # noqa: E402
 
+from fairseq_xling.errors import UserError  # noqa: E402
 from fairseq_xling.multimix.stages import Stage  # noqa: E402
 
 SEEDS = [2, 3, 4]
@@ -165,12 +166,13 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
             made.add(str(folder / f"warm-up/model{model}/checkpoint_best.pt"))
 
     monkeypatch.setattr(replication, "run_stages", pretend)
+    run = replication.Runner(2)
     args = SimpleNamespace(
         results_path=tmp_path, jobs=2, seeds=SEEDS, parts=replication.PARTS,
         data=Path("data"),
     )  # fmt: skip
-    replication.run_demo(args)
-    replication.run_real(args)
+    replication.run_demo(run, args)
+    replication.run_real(run, args)
     assert str(tmp_path / "runs/multimix-8/report.json") in made
 
 
@@ -188,3 +190,30 @@ def test_best_row_is_chosen_on_the_dev_set():
 
     found = claims.best_of("confidence", SimpleNamespace(scores=scores))
     assert found == 7.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "nowhere"], "--data nowhere: not a folder"),
+        (["--jobs", "0"], "--jobs 0: give 1 or more"),
+        (["--seeds", "2", "2"], "--seeds 2 2: give different ones"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_run(options, message):
+    args = replication.build_parser().parse_args(options)
+    with pytest.raises(UserError, match=message):
+        replication.check_options(args)
+
+
+def test_costs_are_those_of_all_stages(out, tmp_path):
+    run = replication.Runner(1)
+    for seconds in (1800.0, 5400.0):
+        folder = tmp_path / f"stage-{seconds:.0f}"
+        stage = Stage("one", folder, ["true"], [], [])
+        stage.manifest.write_text(json.dumps({"seconds": seconds}))
+        run.manifests.add(stage.manifest)
+    costs = [("made-up languages", len(run.manifests), run.hours())]
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md", costs)
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert "made-up languages: 2 commands, 2.0 hours." in text
