@@ -128,7 +128,9 @@ def claim_row(
 def interval(found: Measured, unit: str) -> str:
     """Mean and interval, with the decimals that the unit needs."""
     places = DECIMALS[unit]
-    mean, low, high = (f"{x:+.{places}f}" for x in (found.mean, found.low, found.high))
+    # Adding zero turns the -0.0 that small negative numbers round to into 0.0.
+    values = (round(x, places) + 0.0 for x in (found.mean, found.low, found.high))
+    mean, low, high = (f"{x:+.{places}f}" for x in values)
     return f"{mean} [{low}, {high}]" + ("" if unit == "points" else f" ({unit})")
 
 
@@ -210,16 +212,15 @@ def score_table(setting: Setting, seeds: Sequence[int], out: Path) -> str:
             if len(model["scores"]) > 1:
                 name += f" ({way})"
             cells = [spread_of(setting, run, x, seeds, out, way) for x in columns]
-            rows.append([name, *cells])
+            if any(cells):  # else not every seed is there
+                rows.append([name, *cells])
     if not rows:
         return ""
-    layer = (
-        f", which mixes in layer {setting.layer} of {LAYERS}" if setting.layer else ""
-    )
-    return (
-        f"### {setting.title[0].upper()}{setting.title[1:]}{layer}\n\n"
-        + markdown_table(["training (stream)", *langs, "Avg.", "Gap"], rows)
-    )
+    title = f"### {setting.title[0].upper()}{setting.title[1:]}"
+    if setting.layer:
+        title += f" (mixup in layer {setting.layer} of {LAYERS}, if not said otherwise)"
+    header = ["training (stream)", *langs, "Avg.", "Gap"]
+    return f"{title}\n\n" + markdown_table(header, rows)
 
 
 def epoch_table(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> str:
