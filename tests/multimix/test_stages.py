@@ -55,6 +55,15 @@ def test_other_options_are_named(tmp_path):
     with pytest.raises(UserError, match="nothing instead of --lr=2") as error:
         run_stages([other], 1)
     assert "\n" not in str(error.value)
+    other = other._replace(command=[other.command[-2], *other.command[:-2]])
+    with pytest.raises(UserError, match="the same options in another order"):
+        run_stages([other], 1)
+
+
+def test_seconds_are_told(tmp_path):
+    run_stages([stage(tmp_path, "import time; time.sleep(0.2)")], 1)
+    found = json.loads((tmp_path / "a.stage.json").read_text())
+    assert 0.2 <= found["seconds"] < 60
 
 
 def test_output_that_is_gone_is_noticed(tmp_path):
