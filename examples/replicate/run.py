@@ -186,6 +186,7 @@ def main() -> None:
     # Small models are fastest on one thread each, side by side.
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
     check_options(args)
+    args.data = args.data and args.data.resolve()
     run = Runner(args.jobs)
     with only_one_run(args.results_path):
         run_demo(run, args)
