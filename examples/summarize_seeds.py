@@ -12,9 +12,9 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from typing import List, Sequence
+from typing import Sequence
 
-from fairseq_xling.cli.tables import markdown_table
+from fairseq_xling.cli.tables import markdown_table, spread
 
 
 def main() -> None:
@@ -55,12 +55,6 @@ def multimix_table(runs: Sequence[list]) -> str:
         cells.append(spread(gains, "+.1f") if epoch else "")
         rows.append([f"epoch {epoch}" if epoch else "warm-up", *cells])
     return markdown_table(header, rows)
-
-
-def spread(values: List[float], form: str = ".1f") -> str:
-    """Mean and standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):{form}} ± {deviation:.1f}"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from multimix_plan import (
 )
 from plan import LAYERS, Setting, demo_settings, real_settings
 
-from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.cli.tables import Cell, markdown_table, spread
 from fairseq_xling.data.atomic import atomic_file
 
 logger = logging.getLogger(__name__)
@@ -63,10 +63,19 @@ def write_results(
     demo = [by_part[part][0] for part in ("pairs", "tagging", "qa")]
     real = real_settings(out)
     multimix = [demo_setting(out, seeds[0]), real_setting(out)]
+    settings = [*demo, *by_part["why"], *by_part["pretraining"], *real]
+    tables = {x.title: score_table(x, seeds, out) for x in settings}
+    for one in multimix:
+        tables[f"{one.title} (MultiMix)"] = epoch_table(one, seeds, out)
+    tables["MultiMix's Table 3"] = distillation_table(multimix[0], seeds, out)
+    lacking = [title for title, text in tables.items() if not text]
     spent = [f"{name}: {n} commands, {hours:.1f} hours" for name, n, hours in costs]
     texts = [
         HEAD,
         f"Work of one process on one core. {'; '.join(spent)}.\n" if spent else "",
+        f"Not measured, as runs are missing: {'; '.join(lacking)}.\n"
+        if lacking
+        else "",
         claim_table("X-Mixup", X_MIXUP, [*demo, *real], seeds, out),
         claim_table(
             "Mixup in pre-training", PRETRAINING, by_part["pretraining"][:1], seeds, out
@@ -74,12 +83,7 @@ def write_results(
         claim_table("MultiMix", MULTIMIX, multimix, seeds, out),
         why(by_part, seeds, out),
         "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
-        *(
-            score_table(setting, seeds, out)
-            for setting in [*demo, *by_part["why"], *by_part["pretraining"], *real]
-        ),
-        *(epoch_table(setting, seeds, out) for setting in multimix),
-        distillation_table(multimix[0], seeds, out),
+        *tables.values(),
     ]
     with atomic_file(path) as file:
         file.write("\n".join(text for text in texts if text))
@@ -178,12 +182,6 @@ def far_languages(setting: Setting, seeds: Sequence[int], out: Path) -> str:
         f"Languages in which zero-shot reaches at most {FAR} %, with its mean score "
         f"and that of supervised: {'; '.join(far) or 'none'}.\n\n"
     )
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
 
 
 def spread_of(

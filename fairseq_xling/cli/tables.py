@@ -1,5 +1,6 @@
 """Tables as aligned text and as Markdown, and the report of an evaluation."""
 
+import statistics
 from typing import Any, Dict, List, Optional, Sequence
 
 Cell = Optional[object]
@@ -12,6 +13,12 @@ def format_cell(cell: Cell) -> str:
         return "-"
     # Adding zero turns the -0.0 that small negative numbers round to into 0.0.
     return f"{round(cell, 1) + 0.0:.1f}" if isinstance(cell, float) else str(cell)
+
+
+def spread(values: Sequence[float], form: str = ".1f") -> str:
+    """Mean and standard deviation of a sample, as text; the deviation of one is 0."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):{form}} ± {deviation:.1f}"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:

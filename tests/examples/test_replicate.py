@@ -95,6 +95,7 @@ def test_results_tell_each_claim_with_its_interval(out, tmp_path):
     assert row[-1] == "does not hold"
     # What was not measured has no line, rather than a wrong one.
     assert not rows_of(text, "CKA") and "MultiMix:" not in text
+    assert "Not measured, as runs are missing: tagging; question answering; " in text
 
 
 def test_scores_are_means_with_deviations(out, tmp_path):
