@@ -7,8 +7,10 @@ from plan import (
     BASELINES,
     DEMO_LANGUAGES,
     Setting,
+    alone,
     checkpoint_of,
     folder_of,
+    method_of,
     results_of,
     tool,
 )
@@ -27,16 +29,16 @@ def evaluating(
     for setting in settings:
         for seed in seeds:
             runs = {}
-            if "no-mixup" in setting.methods:
-                runs["no-mixup-inference"] = ("xmixup", ["--no-mixup-inference"])
             for run in setting.runs:
                 if run.endswith("-seen"):
                     everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
                     runs[f"{run}-on-all"] = (run, everything)
+                elif method_of(run) == "xmixup":
+                    runs[alone(run)] = (run, ["--no-mixup-inference"])
             for name, (run, options) in runs.items():
                 folder = folder_of(setting, seed, out)
                 path = checkpoint_of(setting, seed, run, out)
-                predict = "mean" if run.startswith("xmixup") else "target"
+                predict = "mean" if method_of(run) == "xmixup" else "target"
                 where = folder / name / "results-test"
                 command = [
                     tool("xling-evaluate"), str(folder / "data-bin"), "--path",

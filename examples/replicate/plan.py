@@ -66,7 +66,7 @@ class Setting(NamedTuple):
         runs: Dict[str, List[str]] = {method: [] for method in self.methods}
         for layer in range(1, LAYERS + 1) if self.layer else ():
             if layer != self.layer:
-                runs[f"layer-{layer}"] = ["--mixup-layer", str(layer)]
+                runs[layer_name(self, layer)] = ["--mixup-layer", str(layer)]
         for method in RIVALS if self.seen else ():
             runs[f"{method}-seen"] = ["--target-langs", self.seen]
         return runs
@@ -75,6 +75,16 @@ class Setting(NamedTuple):
 def method_of(run: str) -> str:
     """The recipe's method of a training."""
     return "xmixup" if run.startswith("layer-") else run.replace("-seen", "")
+
+
+def layer_name(setting: Setting, layer: int) -> str:
+    """The training that mixes in a layer."""
+    return "xmixup" if layer == setting.layer else f"layer-{layer}"
+
+
+def alone(run: str) -> str:
+    """The evaluation of a training by mixup without mixup inference."""
+    return "no-mixup-inference" if run == "xmixup" else f"{run}-no-mixup-inference"
 
 
 def demo_settings(out: Path) -> Dict[str, List[Setting]]:

@@ -3,9 +3,9 @@
 import logging
 import statistics
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
-from claims import MULTIMIX, PRETRAINING, X_MIXUP, Claim
+from claims import MULTIMIX, PRETRAINING, X_MIXUP, Claim, better
 from evidence import Evidence, Measured, Missing, MultiMixEvidence, over_seeds
 from multimix_plan import (
     TABLE_3,
@@ -14,7 +14,14 @@ from multimix_plan import (
     first_seeds,
     real_setting,
 )
-from plan import LAYERS, Setting, demo_settings, real_settings
+from plan import (
+    LAYERS,
+    Setting,
+    alone,
+    demo_settings,
+    layer_name,
+    real_settings,
+)
 
 from fairseq_xling.cli.tables import Cell, markdown_table, spread
 from fairseq_xling.data.atomic import atomic_file
@@ -81,7 +88,7 @@ def write_results(
             "Mixup in pre-training", PRETRAINING, by_part["pretraining"][:1], seeds, out
         ),
         claim_table("MultiMix", MULTIMIX, multimix, seeds, out),
-        why(by_part, seeds, out),
+        why([*demo, *by_part["why"], *real], seeds, out),
         "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
         *tables.values(),
     ]
@@ -138,24 +145,46 @@ def interval(found: Measured, unit: str) -> str:
     return f"{mean} [{low}, {high}]" + ("" if unit == "points" else f" ({unit})")
 
 
-def why(by_part: Dict[str, List[Setting]], seeds: Sequence[int], out: Path) -> str:
-    """X-Mixup against translate-train where data, noise or learning rate differ."""
-    rows = []
-    claim = next(x for x in X_MIXUP if x.text == "X-Mixup beats translate-train")
-    for setting in [by_part["pairs"][0], *by_part["why"]]:
-        for row in claim_row(claim, setting, seeds, out)[:1]:
-            means: List[Cell] = []
-            for run in ("zero-shot", "translate-train", "xmixup", "supervised"):
-                means.append(spread_of(setting, run, "average", seeds, out))
-            rows.append([row[3], *means, *row[4:]])
+def why(settings: Sequence[Setting], seeds: Sequence[int], out: Path) -> str:
+    """X-Mixup against translate-train where data, noise, layer or rate differ."""
+    rows: List[List[Cell]] = []
+    for setting in settings:
+        layers = range(1, LAYERS + 1) if setting.layer else [0]
+        for run in [layer_name(setting, layer) for layer in layers]:
+            try:
+                rows.append(rivals_row(setting, run, seeds, out))
+            except Missing:
+                continue
     if not rows:
         return ""
-    header = ["setting", "zero-shot", "translate-train", "X-Mixup", "supervised"]
+    header = [
+        "setting", "zero-shot", "translate-train", "X-Mixup", "supervised",
+        "X-Mixup minus translate-train", "", "the same without mixup inference", "",
+    ]  # fmt: skip
     return (
-        f"## Is there room?\n\n{far_languages(by_part['pairs'][0], seeds, out)}X-Mixup "
-        "minus translate-train on sentence pairs, where data, noise or learning rate "
-        "differ:\n\n" + markdown_table([*header, *CLAIM_HEADER[4:]], rows)
+        f"## Where is there room?\n\n{far_languages(settings[0], seeds, out)}"
+        "What was tried to understand the claims that do not hold or are undecided: "
+        "other data, other noise, another learning rate, other layers. Scores are "
+        "averages over languages.\n\n" + markdown_table(header, rows)
     )
+
+
+def rivals_row(
+    setting: Setting, run: str, seeds: Sequence[int], out: Path
+) -> List[Cell]:
+    """One setting and mixup layer, as :func:`why` tells it.
+
+    Raises:
+        Missing: a run of X-Mixup or of translate-train is.
+    """
+    layer = f", layer {run[6:]}" if run.startswith("layer-") else ""
+    row: List[Cell] = [setting.title + layer]
+    for one in ("zero-shot", "translate-train", run, "supervised"):
+        row.append(spread_of(setting, one, "average", seeds, out))
+    for one in (run, alone(run)):
+        found = over_seeds(setting, better(one, "translate-train"), seeds, out)
+        row += [interval(found, "points"), found.verdict]
+    return row
 
 
 def far_languages(setting: Setting, seeds: Sequence[int], out: Path) -> str:
@@ -198,7 +227,7 @@ def score_table(setting: Setting, seeds: Sequence[int], out: Path) -> str:
     """Every training's scores by language, and by stream where there are three."""
     rows: List[List[Cell]] = []
     langs: List[str] = []
-    for run in [*setting.runs, "no-mixup-inference"]:
+    for run in [*setting.runs, *map(alone, setting.runs)]:
         try:
             model = Evidence(setting, seeds[0], out).model(run)
         except Missing:
@@ -207,6 +236,7 @@ def score_table(setting: Setting, seeds: Sequence[int], out: Path) -> str:
             langs = langs or [x for x in scores if x not in ("average", "gap")]
             columns = [*langs, "average", "gap"]
             name = run.replace("layer-", "mixup in layer ")
+            name = name.replace("-no-mixup", ", no-mixup")
             if len(model["scores"]) > 1:
                 name += f" ({way})"
             cells = [spread_of(setting, run, x, seeds, out, way) for x in columns]

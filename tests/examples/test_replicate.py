@@ -69,7 +69,7 @@ def out(tmp_path) -> Path:
     evidence.read.cache_clear()
     (setting,) = plan.demo_settings(tmp_path)["pairs"]
     for seed in SEEDS:
-        for run in [*setting.runs, "no-mixup-inference"]:
+        for run in [*setting.runs, *map(plan.alone, setting.runs)]:
             write_scores(tmp_path, setting, seed, run)
     return tmp_path
 
@@ -91,8 +91,8 @@ def test_results_tell_each_claim_with_its_interval(out, tmp_path):
     ]  # fmt: skip
     row, _ = rows_of(text, "mixup helps (against w/o mixup)")
     assert row[-1] == "undecided"
-    row, _ = rows_of(text, "training with mixup helps even without")
-    assert row[-1] == "does not hold"
+    (row,) = rows_of(text, "training with mixup helps even when")
+    assert row[3] == "sentence pairs" and row[-1] == "does not hold"
     # What was not measured has no line, rather than a wrong one.
     assert not rows_of(text, "CKA") and "MultiMix:" not in text
     assert "Not measured, as runs are missing: tagging; question answering; " in text
@@ -105,6 +105,22 @@ def test_scores_are_means_with_deviations(out, tmp_path):
     assert row == ["xmixup", *["85.0 ± 0.1"] * 7, "15.0 ± 0.1"]
     assert "mixup in layer 4" in text
     assert "qae 60.0 and 84.0" in text
+
+
+def test_room_is_told_for_every_layer(out, tmp_path):
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    table = text[text.index("| setting |") : text.index("## Scores")]
+    first, *others = rows_of(table, "sentence pairs")
+    scores = ["60.0 ± 0.0", "80.0 ± 0.0", "85.0 ± 0.1", "84.0 ± 0.0"]
+    half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
+    gain = f"+5.00 [{5 - half:+.2f}, {5 + half:+.2f}]"
+    assert first[1:] == [*scores, gain, "holds", "+4.00 [+4.00, +4.00]", "holds"]
+    names = [row[0] for row in others]
+    assert names == [f"sentence pairs, layer {layer}" for layer in (2, 3, 4)]
+    assert others[0][5] == "+4.00 [+4.00, +4.00]"
+    # Question answering and other data were not measured.
+    assert "question" not in table and "learning rate 1e-4" not in table
 
 
 def test_results_are_the_same_when_written_again(out, tmp_path):
