@@ -11,6 +11,7 @@ from plan import (
     checkpoint_of,
     folder_of,
     method_of,
+    on_all,
     results_of,
     tool,
 )
@@ -32,7 +33,7 @@ def evaluating(
             for run in setting.runs:
                 if run.endswith("-seen"):
                     everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
-                    runs[f"{run}-on-all"] = (run, everything)
+                    runs[on_all(run)] = (run, everything)
                 elif method_of(run) == "xmixup":
                     runs[alone(run)] = (run, ["--no-mixup-inference"])
             for name, (run, options) in runs.items():

@@ -5,7 +5,7 @@ import math
 import statistics
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from multimix_plan import MultiMixSetting, first_seeds
 from plan import Setting, demo_settings, folder_of, results_of
@@ -68,9 +68,9 @@ class Evidence(NamedTuple):
         model = self.model(run)
         return model["scores"][way or model["predict"]][key]
 
-    def mean_of(self, run: str, languages: Sequence[str]) -> float:
+    def mean_of(self, run: str, languages: Sequence[str], way: str = "") -> float:
         """The mean score over some languages."""
-        return statistics.mean(self.score(run, key=lang) for lang in languages)
+        return statistics.mean(self.score(run, way, lang) for lang in languages)
 
     def analysis(self, kind: str) -> Any:
         """The numbers of an analysis."""
@@ -143,14 +143,23 @@ def measure(values: Sequence[float]) -> Measured:
 
 
 def over_seeds(
-    setting: Any, quantity: Callable[[Any], float], seeds: Sequence[int], out: Path
+    setting: Any,
+    quantity: Callable[[Any], Optional[float]],
+    seeds: Sequence[int],
+    out: Path,
 ) -> Measured:
     """Measure a quantity with every seed.
 
     Raises:
-        Missing: a run is.
+        Missing: a run is, or its quantity, such as a correlation of two languages.
     """
+    kind: Any = Evidence
     if isinstance(setting, MultiMixSetting):
-        seeds = first_seeds(seeds)
-        return measure([quantity(MultiMixEvidence(setting, s, out)) for s in seeds])
-    return measure([quantity(Evidence(setting, seed, out)) for seed in seeds])
+        kind, seeds = MultiMixEvidence, first_seeds(seeds)
+    values = []
+    for seed in seeds:
+        value = quantity(kind(setting, seed, out))
+        if value is None:
+            raise Missing(f"{setting.name}, seed {seed}")
+        values.append(value)
+    return measure(values)

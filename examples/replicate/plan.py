@@ -19,8 +19,8 @@ PAIR_ABLATIONS = ["no-kl", "no-consistency"]
 # What "why" settings compare.
 RIVALS = ["translate-train", "xmixup"]
 LAYERS = 4
-# How parallel text is read in pre-training, by its names in xmixup_tlm and in tables.
-TLM_KINDS = {"mixup": "X-Mixup", "concatenated": "TLM"}
+# What the mini XLM-R is trained on with, by its names in commands and in tables.
+PRETRAININGS = {"mixup": "X-Mixup", "concatenated": "TLM", "monolingual": "text alone"}
 DEMO_LANGUAGES = ["qaa", "qab", "qac", "qad", "qae"]
 
 
@@ -87,6 +87,11 @@ def alone(run: str) -> str:
     return "no-mixup-inference" if run == "xmixup" else f"{run}-no-mixup-inference"
 
 
+def on_all(run: str) -> str:
+    """The evaluation in all languages of a training that saw some of them."""
+    return f"{run}-on-all"
+
+
 def demo_settings(out: Path) -> Dict[str, List[Setting]]:
     """The settings on made-up languages, by part."""
     mini, mini_qa = out / "mini-xlmr", out / "mini-xlmr-qa"
@@ -134,7 +139,7 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
             name=f"pretrained-{kind}", model=out / f"pretrained/{kind}", by_seed=True,
             methods=["zero-shot"], title=f"sentence pairs, pre-trained by {title}",
         )
-        for kind, title in TLM_KINDS.items()
+        for kind, title in PRETRAININGS.items()
     ]  # fmt: skip
     return {
         "pairs": [few],

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import List, Sequence
 
-from plan import ROOT, TLM_KINDS, python, tool
+from plan import PRETRAININGS, ROOT, python, tool
 
 from fairseq_xling.multimix.stages import Stage
 
@@ -74,7 +74,7 @@ def pretraining(out: Path) -> List[Stage]:
 def parallel_text(out: Path) -> List[List[Stage]]:
     """Sentences and their translations, to go on pre-training with."""
     raw, text, data = (
-        out / x for x in ("raw/xnli", "pretrained/text", "pretrained/bin")
+        out / x for x in ("raw-plenty/xnli", "pretrained/text", "pretrained/bin")
     )
     mini = out / "mini-xlmr"
     script = "examples/replicate/parallel_text.py"
@@ -96,20 +96,25 @@ def parallel_text(out: Path) -> List[List[Stage]]:
 def pretraining_on_pairs(out: Path, seeds: Sequence[int]) -> List[List[Stage]]:
     """The mini XLM-R trained on, with its text and parallel text (section 7).
 
-    Both kinds read the same tokens with the same masks in each update.
+    Both kinds read the same tokens with the same masks in each update; a third model
+    has as many updates with text alone.
     """
     mini, data = out / "mini-xlmr", out / "pretrained/bin"
     trainings, files = [], []
-    for kind in TLM_KINDS:
+    for kind in PRETRAININGS:
         for seed in seeds:
             folder = out / "pretrained" / kind / str(seed)
+            task = ("xmixup_tlm", data, folder / "checkpoints")
+            options = [f"--tlm-kind={kind}", f"--monolingual={mini / 'bin'}"]
+            if kind == "monolingual":
+                task = ("masked_lm", mini / "bin", folder / "checkpoints")
+                options = ["--tokens-per-sample=126"]
             command = train(
-                "xmixup_tlm", data, folder / "checkpoints", f"--tlm-kind={kind}",
-                f"--monolingual={mini / 'bin'}", "--lr=5e-4", "--warmup-updates=50",
+                *task, *options, "--lr=5e-4", "--warmup-updates=50",
                 "--total-num-update=500", "--max-update=500", f"--seed={seed}",
                 f"--finetune-from-model={mini / 'model.pt'}",
             )  # fmt: skip
-            title = f"pre-training by {TLM_KINDS[kind]}, seed {seed}"
+            title = f"pre-training by {PRETRAININGS[kind]}, seed {seed}"
             inputs = [data / "manifest.json", mini / "model.pt"]
             last = folder / "checkpoints/checkpoint_last.pt"
             checkpoints = folder / "checkpoints"

@@ -139,12 +139,14 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
         stages.append(Stage(f"real {task}", raw / task, command, [], outputs, False))
     run(stages)
     command = [
-        "env", f"OMP_NUM_THREADS={args.jobs}", "bash",
-        str(ROOT / "examples/pretrain_mini.sh"), str(out / "real/text"),
-        str(model), "--cpu", "--max-tokens", "2048", "--updates", "2000",
+        "bash", str(ROOT / "examples/pretrain_mini.sh"), str(out / "real/text"),
+        str(model), "--cpu", "--tlm-kind", "concatenated", "--max-tokens", "2048",
+        "--updates", "2000",
     ]  # fmt: skip
     inputs = [out / "real/text/en.txt"]
+    os.environ["OMP_NUM_THREADS"] = str(args.jobs)  # as it runs alone
     run([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])])
+    os.environ["OMP_NUM_THREADS"] = "1"
     multimix = real_setting(out)
     command = python(
         "preprocess/panx.py", raw / "panx", "--destdir", multimix.data,

@@ -107,6 +107,35 @@ def test_scores_are_means_with_deviations(out, tmp_path):
     assert "qae 60.0 and 84.0" in text
 
 
+def write_correlations(out: Path, values) -> None:
+    """The analysis of CKA with a rank correlation for each seed."""
+    (setting,) = plan.demo_settings(out)["pairs"]
+    for seed, value in zip(SEEDS, values):
+        model = {
+            "name": "zero-shot", "inference": "alone", "spearman": {"rho": value},
+            "cka": {"qaa": [0.5]},
+        }  # fmt: skip
+        path = plan.folder_of(setting, seed, out) / "analysis/cka/cka.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"models": [model]}))
+
+
+def test_correlations_keep_to_their_range(out, tmp_path):
+    write_correlations(out, [0.0, 0.5, 1.0])
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    (row,) = rows_of(text, "languages near the source")
+    assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided"]
+
+
+def test_correlation_of_two_languages_is_left_out(out, tmp_path):
+    write_correlations(out, [None, None, None])
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert not rows_of(text, "languages near the source")
+    assert rows_of(text, "X-Mixup beats translate-train |")
+
+
 def test_room_is_told_for_every_layer(out, tmp_path):
     results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
