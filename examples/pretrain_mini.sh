@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A mini XLM-R from a folder of text: SentencePiece, binarized data, and pre-training by
-# masked language modelling, of pairs by X-Mixup or TLM. Started again, it goes on.
+# masked language modelling, of pairs by TLM or X-Mixup. Started again, it goes on.
 set -euo pipefail
 
 usage() {
@@ -14,7 +14,7 @@ usage: bash examples/pretrain_mini.sh TEXT_DIR OUT_DIR [options]
                     XLM-R has them (and text/, monolingual/, parallel/, checkpoints/)
   --vocabulary N    pieces (default: 16000, which gives 13 million parameters)
   --source-lang L   SRC of the translations (default: en)
-  --tlm-kind NAME   how translations are read: mixup (default) or concatenated (TLM)
+  --tlm-kind NAME   how translations are read: concatenated (TLM, default) or mixup
   --updates N       (default: 20000)
   --max-tokens N    tokens a GPU and update (default: 16384; with --cpu 4096)
   --seed N          (default: 1)
@@ -28,7 +28,7 @@ fail() { echo "error: $1" >&2; exit 2; }
 
 if [ $# -lt 2 ] || [ "${1#--}" != "$1" ] || [ "${2#--}" != "$2" ]; then usage >&2; exit 2; fi
 text=$1 out=$2; shift 2
-vocabulary=16000 source_lang=en tlm_kind=mixup updates=20000 max_tokens='' seed=1 gpus=1
+vocabulary=16000 source_lang=en tlm_kind=concatenated updates=20000 max_tokens='' seed=1 gpus=1
 device=(--fp16) default_tokens=16384 dry_run=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -60,6 +60,23 @@ step() {
   if [ -z "$dry_run" ]; then "$@"; fi
 }
 
+# copy FROM TO: whole or not at all.
+copy() {
+  step cp "$1" "$2.new"
+  step mv "$2.new" "$2"
+}
+
+# What is there was made of the same text in the same way, or is not gone on with.
+made_of="$(cd "$text" && pwd) --source-lang $source_lang --vocabulary $vocabulary"
+if [ -e "$out/made_of.txt" ] && [ "$(cat "$out/made_of.txt")" != "$made_of" ]; then
+  fail "$out: made of $(cat "$out/made_of.txt"); give another OUT_DIR, or remove it"
+fi
+if [ -z "$dry_run" ]; then
+  mkdir -p "$out"
+  echo "$made_of" > "$out/made_of.txt.new"
+  mv "$out/made_of.txt.new" "$out/made_of.txt"
+fi
+
 # Each of these folders is made as a whole, so one that is there is complete.
 if [ ! -e "$out/text" ]; then
   step "$bin/python" "$here/preprocess/split_text.py" "$text" --destdir "$out/text" \
@@ -70,7 +87,7 @@ if [ ! -e "$out/monolingual" ]; then
     --vocabulary "$vocabulary" --destdir "$out/monolingual"
 fi
 for name in dict.txt sentencepiece.bpe.model; do
-  if [ ! -e "$out/$name" ]; then step cp "$out/monolingual/$name" "$out/$name"; fi
+  if [ ! -e "$out/$name" ]; then copy "$out/monolingual/$name" "$out/$name"; fi
 done
 data=$out/monolingual/bin
 task=(--task masked_lm --criterion masked_lm --tokens-per-sample $positions)
@@ -99,7 +116,6 @@ step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" "${task[@]}" 
   --save-interval-updates 500 --keep-interval-updates 1 --no-epoch-checkpoints \
   --validate-interval-updates 500 --log-format simple --log-interval 50 \
   --log-file "$out/checkpoints/train.log" --save-dir "$out/checkpoints" "$@"
-step cp "$out/checkpoints/checkpoint_last.pt" "$out/model.pt.new"
-step mv "$out/model.pt.new" "$out/model.pt"
+copy "$out/checkpoints/checkpoint_last.pt" "$out/model.pt"
 echo "fine-tune it with: bash examples/xnli.sh RAW_DIR OUT_DIR --model $out" \
   "--arch xmixup_xlmr_mini -- ${shape[*]}"

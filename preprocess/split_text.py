@@ -29,6 +29,7 @@ from fairseq_xling.data.text_lines import decode_line  # noqa: E402
 
 HELD_OUT_EVERY = 100
 HELD_OUT_AT_MOST = 1000
+PAIR_NAME = re.compile(r"(?:train|valid)\.([A-Za-z0-9_]+)-[A-Za-z0-9_-]+\..+\.txt")
 TEXT_NAME = re.compile(r"(?:train\.)?([A-Za-z0-9_-]+)\.txt")
 # A row of text has one column, a row of translations two.
 Rows = Iterator[Sequence[str]]
@@ -107,7 +108,18 @@ def find_texts(folder: Path) -> Dict[str, Path]:
 
 
 def find_pairs(folder: Path, split: str, source_lang: str) -> Dict[str, ParallelText]:
-    """The translations of a split by their languages; none is fine."""
+    """The translations of a split by their languages; none is fine.
+
+    Raises:
+        UserError: there are some of another source, which would be left out.
+    """
+    for path in sorted(folder.glob(f"{split}.*.txt")):
+        match = PAIR_NAME.fullmatch(path.name)
+        if match and match.group(1) != source_lang:
+            raise UserError(
+                f"{path}: translations of {match.group(1)}, but those of {source_lang} "
+                f"are read; give --source-lang {match.group(1)}, or remove it"
+            )
     if not any(folder.glob(f"{split}.{source_lang}-*.*.txt")):
         return {}
     return {part.lang: part for part in find_parallel(folder, split, source_lang)}

@@ -46,6 +46,17 @@ REAL_TASKS = {
     "xnli": ["--noisy-source", "--test-rows", "1500"],
     "panx": [],
 }
+# Some of what these and real_text.py read.
+REAL_FILES = [
+    "nli/xnli/dev-en.tsv",
+    "nli/xnli/test-en.tsv",
+    "nli/mnli_dev_en/mnli.dev.en.tsv",
+    "pos/ewt/train-en.tsv",
+    "pos/pud/test-en.tsv",
+    "ner/panx/train-es.tsv",
+    "qa/tydiqa_goldp/english_tydiqa_train.json",
+    "parallel/ntrex/newstest2019-src.eng.txt",
+]
 PARTS = ["pairs", "multimix", "tagging", "why", "pretraining", "qa"]
 
 
@@ -120,10 +131,9 @@ def run_demo(run: Runner, args: argparse.Namespace) -> None:
         run(stages)
 
 
-def run_real(run: Runner, args: argparse.Namespace) -> None:
-    """A mini XLM-R on real text, and all that is trained on real sets."""
-    out, seeds = args.results_path, args.seeds
-    raw, model = out / "real/raw", out / "real/xlmr"
+def lay_out_real(run: Runner, args: argparse.Namespace) -> None:
+    """The real sets and text as recipes read them."""
+    out, raw = args.results_path, args.results_path / "real/raw"
     stages = [
         Stage(
             "real text", out / "real/text",
@@ -138,6 +148,12 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
         outputs = [raw / task / "train-en.tsv"]
         stages.append(Stage(f"real {task}", raw / task, command, [], outputs, False))
     run(stages)
+
+
+def run_real(run: Runner, args: argparse.Namespace) -> None:
+    """A mini XLM-R on real text, and all that is trained on real sets."""
+    out, seeds = args.results_path, args.seeds
+    raw, model = out / "real/raw", out / "real/xlmr"
     command = [
         "bash", str(ROOT / "examples/pretrain_mini.sh"), str(out / "real/text"),
         str(model), "--cpu", "--tlm-kind", "concatenated", "--max-tokens", "2048",
@@ -172,6 +188,12 @@ def check_options(args: argparse.Namespace) -> None:
     """
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: not a folder; give that of the real sets")
+    for name in REAL_FILES if args.data else ():
+        if not (args.data / name).is_file():
+            raise UserError(
+                f"--data {args.data}: no {name}; give the folder that real_data.py and "
+                "real_text.py read"
+            )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
     if min(args.seeds) < 1 or len(set(args.seeds)) < len(args.seeds):
@@ -189,14 +211,15 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
     check_options(args)
     args.data = args.data and args.data.resolve()
-    run = Runner(args.jobs)
+    run, real = Runner(args.jobs), Runner(args.jobs)
     with only_one_run(args.results_path):
+        if args.data:  # first, to see that all is there
+            lay_out_real(real, args)
         run_demo(run, args)
         costs = [("made-up languages", len(run.manifests), run.hours())]
         if args.data:
-            run = Runner(args.jobs)
-            run_real(run, args)
-            costs.append(("real sets", len(run.manifests), run.hours()))
+            run_real(real, args)
+            costs.append(("real sets", len(real.manifests), real.hours()))
         write_results(args.results_path, args.seeds, args.summary, costs)
     logging.getLogger(__name__).info(f"written to {args.summary}")
 

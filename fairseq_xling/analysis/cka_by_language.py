@@ -29,6 +29,7 @@ from fairseq_xling.analysis.sentence_states import (
     ways_of,
 )
 from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.data.manifest import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,8 @@ def analyze_cka(args: argparse.Namespace) -> Report:
     """
     scored = read_models(args.results) if args.results else None
     names = check_names(args)
-    beside = [find_scores(scored or [], n, p) if scored else None
+    benchmark = Manifest.load(args.data).task
+    beside = [find_scores(scored, n, p, benchmark, args.split) if scored else None
               for n, p in zip(names, args.path)]  # fmt: skip
     found: List[Aligned] = []
     for name, path, scores in zip(names, args.path, beside):

@@ -71,6 +71,7 @@ def panels(
         width, height: of a panel, in inches.
         options: of matplotlib's ``subplots``.
     """
+    titles = [drawable(title) for title in titles]
     columns = 2 if len(titles) == 4 else min(len(titles), MOST_COLUMNS)
     lines = math.ceil(len(titles) / columns)
     width = max([width, *(0.6 + text_width(title, 12) for title in titles)])
@@ -80,7 +81,7 @@ def panels(
     FigureCanvasAgg(figure)
     grid = figure.subplots(lines, columns, squeeze=False, **options).ravel()
     for axes, title in zip(grid, titles):
-        axes.set_title(drawable(title))
+        axes.set_title(title)
         axes.tick_params(labelleft=True, labelbottom=True)
     for axes in grid[len(titles) :]:
         axes.remove()

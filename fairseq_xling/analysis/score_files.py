@@ -78,12 +78,22 @@ def scored(name: str, model: Dict[str, Any], results: Dict[str, Any]) -> ScoredM
     )
 
 
-def find_scores(models: Sequence[ScoredModel], name: str, path: str) -> ScoredModel:
+def find_scores(
+    models: Sequence[ScoredModel], name: str, path: str, task: str, split: str
+) -> ScoredModel:
     """The scores of a checkpoint: of its name, or of its folder and file.
+
+    Args:
+        models: with scores.
+        name, path: of the checkpoint.
+        task, split: what it was evaluated on.
 
     Raises:
         UserError: there are none.
     """
+    models = [
+        one for one in models if (one.task, one.results["split"]) == (task, split)
+    ]
     for one in models:
         if one.name == name:
             return one
@@ -92,8 +102,9 @@ def find_scores(models: Sequence[ScoredModel], name: str, path: str) -> ScoredMo
         if Path(one.path).parts[-2:] == place:
             return one
     raise UserError(
-        f"{path}: no scores of {name} in --results, which has "
-        f"{', '.join(one.name for one in models)}; give these names by --names"
+        f"{path}: no scores of {name} on {split} of {task} in --results, which has "
+        f"{', '.join(one.name for one in models) or 'none'} there; give these names by "
+        "--names, or other --results"
     )
 
 

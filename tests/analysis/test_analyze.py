@@ -153,8 +153,14 @@ def test_ratio_is_drawn_without_noise(trained, tmp_path):
 def test_what_does_not_fit_is_refused(trained, tmp_path):
     options = ["--path", trained.mixed, "--cpu"]
     other = results(tmp_path, {"another": scores(1.0, 2.0)})
+    mixed = {"mixed": scores(1.0, 2.0)}
+    tags = results(tmp_path / "tags", mixed, task="udpos")
+    dev = results(tmp_path / "dev", mixed)
+    dev.write_text(dev.read_text().replace('"split": "test"', '"split": "valid"'))
     for arguments, message in (
         (["cka", trained.data, *options, "--results", other], "no scores of mixed"),
+        (["cka", trained.data, *options, "--results", tags], "on test of xnli"),
+        (["cka", trained.data, *options, "--results", dev], "on test of xnli"),
         (["cka", trained.data, *options, "--split", "train"], None),
         (["cka", trained.data, *options, "--layers", "3"], "--layers 3"),
         (["pca", trained.data, *options, "--layer", "all"], "--layer all: give last"),

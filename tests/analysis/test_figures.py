@@ -20,7 +20,17 @@ from fairseq_xling.analysis.figures import (
     style,
 )
 
-NAMES = ["en", "Kiswahili", "हिन्दी", "中文", "ไทย", "$x$", "Ελληνικά", "русский"]
+NAMES = [
+    "en",
+    "Kiswahili",
+    "हिन्दी",
+    "中文",
+    "ไทย",
+    "$x$",
+    "a $_$ b",
+    "Ελληνικά",
+    "русский",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -59,9 +59,9 @@ def test_text_alone_is_pretrained_on_as_masked_lm(text, tmp_path):
     out = tmp_path / "out"
     found = commands(text, out, "--cpu", "--updates", "100")
     names = [Path(one[1] if "python" in one[0] else one[0]).name for one in found]
-    assert names == ["split_text.py", "monolingual.py", "cp", "cp", "fairseq-train",
-                     "cp", "mv"]  # fmt: skip
-    args = training_options(found[4])
+    assert names == ["split_text.py", "monolingual.py", "cp", "mv", "cp", "mv",
+                     "fairseq-train", "cp", "mv"]  # fmt: skip
+    args = training_options(found[6])
     assert (args.task, args.criterion) == ("masked_lm", "masked_lm")
     assert args.data == str(out / "monolingual/bin") and args.cpu and not args.fp16
     assert (args.warmup_updates, args.max_update, args.max_tokens) == (10, 100, 4096)
@@ -69,7 +69,7 @@ def test_text_alone_is_pretrained_on_as_masked_lm(text, tmp_path):
 
 def test_pairs_are_pretrained_on_with_the_text(text, tmp_path):
     write_parallel(text, "train", "de", draw_parallel("de", 20))
-    arguments = ["--gpus", "2", "--tlm-kind", "concatenated", "--seed", "5"]
+    arguments = ["--gpus", "2", "--tlm-kind", "mixup", "--seed", "5"]
     found = commands(text, tmp_path / "out", *arguments, "--", "--encoder-layers", "4")
     assert [Path(one[1]).name for one in found if one[0].endswith("python")] == [
         "split_text.py",
@@ -79,7 +79,7 @@ def test_pairs_are_pretrained_on_with_the_text(text, tmp_path):
     (train,) = [one for one in found if one[0].endswith("fairseq-train")]
     args = training_options(train)
     assert (args.task, args.criterion) == ("xmixup_tlm", "xmixup_tlm")
-    assert str(args.tlm_kind) == "concatenated" and args.seed == 5
+    assert str(args.tlm_kind) == "mixup" and args.seed == 5
     assert args.monolingual == str(tmp_path / "out/monolingual/bin")
     assert args.distributed_world_size == 2 and args.fp16 and not args.cpu
     assert args.encoder_layers == 4
@@ -92,6 +92,15 @@ def test_what_is_there_is_not_made_again(text, tmp_path):
     for name in ("dict.txt", "sentencepiece.bpe.model"):
         (out / name).write_text("")
     assert len(commands(text, out)) == 3
+
+
+def test_other_text_is_not_gone_on_with(text, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "made_of.txt").write_text(f"{text} --source-lang en --vocabulary 9000\n")
+    done = bash(text, out, "--dry-run")
+    assert done.returncode == 2 and "--vocabulary 9000; give another" in done.stdout
+    assert commands(text, out, "--vocabulary", "9000")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +175,16 @@ def unequal(folder):
     return r"raw/train\.en-de\.de\.txt: 5 lines, but .*raw/train\.en-de\.en\.txt has 4"
 
 
-@pytest.mark.parametrize("spoil", [empty, twice, too_short, not_utf8, unequal])
+def other_source(folder):
+    write_parallel(folder, "train", "de", draw_parallel("de", 5))
+    for path in folder.glob("train.en-de.*"):
+        path.rename(path.with_name(path.name.replace("en-de", "de-en")))
+    return r"train\.de-en\.de\.txt: translations of de, .*give --source-lang de, or"
+
+
+@pytest.mark.parametrize(
+    "spoil", [empty, twice, too_short, not_utf8, unequal, other_source]
+)
 def test_bad_text_is_named_and_leaves_nothing(text, tmp_path, monkeypatch, spoil):
     message = spoil(text)
     with pytest.raises(UserError, match=message):

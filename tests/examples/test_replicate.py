@@ -217,6 +217,7 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
         results_path=tmp_path, jobs=2, seeds=SEEDS, parts=replication.PARTS,
         data=Path("data"),
     )  # fmt: skip
+    replication.lay_out_real(run, args)
     replication.run_demo(run, args)
     replication.run_real(run, args)
     assert str(tmp_path / "runs/multimix-8/report.json") in made
@@ -236,6 +237,12 @@ def test_best_row_is_chosen_on_the_dev_set():
 
     found = claims.best_of("confidence", SimpleNamespace(scores=scores))
     assert found == 7.0
+
+
+def test_data_that_lack_a_file_are_refused(tmp_path):
+    args = replication.build_parser().parse_args(["--data", str(tmp_path)])
+    with pytest.raises(UserError, match=r"no nli/xnli/dev-en\.tsv; give the folder"):
+        replication.check_options(args)
 
 
 @pytest.mark.parametrize(
