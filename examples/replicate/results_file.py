@@ -38,8 +38,8 @@ hold** where it lies below, and is **undecided** where zero is in it. One claim 
 twenty comes out on a side by chance. Rank correlations ρ are over the few languages of
 a data set, as few as five.
 
-Models have 1 to 13 million parameters and are trained for some hundred updates. They are
-pre-trained on text alone, those of real sets on some translations, too (TLM).
+Models have 1 to 13 million parameters and are trained for some hundred updates. They
+are pre-trained on text alone, those of real sets on some translations, too (TLM).
 Hyper-parameters and data were chosen on dev scores of zero-shot, translate-train and
 supervised, with another seed, before X-Mixup was trained on them; checkpoints are
 selected on dev sets. Where not said otherwise, 60 of the 4,000 labelled sentence pairs
@@ -82,7 +82,7 @@ def write_results(
     spent = [f"{name}: {n} commands, {hours:.1f} hours" for name, n, hours in costs]
     texts = [
         HEAD,
-        f"Work of one process on one core. {'; '.join(spent)}.\n" if spent else "",
+        f"What it took of one core: {'; '.join(spent)}.\n" if spent else "",
         f"Not measured, as runs are missing: {'; '.join(lacking)}.\n"
         if lacking
         else "",
@@ -170,7 +170,8 @@ def why(settings: Sequence[Setting], seeds: Sequence[int], out: Path) -> str:
         f"## Where is there room?\n\n{far_languages(settings[0], seeds, out)}"
         "What was tried to understand the claims that do not hold or are undecided: "
         "other data, other noise, another learning rate, other layers. Scores are "
-        "averages over languages.\n\n" + markdown_table(header, rows)
+        "averages over languages; zero-shot and supervised do not depend on "
+        "translations.\n\n" + markdown_table(header, rows)
     )
 
 
