@@ -4,7 +4,6 @@ from typing import Any, Dict, Optional
 
 import torch
 import torch.nn.functional as F
-from fairseq.data import Dictionary
 
 from fairseq_xling.data.scheduled_sampling import (
     decay_for_midpoint,
@@ -13,18 +12,17 @@ from fairseq_xling.data.scheduled_sampling import (
     uniform_draws,
 )
 from fairseq_xling.errors import UserError
-from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
+from fairseq_xling.tasks.encoder_task import EncoderTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 
 
-class SourceSamplingTask(MemoryLoggingTask):
+class SourceSamplingTask(EncoderTask):
     """A task that replaces sources by their back-translations while it is trained.
 
     Source: X-Mixup section 4.1, eq. 6.
     """
 
     cfg: XMixupTaskConfig
-    dictionary: Dictionary
     train_batches: Optional[int] = None
 
     def get_batch_iterator(self, dataset, *args, **kwargs):

@@ -5,7 +5,6 @@ import os
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from fairseq.data import Dictionary
-from omegaconf import OmegaConf, open_dict
 from torch import Tensor
 
 from fairseq_xling.criterions.loss_terms import LossTerms
@@ -296,12 +295,7 @@ class XMixupTask(SourceSamplingTask):
         return count_tokens(tokens, self.dictionary)
 
     def build_model(self, cfg, from_checkpoint: bool = False):
-        """Build the model, with the task's mixup layer where none was given."""
-        if OmegaConf.is_config(cfg):
-            with open_dict(cfg):
-                self._fill_model_options(cfg)
-        else:
-            self._fill_model_options(cfg)
+        """Build the model with the task's head."""
         model = super().build_model(cfg, from_checkpoint)
         self.build_head(model)
         # The LM head is not trained; its output matrix is the input embeddings.
@@ -311,20 +305,8 @@ class XMixupTask(SourceSamplingTask):
                 parameter.requires_grad = False
         return model
 
-    def _fill_model_options(self, cfg) -> None:
-        cfg.max_positions = self.cfg.max_positions
-        if getattr(cfg, "mixup_layer", None) is None:
-            pairs = self.cfg.training_set == "pairs"
-            layers = getattr(cfg, "encoder_layers", None) or 12
-            cfg.mixup_layer = self.default_mixup_layer(layers) if pairs else "0"
-
-    def max_positions(self) -> int:
-        return self.cfg.max_positions
-
-    @property
-    def source_dictionary(self) -> Dictionary:
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> Dictionary:
-        return self.dictionary
+    def mixup_layer_of(self, cfg: Any) -> str:
+        """The benchmark's layer; none for training without pairs."""
+        pairs = self.cfg.training_set == "pairs"
+        layers = getattr(cfg, "encoder_layers", None) or 12
+        return self.default_mixup_layer(layers) if pairs else "0"

@@ -14,7 +14,7 @@ from fairseq.data import (
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
-from omegaconf import II, OmegaConf, open_dict
+from omegaconf import II
 
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.mixture_dataset import MixtureDataset
@@ -23,7 +23,7 @@ from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_data_dictionary, load_dictionary
-from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
+from fairseq_xling.tasks.encoder_task import EncoderTask
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class XMixupTLMConfig(FairseqDataclass):
 
 
 @register_task("xmixup_tlm", dataclass=XMixupTLMConfig)
-class XMixupTLMTask(MemoryLoggingTask):
+class XMixupTLMTask(EncoderTask):
     """Masked language modelling of translated sentences that see each other.
 
     What is compared at equal cost: with the same data, seed and batch options, both
@@ -235,19 +235,9 @@ class XMixupTLMTask(MemoryLoggingTask):
             said = f", {left_out} longer ones left out" if left_out else ""
             logger.info(f"{name}: {size - left_out} sequences{said}")
 
-    def build_model(self, cfg, from_checkpoint: bool = False):
-        """Build the model; it mixes in the first layer where nothing else was asked."""
-        if OmegaConf.is_config(cfg):
-            with open_dict(cfg):
-                self._fill_model_options(cfg)
-        else:
-            self._fill_model_options(cfg)
-        return super().build_model(cfg, from_checkpoint)
-
-    def _fill_model_options(self, cfg) -> None:
-        cfg.max_positions = self.cfg.max_positions
-        if getattr(cfg, "mixup_layer", None) is None:
-            cfg.mixup_layer = "1" if str(self.cfg.tlm_kind) == "mixup" else "0"
+    def mixup_layer_of(self, cfg: Any) -> str:
+        """The first layer; none where both sentences are one sequence."""
+        return "1" if str(self.cfg.tlm_kind) == "mixup" else "0"
 
     def state_dict(self) -> Dict[str, Any]:
         """What checkpoints remember: the dictionary."""
@@ -265,14 +255,3 @@ class XMixupTLMTask(MemoryLoggingTask):
                 f"trained with another dict.txt than that of {self.cfg.data}; binarize "
                 "the text with the checkpoint's"
             )
-
-    def max_positions(self) -> int:
-        return self.cfg.max_positions
-
-    @property
-    def source_dictionary(self) -> Dictionary:
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> Dictionary:
-        return self.dictionary
