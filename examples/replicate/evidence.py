@@ -163,3 +163,16 @@ def over_seeds(
             raise Missing(f"{setting.name}, seed {seed}")
         values.append(value)
     return measure(values)
+
+
+def unlearned(setting: Setting, seeds: Sequence[int], out: Path) -> List[str]:
+    """Trainings for sentence pairs that, with some seed, gave all rows one answer."""
+    found = []
+    for run in setting.methods if setting.task == "xnli" else ():
+        for seed in seeds:
+            folder = results_of(setting, seed, run, out).parent / "predictions"
+            texts = [x.read_text(encoding="utf-8") for x in folder.rglob("*.tsv")]
+            if len({answer for text in texts for answer in text.split()}) == 1:
+                found.append(run)
+                break
+    return found

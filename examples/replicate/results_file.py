@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple
 
 from claims import MULTIMIX, PRETRAINING, X_MIXUP, Claim, better
-from evidence import Evidence, Measured, Missing, MultiMixEvidence, over_seeds
+from evidence import (
+    Evidence,
+    Measured,
+    Missing,
+    MultiMixEvidence,
+    over_seeds,
+    unlearned,
+)
 from multimix_plan import (
     TABLE_3,
     MultiMixSetting,
@@ -79,6 +86,9 @@ def write_results(
         tables[f"{one.title} (MultiMix)"] = epoch_table(one, seeds, out)
     tables["MultiMix's Table 3"] = distillation_table(multimix[0], seeds, out)
     lacking = [title for title, text in tables.items() if not text]
+    idle = {x.title: unlearned(x, seeds, out) for x in [*demo, *real]}
+    compared = [x for x in [*demo, *real] if not idle[x.title]]
+    varied = [x for x in [*demo, *by_part["why"], *real] if not idle.get(x.title)]
     spent = [f"{name}: {n} commands, {hours:.1f} hours" for name, n, hours in costs]
     texts = [
         HEAD,
@@ -86,12 +96,18 @@ def write_results(
         f"Not measured, as runs are missing: {'; '.join(lacking)}.\n"
         if lacking
         else "",
-        claim_table("X-Mixup", X_MIXUP, [*demo, *real], seeds, out),
+        "".join(
+            f"{title} is not judged: {' and '.join(runs)} gave one answer to every "
+            "test row, so that nothing was learned; its scores are below.\n"
+            for title, runs in idle.items()
+            if runs
+        ),
+        claim_table("X-Mixup", X_MIXUP, compared, seeds, out),
         claim_table(
             "Mixup in pre-training", PRETRAINING, by_part["pretraining"][:1], seeds, out
         ),
         claim_table("MultiMix", MULTIMIX, multimix, seeds, out),
-        why([*demo, *by_part["why"], *real], seeds, out),
+        why(varied, seeds, out),
         "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
         *tables.values(),
     ]

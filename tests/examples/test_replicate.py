@@ -136,6 +136,21 @@ def test_correlation_of_two_languages_is_left_out(out, tmp_path):
     assert rows_of(text, "X-Mixup beats translate-train |")
 
 
+def test_nothing_is_claimed_of_models_with_one_answer(out, tmp_path):
+    (setting,) = plan.demo_settings(out)["pairs"]
+    for seed in SEEDS:
+        for run, answer in (("xmixup", "neutral"), ("zero-shot", "entailment")):
+            folder = plan.results_of(setting, seed, run, out).parent / "predictions/m"
+            folder.mkdir(parents=True)
+            (folder / "test-en.tsv").write_text("neutral\nneutral\n")
+            (folder / "test-qaa.tsv").write_text(f"neutral\n{answer}\n")
+    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert "sentence pairs is not judged: xmixup gave one answer" in text
+    assert not rows_of(text, "X-Mixup beats translate-train |")
+    assert "### Sentence pairs" in text
+
+
 def test_room_is_told_for_every_layer(out, tmp_path):
     results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
