@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import List, Sequence, Set
 
 from evaluation_plan import analyzing, evaluating, reporting
+from evidence import unlearned
 from multimix_plan import demo_setting, distilling, real_setting, running
 from plan import (
     BIN,
@@ -174,9 +175,10 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
     settings = real_settings(out)
     run(stages + preparing(settings, seeds, out))
     run(running(multimix, seeds, out) + training(settings, seeds, out))
-    last = evaluating(settings, seeds, out) + analyzing(settings, seeds, out)
-    run(last)
-    for stages in reporting(settings, seeds[0], out):
+    # Models that learned nothing have nothing to look at.
+    learned = [x for x in settings if not unlearned(x, seeds, out)]
+    run(evaluating(settings, seeds, out) + analyzing(learned, seeds, out))
+    for stages in reporting(learned, seeds[0], out):
         run(stages)
 
 

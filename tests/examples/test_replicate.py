@@ -206,7 +206,7 @@ def test_commands_do_not_share_folders(tmp_path):
 
 def test_stages_follow_what_they_read(tmp_path, monkeypatch):
     """Each stage's inputs are there when it runs, as outputs of earlier stages."""
-    made = set()
+    made, names = set(), set()
 
     def pretend(stages, jobs):
         for stage in stages:
@@ -214,6 +214,7 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
             assert not missing, stage.name
         for stage in stages:
             made.update(map(str, stage.outputs))
+            names.add(stage.name)
             add_by_products(stage)
 
     def add_by_products(stage: Stage) -> None:
@@ -234,8 +235,15 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
     )  # fmt: skip
     replication.lay_out_real(run, args)
     replication.run_demo(run, args)
+    tagging, pairs = plan.real_settings(tmp_path)
+    folder = plan.results_of(pairs, 3, "xmixup", tmp_path).parent / "predictions"
+    folder.mkdir(parents=True)
+    (folder / "test-en.tsv").write_text("neutral\nneutral\n")  # it learned nothing
     replication.run_real(run, args)
     assert str(tmp_path / "runs/multimix-8/report.json") in made
+    assert f"{tagging.name}, seed 2: cka" in names
+    assert f"{pairs.name}, seed 2: cka" not in names
+    assert f"{pairs.name}, seed 2: no-mixup-inference" in names
 
 
 def test_every_row_of_multimix_table_3_is_there():
