@@ -22,7 +22,7 @@ class Section(NamedTuple):
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem 1.2rem 4rem; max-width: 64rem; color: #1a1a1a;
+body { margin: 0 auto; padding: 1rem 1.2rem 4rem; max-width: 72rem; color: #1a1a1a;
   background: #fff; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
   "Noto Sans", "Helvetica Neue", Arial, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: 1rem 0 .4rem; }
@@ -38,14 +38,14 @@ a { color: #005a8e; }
 .box { overflow-x: auto; margin: .6rem 0; max-width: 100%; }
 table { border-collapse: collapse; font-size: .88rem; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }
+th, td { padding: .3rem .45rem; border-bottom: 1px solid #ddd; vertical-align: top; }
 thead th { border-bottom: 2px solid #999; vertical-align: bottom; }
 th { text-align: left; font-weight: 600; }
 thead th:not(:first-child), td { text-align: right; white-space: nowrap; }
 tbody th { font-weight: 500; min-width: 7rem; max-width: 18rem; }
 table.text td, table.text thead th { text-align: left; white-space: normal;
   min-width: 7rem; max-width: 20rem; overflow-wrap: break-word; }
-td small { display: block; color: #555; font-size: .76rem; }
+td small { display: block; color: #555; font-size: .76rem; white-space: normal; }
 tr { background: #fff; }
 tbody tr:nth-child(even) { background: #f7f7f7; }
 th:first-child { position: sticky; left: 0; background: inherit; }
