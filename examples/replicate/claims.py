@@ -3,8 +3,9 @@
 import statistics
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 
+from evidence import Missing
 from multimix_plan import TABLE_3
-from plan import DEMO_LANGUAGES, LAYERS, alone, layer_name, on_all
+from plan import DEMO_LANGUAGES, alone, on_all
 
 from fairseq_xling.analysis.sentence_states import MIXED
 
@@ -70,17 +71,26 @@ def narrowed_gap(way: str) -> Quantity:
     )
 
 
+def by_layer(evidence: Any) -> List[float]:
+    """The score of mixing in each layer, the first layer's first.
+
+    Raises:
+        Missing: layers are not compared there.
+    """
+    if not evidence.setting.sweep:
+        raise Missing(f"{evidence.setting.name}: layers")
+    return [evidence.score(run) for run in evidence.setting.sweep]
+
+
 def worst_layer(evidence: Any) -> float:
     """The least gain over translate-train of any layer."""
-    baseline = evidence.score("translate-train")
-    names = [layer_name(evidence.setting, layer) for layer in range(1, LAYERS + 1)]
-    return min(evidence.score(name) for name in names) - baseline
+    return min(by_layer(evidence)) - evidence.score("translate-train")
 
 
 def low_layer_gain(evidence: Any) -> float:
     """The first layer minus the last."""
-    first, last = (layer_name(evidence.setting, layer) for layer in (1, LAYERS))
-    return evidence.score(first) - evidence.score(last)
+    first, *_, last = by_layer(evidence)
+    return first - last
 
 
 def fast_ratio_gain(way: str) -> Quantity:

@@ -18,7 +18,6 @@ ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]
 PAIR_ABLATIONS = ["no-kl", "no-consistency"]
 # What "why" settings compare.
 RIVALS = ["translate-train", "xmixup"]
-LAYERS = 4
 # What the mini XLM-R is trained on with, by its names in commands and in tables.
 PRETRAININGS = {"mixup": "X-Mixup", "concatenated": "TLM", "monolingual": "text alone"}
 DEMO_LANGUAGES = ["qaa", "qab", "qac", "qad", "qae"]
@@ -35,6 +34,7 @@ class Setting(NamedTuple):
         options: of ``fairseq-train``, beside the shared ones.
         methods: what is compared.
         layer: that mixes by default; 0 for no sweep over the others.
+        layers: of the encoder.
         title: what sets it apart, in the tables.
         seen: languages to train on for X-Mixup's Table 6; empty for none.
         by_seed: whether the folder holds a pre-trained model for each seed.
@@ -47,6 +47,7 @@ class Setting(NamedTuple):
     options: str
     methods: Sequence[str]
     layer: int = 0
+    layers: int = 4
     title: str = ""
     seen: str = ""
     by_seed: bool = False
@@ -61,12 +62,18 @@ class Setting(NamedTuple):
         return self.model / str(seed) if self.by_seed else self.model
 
     @property
+    def sweep(self) -> List[str]:
+        """The trainings that mix in each layer, the first layer's first; or none."""
+        layers = range(1, self.layers + 1) if self.layer else ()
+        return ["xmixup" if x == self.layer else f"layer-{x}" for x in layers]
+
+    @property
     def runs(self) -> Dict[str, List[str]]:
         """Further options of each training, by its name."""
         runs: Dict[str, List[str]] = {method: [] for method in self.methods}
-        for layer in range(1, LAYERS + 1) if self.layer else ():
+        for layer, run in enumerate(self.sweep, 1):
             if layer != self.layer:
-                runs[layer_name(self, layer)] = ["--mixup-layer", str(layer)]
+                runs[run] = ["--mixup-layer", str(layer)]
         for method in RIVALS if self.seen else ():
             runs[f"{method}-seen"] = ["--target-langs", self.seen]
         return runs
@@ -75,11 +82,6 @@ class Setting(NamedTuple):
 def method_of(run: str) -> str:
     """The recipe's method of a training."""
     return "xmixup" if run.startswith("layer-") else run.replace("-seen", "")
-
-
-def layer_name(setting: Setting, layer: int) -> str:
-    """The training that mixes in a layer."""
-    return "xmixup" if layer == setting.layer else f"layer-{layer}"
 
 
 def alone(run: str) -> str:
@@ -159,12 +161,12 @@ def real_settings(out: Path) -> List[Setting]:
     shape += "--total-num-update 300 --max-update 300 --batch-size 16 "
     shape += "--scheduled-sampling-midpoint 0.5"
     tagging = Setting(
-        "real-udpos", "udpos", out / "real/raw/udpos", model, shape, BASELINES,
-        title="parts of speech, UD PUD",
+        "real-udpos", "udpos", out / "real/raw/udpos", model, shape,
+        BASELINES + ABLATIONS, layer=4, layers=6, title="parts of speech, UD PUD",
     )  # fmt: skip
     pairs = tagging._replace(
         name="real-xnli", task="xnli", raw=out / "real/raw/xnli",
-        methods=["zero-shot", "translate-train", "xmixup"], title="XNLI",
+        methods=["zero-shot", "translate-train", "xmixup"], layer=0, title="XNLI",
         options=shape + " --target-langs es,sw",
     )  # fmt: skip
     return [tagging, pairs]

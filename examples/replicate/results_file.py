@@ -22,11 +22,9 @@ from multimix_plan import (
     real_setting,
 )
 from plan import (
-    LAYERS,
     Setting,
     alone,
     demo_settings,
-    layer_name,
     on_all,
     real_settings,
 )
@@ -171,8 +169,7 @@ def why(settings: Sequence[Setting], seeds: Sequence[int], out: Path) -> str:
     """X-Mixup against translate-train where data, noise, layer or rate differ."""
     rows: List[List[Cell]] = []
     for setting in settings:
-        layers = range(1, LAYERS + 1) if setting.layer else [0]
-        for run in [layer_name(setting, layer) for layer in layers]:
+        for run in setting.sweep or ["xmixup"]:
             try:
                 rows.append(rivals_row(setting, run, seeds, out))
             except Missing:
@@ -270,7 +267,8 @@ def score_table(setting: Setting, seeds: Sequence[int], out: Path) -> str:
         return ""
     title = f"### {setting.title[0].upper()}{setting.title[1:]}"
     if setting.layer:
-        title += f" (mixup in layer {setting.layer} of {LAYERS}, if not said otherwise)"
+        title += f" (mixup in layer {setting.layer} of {setting.layers}, if not said "
+        title += "otherwise)"
     header = ["training (stream)", *langs, "Avg.", "Gap"]
     return f"{title}\n\n" + markdown_table(header, rows)
 

@@ -1,5 +1,6 @@
 """The replication: what it plans, and what it makes of what was measured."""
 
+import argparse
 import json
 import math
 import sys
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fairseq.models import ARCH_CONFIG_REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -23,6 +25,7 @@ import plan  # noqa: E402
 import results_file  # noqa: E402
 import run as replication  # noqa: E402
 
+import fairseq_xling.models  # noqa: E402, F401
 from fairseq_xling.errors import UserError  # noqa: E402
 from fairseq_xling.multimix.stages import Stage  # noqa: E402
 
@@ -183,6 +186,30 @@ def test_every_ablation_of_the_tables_is_planned(tmp_path):
     assert wanted <= set(pairs.runs)
     names = {stage.name for stage in plan.training([pairs], SEEDS, tmp_path)}
     assert {f"few, seed {seed}: {run}" for seed in SEEDS for run in wanted} <= names
+
+
+def test_sweeps_go_over_all_layers_of_the_encoder(tmp_path):
+    demo = plan.demo_settings(tmp_path)
+    for setting in [*(demo[x][0] for x in ("pairs", "tagging", "qa")),
+                    plan.real_settings(tmp_path)[0]]:  # fmt: skip
+        options = {run: setting.runs[run] for run in setting.sweep}
+        number = len(setting.sweep)
+        mixing = options.pop("xmixup")
+        assert not mixing, "the task's own layer"
+        layers = {int(text[-1]) for text in options.values()}
+        assert layers | {setting.layer} == set(range(1, number + 1))
+        shape = setting.options.split()
+        if "--encoder-layers" in shape:
+            assert number == int(shape[shape.index("--encoder-layers") + 1])
+        else:
+            assert number == mini_layers()
+
+
+def mini_layers() -> int:
+    """How many layers the architecture of the mini models has."""
+    args = argparse.Namespace()
+    ARCH_CONFIG_REGISTRY["xmixup_xlmr_mini"](args)
+    return args.encoder_layers
 
 
 def test_commands_do_not_share_folders(tmp_path):
