@@ -113,6 +113,9 @@ def analyze_ratio(args: argparse.Namespace) -> Report:
             f"{args.path[0]}: does not mix; give a checkpoint that was trained with "
             "--mixup-layer"
         ) from None
+    # What lies above the layers that mix has no say in how they mix.
+    encoder = model.encoder.sentence_encoder
+    encoder.layers = encoder.layers[: max(layers)]
     found: Found = {layer: defaultdict(dict) for layer in layers}
     for lang in with_counterparts(task, args):
         dataset = open_rows(task, lang, args, with_source=True)

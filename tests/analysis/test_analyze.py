@@ -11,10 +11,14 @@ import torch
 from family_data import pairs
 from matplotlib.image import imread
 
+from fairseq_xling.analysis import ratio_by_language
 from fairseq_xling.analysis.cka_by_language import Aligned
+from fairseq_xling.analysis.models import load_model
 from fairseq_xling.analysis.score_files import read_models
+from fairseq_xling.analysis.sentence_states import open_rows
 from fairseq_xling.cli.analyze import KINDS, build_parser, main
 from fairseq_xling.errors import UserError
+from fairseq_xling.models.inspection import inspect_mixing
 
 LANGS = ("en", "de", "sw", "zh")
 
@@ -142,6 +146,27 @@ def test_ratio_falls_with_dropped_words(trained, tmp_path):
     (other,) = again["layers"]
     for x, y in zip(german["conditions"], other["languages"]["de"]["conditions"]):
         assert x["entropy"]["mean"] == pytest.approx(y["entropy"]["mean"], abs=1e-4)
+
+
+def test_ratio_runs_no_layer_above_those_that_mix(trained, tmp_path, monkeypatch):
+    options = ["--path", trained.mixed, "--cpu", "--noise-rates"]
+    words = ["ratio", trained.data, *options, "--results-path", tmp_path]
+    args = build_parser().parse_args(list(map(str, words)))
+    task, model = load_model(str(trained.mixed), args)
+    rows = open_rows(task, "de", args, with_source=True)
+    batch = rows.collater([rows[number] for number in range(len(rows))])["net_input"]
+    # By the whole model, in one batch.
+    whole = inspect_mixing(model, batch["src_tokens"], batch["source_tokens"])
+    (expected,) = whole.layers
+    layers = model.encoder.sentence_encoder.layers
+    assert expected.layer < len(layers)
+    monkeypatch.setattr(layers[-1], "forward", None)  # would fail if it were called
+    monkeypatch.setattr(ratio_by_language, "load_model", lambda *_: (task, model))
+    (layer,) = run(tmp_path, "ratio", trained.data, *options).numbers["layers"]
+    (clean,) = layer["languages"]["de"]["conditions"]
+    for quantity in ("ratio", "entropy"):
+        mean = float(getattr(expected, quantity).mean())
+        assert clean[quantity]["mean"] == pytest.approx(mean, abs=1e-5)
 
 
 def test_ratio_is_drawn_without_noise(trained, tmp_path):
