@@ -167,7 +167,9 @@ def real_settings(out: Path) -> List[Setting]:
     pairs = tagging._replace(
         name="real-xnli", task="xnli", raw=out / "real/raw/xnli",
         methods=["zero-shot", "translate-train", "xmixup"], layer=0, title="XNLI",
-        options=shape + " --target-langs es,sw",
+        options=shape + " --target-langs es,sw --lr 2e-4 --warmup-updates 60 "
+        "--total-num-update 1000 --max-update 1000 --validate-interval-updates 250 "
+        "--save-interval-updates 250",
     )  # fmt: skip
     return [tagging, pairs]
 
