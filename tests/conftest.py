@@ -10,9 +10,14 @@ import random
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 import sentencepiece
 from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
+
+# No test fails for being slow, on a busy machine either.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

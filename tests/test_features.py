@@ -239,7 +239,7 @@ def test_sources_stream_is_not_mixed(mixers):
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_batches_and_order_change_nothing(mixers, backbone, data):
     predictor = mixers[backbone]

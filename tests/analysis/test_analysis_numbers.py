@@ -55,7 +55,7 @@ def test_there_may_be_no_correlation(x, y):
     assert all(math.isnan(value) for value in rank_correlation(x, y))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(SEEDS, st.integers(3, 20), st.integers(2, 6))
 def test_projection_equals_scikit_learns(seed, rows, dim):
     points = np.random.default_rng(seed).normal(2.0, 1.0, (rows, dim))
@@ -74,7 +74,7 @@ def test_points_that_do_not_vary_are_at_the_origin(points):
     assert not found.explained.any()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(SEEDS, st.integers(1, 20), st.integers(1, 6), st.sampled_from([0.0, 1e3]))
 def test_centroid_is_that_of_all_rows(seed, rows, size, offset):
     points = np.random.default_rng(seed).normal(offset, 1.0, (rows, 3))
@@ -111,7 +111,7 @@ def words_of(table, tokens):
     return [[word for word in one.split("▁") if word] for one in sentences]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SEEDS, st.integers(1, 8), st.integers(0, 8), st.floats(0, 1))
 @pytest.mark.parametrize("noise", NOISES)
 def test_noise_moves_whole_words_within_sentences(table, noise, seed, one, two, rate):

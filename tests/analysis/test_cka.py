@@ -45,14 +45,14 @@ def rotation(seed, dim):
     return torch.from_numpy(np.linalg.qr(generator.normal(size=(dim, dim)))[0])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SEEDS, ROWS, DIMS, DIMS, st.sampled_from([0.0, 1.0, 50.0]))
 def test_cka_equals_a_naive_one_of_kernels(seed, rows, x_dim, y_dim, offset):
     x, y = draw(seed, rows, x_dim, y_dim, offset=offset)
     assert linear_cka(x, y) == pytest.approx(naive_cka(x, y), abs=1e-7)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SEEDS, ROWS, DIMS)
 def test_cka_of_identical_inputs_is_one(seed, rows, dim):
     (x,) = draw(seed, rows, dim, offset=3.0)
@@ -60,7 +60,7 @@ def test_cka_of_identical_inputs_is_one(seed, rows, dim):
     assert abs(linear_cka(x.float(), x.float()) - 1) < 1e-12
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SEEDS, ROWS, DIMS, DIMS, st.floats(1e-3, 1e3))
 def test_rotation_scale_and_shift_change_nothing(seed, rows, x_dim, y_dim, scale):
     x, y = draw(seed, rows, x_dim, y_dim)
@@ -78,7 +78,7 @@ def test_stretching_one_feature_changes_it():
     assert abs(linear_cka(stretched, y) - linear_cka(x, y)) > 1e-3
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SEEDS, ROWS, st.integers(1, 7), st.sampled_from([0.0, 1e4]))
 def test_batches_do_not_change_it(seed, rows, size, offset):
     x, y = draw(seed, rows, 3, 4, offset=offset)

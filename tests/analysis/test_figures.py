@@ -94,7 +94,7 @@ def test_names_of_languages_do_not_run_into_each_other(langs):
     assert min(box.y0 for box in boxes) >= 0
 
 
-@settings(deadline=None, max_examples=4)
+@settings(max_examples=4)
 @given(st.integers(0, 2**31), st.sampled_from([2, 15, 40]))
 def test_labels_cover_neither_points_nor_each_other(seed, count):
     points = np.random.default_rng(seed).normal(size=(count, 2))

@@ -132,7 +132,7 @@ ANY_TEXT = st.lists(
 
 
 @given(text=ANY_TEXT)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_characters_of_any_text_are_covered_in_order(model, text):
     check_characters(model, text)
 
@@ -165,7 +165,7 @@ def naive_span(context, start, end):
 
 
 @given(text=ANY_TEXT.filter(bool), places=st.tuples(st.integers(0), st.integers(0)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_span_is_the_first_and_last_token_of_the_answer(model, text, places):
     [context] = model.encoder.encode_contexts([text])
     start, end = sorted(place % (len(text) + 1) for place in places)
@@ -188,7 +188,7 @@ SPACE = st.sampled_from([" ", "  ", "\n", " \n ", "\t", "\u00a0", "\u3000 "])
 
 
 @given(words=st.lists(st.tuples(WORD, SPACE), min_size=1, max_size=12), data=st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_answer_of_whole_words_is_given_back(model, words, data):
     text, places = "", []
     for word, space in words:

@@ -58,7 +58,7 @@ def cases(draw):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_shards_together_have_every_row_once_and_in_order(case):
     whole = chunks_of(dataset(case.lengths, case.variants), *case.limits)
@@ -75,7 +75,7 @@ def test_shards_together_have_every_row_once_and_in_order(case):
     assert shared == whole
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_chunk_has_one_language_and_is_bounded(case):
     lengths = np.concatenate(case.lengths)
@@ -91,7 +91,7 @@ def test_chunk_has_one_language_and_is_bounded(case):
             assert before_last <= CHUNK_BATCHES * max_tokens
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_shards_cost_about_the_same(case):
     lengths = np.concatenate(case.lengths)

@@ -36,7 +36,7 @@ def test_default_decay_passes_one_half_near_update_6900():
     assert real_source_probability(1000.0, 6907) == pytest.approx(0.5, abs=1e-3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(1, 1e7))
 def test_midpoint_decay_is_one_half_at_the_midpoint(update):
     decay = decay_for_midpoint(update)

@@ -253,7 +253,7 @@ def test_long_question_leaves_room_for_its_passage(tmp_path):
     ),
     whole_rows=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_batches_hold_every_row_once_and_respect_the_limits(folder, limits, whole_rows):
     dataset = make(folder, whole_rows=whole_rows, max_length=15, doc_stride=4)
     batches = dataset.batch_by_size(dataset.ordered_indices(), **limits)

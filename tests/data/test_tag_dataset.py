@@ -249,7 +249,7 @@ LIMITS = st.one_of(
 
 
 @given(limits=LIMITS, max_length=st.sampled_from([5, 8, 64]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_batches_of_whole_rows_hold_each_once_and_respect_the_limits(
     folder, limits, max_length
 ):

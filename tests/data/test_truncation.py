@@ -16,7 +16,7 @@ def one_by_one(first, second, budget):
     return first, second
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 80))
 def test_lengths_equal_taking_tokens_one_by_one(first, second, budget):
     want = one_by_one(first, second, budget)

@@ -148,7 +148,7 @@ rights = st.integers(1, 20).flatmap(
 
 
 @given(rights.map(lambda lists: np.array(lists[:4])), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_order_of_rows_does_not_matter_and_swapping_mirrors(right, random):
     def both(order):
         rows = right[:, order]
@@ -305,7 +305,7 @@ def test_fractions_that_cancel_out_are_ties():
     st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=20),
     st.randoms(),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_order_of_counts_does_not_matter_and_swapping_mirrors(rows, random):
     def both(rows):
         # No more is correct than is predicted or gold.

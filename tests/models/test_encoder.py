@@ -167,7 +167,7 @@ def logits_of(model, targets, sources, width=0):
     return logits, extra
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 20),
     st.permutations([0, 1]),

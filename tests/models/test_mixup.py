@@ -145,7 +145,7 @@ def test_lr_scale_scales_the_first_adam_step(scale):
     assert module.weight.item() - 1.0 == pytest.approx(-1e-3 * scale, rel=1e-2)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.floats(-50, 50),
     st.floats(-5, 5),
@@ -164,7 +164,7 @@ def test_ratio_lies_between_zero_and_its_maximum(entropy, weight, bias, maximum)
             assert 0 < ratio < maximum
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 4), st.integers(0, 4))
 def test_padding_does_not_change_entropy(targets, sources, pad_target, pad_source):
     generator = torch.Generator().manual_seed(targets * 10 + sources)

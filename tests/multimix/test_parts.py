@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lm_data import Writer, pair_of, tagged_of
 
@@ -153,7 +153,6 @@ def test_joined_halves_each_have_their_own_tokens():
     assert (joined.masked, joined.kept) == (2, 1)
 
 
-@settings(deadline=None)
 @given(count=st.integers(0, 30), seed=st.integers(0, 99))
 def test_halves_hold_every_word_once(count, seed):
     writer = Writer(seed)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fairseq.data import Dictionary
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lm_data import BEGIN, Writer, piece_dictionary
 
@@ -173,7 +173,6 @@ def test_an_unknown_piece_that_stands_first_begins_a_word_as_a_piece_too():
     ]
 
 
-@settings(deadline=None)
 @given(
     lang=st.sampled_from(["en", "ru", "zh", "ar", "sw"]),
     count=st.integers(0, 30),

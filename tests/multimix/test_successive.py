@@ -336,7 +336,7 @@ def check_variants(table, variants, tokens, starts, mask_unit, groups, percentag
             assert differing <= filled.masked
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     length=LENGTHS,
     lang=st.sampled_from(["en", "zh", "hi"]),
@@ -380,7 +380,7 @@ def test_as_many_words_of_a_tagged_sentence_change_as_the_percentage_says(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.tuples(LENGTHS, st.one_of(st.just(0), LENGTHS)),
     percentage=PERCENTAGES,

@@ -90,7 +90,7 @@ def problems(draw):
 
 
 @given(problem=problems())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_best_answers_are_those_of_an_exhaustive_search(problem):
     got, want = best_answers(*problem), naive_answers(*problem)
     assert [answer[:3] for answer in got] == [answer[:3] for answer in want]
@@ -98,7 +98,6 @@ def test_best_answers_are_those_of_an_exhaustive_search(problem):
 
 
 @given(problem=problems())
-@settings(deadline=None)
 def test_answers_are_different_texts_of_the_passage_best_first(problem):
     windows, context, offsets, count, max_length = problem
     answers = best_answers(*problem)
@@ -187,7 +186,7 @@ def test_scores_that_are_no_numbers_give_a_probability_that_is_none():
     capacity=st.integers(1, 200),
     share=st.floats(0.05, 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_window_with_most_context_is_that_of_loops(length, capacity, share):
     windows = strided(length, capacity, max(1, int(capacity * share)))
     want = [naive_owner(windows, token) for token in range(length)]
