@@ -43,7 +43,7 @@ hold** where it lies below, and is **undecided** where zero is in it. One claim 
 twenty comes out on a side by chance. Rank correlations ρ are over the few languages of
 a data set, as few as five.
 
-Models have 1 to 13 million parameters and are trained for some hundred updates. They
+Models have 1 to 13 million parameters, fine-tuned for at most 1,000 updates. They
 are pre-trained on text alone, those of real sets on some translations, too (TLM).
 Hyper-parameters and data were chosen on dev scores of zero-shot, translate-train and
 supervised, with another seed, before X-Mixup was trained on them; of real sets only
