@@ -10,7 +10,8 @@ usage: bash examples/augment.sh DATA OUT_DIR [options] [-- more fairseq-generate
   --model NAME     masked language model: a folder with model.pt, or xlmr.base, xlmr.large,
                    which fairseq downloads (default: xlmr.large)
   --split NAME     (default: train)
-  --gpus N         processes, one on each GPU; their shards are joined (default: 1)
+  --gpus N         processes, one on each GPU, of those that CUDA_VISIBLE_DEVICES names
+                   where it is set; their shards are joined (default: 1)
   --max-tokens N   tokens of a batch (default: 12000; with --cpu 2048)
   --seed N         (default: 1)
   --cpu            run on the CPU, in fp32; on a GPU it is bf16
@@ -37,6 +38,16 @@ while [ $# -gt 0 ]; do
   esac
 done
 [[ $gpus =~ ^[1-9][0-9]*$ ]] || fail "--gpus $gpus: give a whole number from 1"
+# The GPUs of several processes, in turn: those that are visible.
+visible=()
+if [ "$gpus" -gt 1 ] && [ "${device[0]}" != --cpu ]; then
+  for ((rank = 0; rank < gpus; rank++)); do visible+=($rank); done
+  if [ -n "${CUDA_VISIBLE_DEVICES+set}" ]; then
+    IFS=', ' read -ra visible <<< "$CUDA_VISIBLE_DEVICES"
+  fi
+  [ ${#visible[@]} -ge "$gpus" ] ||
+    fail "--gpus $gpus: CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES has fewer"
+fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${XLING_BIN:-$here/.venv/bin}
 
@@ -49,10 +60,10 @@ step() {
   if [ -z "$dry_run" ]; then "$@"; fi
 }
 
-# generate FOLDER [more options]
+# generate FOLDER [more options]: on the GPU that "gpu" names, where it does.
 generate() {
   local folder=$1; shift
-  step "$bin/fairseq-generate" "$data" --user-dir "$here/fairseq_xling" \
+  step ${gpu:+env "CUDA_VISIBLE_DEVICES=$gpu"} "$bin/fairseq-generate" "$data" --user-dir "$here/fairseq_xling" \
     --task multimix_augment --path "$path" --gen-subset "$split" \
     --aug-percentage 30 --max-tokens "${max_tokens:-$default}" --seed "$seed" \
     "${device[@]}" --results-path "$folder" "$@"
@@ -70,6 +81,7 @@ print(model_folder(XLMRModel, sys.argv[1]) / "model.pt")
 PYTHON
   )
 fi
+gpu=
 if [ "$gpus" = 1 ]; then
   generate "$out" "$@"
   exit
@@ -77,8 +89,8 @@ fi
 if [ -z "$dry_run" ] && [ -e "$out/manifest.json" ]; then echo "$out: done before"; exit; fi
 shards=() pids=()
 for ((rank = 0; rank < gpus; rank++)); do
-  shards+=("$out.shard-$rank")
-  CUDA_VISIBLE_DEVICES=$rank generate "$out.shard-$rank" \
+  shards+=("$out.shard-$rank") gpu=${visible[rank]-}
+  generate "$out.shard-$rank" \
     --distributed-world-size "$gpus" --distributed-rank "$rank" "$@" &
   pids+=($!)
 done

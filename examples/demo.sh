@@ -108,7 +108,8 @@ finetune() {
   train "$run/$name-$seed" "$run/data-bin" --task "xmixup_$task" --criterion xmixup \
     --finetune-from-model "$mini/model.pt" \
     --lr $lr --warmup-updates 60 --total-num-update $updates --max-update $updates \
-    --dropout 0 --attention-dropout 0 --validate-interval-updates 200 \
+    --dropout 0 --attention-dropout 0 --pooler-dropout 0 \
+    --validate-interval-updates 200 \
     --best-checkpoint-metric $metric --maximize-best-checkpoint-metric \
     --seed "$seed" "$@"
 }
@@ -132,7 +133,7 @@ multimix() {
     --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
     --arch "$arch" --seed "$seed" --jobs 2 --cpu \
     --train-options '--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
-      --dropout 0 --attention-dropout 0' \
+      --dropout 0 --attention-dropout 0 --pooler-dropout 0' \
     --warmup-options "--lr $lr --max-update $updates --warmup-updates 60" \
     --adaptation-options "--lr 1e-4 --max-update 150" \
     --results-path "$dir/multimix-$seed"

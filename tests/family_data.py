@@ -335,7 +335,7 @@ def questions(spm, tmp_path_factory) -> SimpleNamespace:
     return cached("questions", make)
 
 
-NO_DROPOUT = ["--dropout=0", "--attention-dropout=0"]
+NO_DROPOUT = ["--dropout=0", "--attention-dropout=0", "--pooler-dropout=0"]
 
 
 def pairs(spm, tmp_path_factory) -> SimpleNamespace:

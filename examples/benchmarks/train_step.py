@@ -81,7 +81,6 @@ def build_theirs(args, vocabulary):
         max_position_embeddings=514,
         type_vocab_size=1,
         num_labels=len(labels) or 2,
-        classifier_dropout=0.0,
         attn_implementation="sdpa",
     )
     kinds = {

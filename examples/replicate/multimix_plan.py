@@ -67,7 +67,7 @@ class MultiMixSetting(NamedTuple):
 def demo_setting(out: Path, seed: int) -> MultiMixSetting:
     """XNLI's task in a far made-up language."""
     shared = """--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
-        --dropout 0 --attention-dropout 0"""
+        --dropout 0 --attention-dropout 0 --pooler-dropout 0"""
     return MultiMixSetting(
         "multimix", "multimix_xnli", out / "runs" / f"pairs-{seed}/data-bin",
         out / "mini-xlmr", "qac", "supervised",
@@ -83,8 +83,8 @@ def demo_setting(out: Path, seed: int) -> MultiMixSetting:
 def real_setting(out: Path) -> MultiMixSetting:
     """Named entities in Spanish."""
     shared = """--max-positions 126 --batch-size 16 --update-freq 1 --num-workers 0
-        --dropout 0 --attention-dropout 0 --weight-decay 0 --encoder-layers 6
-        --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280
+        --dropout 0 --attention-dropout 0 --pooler-dropout 0 --weight-decay 0
+        --encoder-layers 6 --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280
         --encoder-attention-heads 5"""
     return MultiMixSetting(
         "real-multimix", "multimix_xner", out / "real/panx-bin", out / "real/xlmr",

@@ -10,8 +10,8 @@ from fairseq_xling.multimix.stages import Stage
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SHARED = """--max-positions 126 --adam-betas '(0.9, 0.98)' --update-freq 1 --max-epoch 0
-    --num-workers 0 --dropout 0 --attention-dropout 0 --validate-interval-updates 200
-    --save-interval-updates 200"""
+    --num-workers 0 --dropout 0 --attention-dropout 0 --pooler-dropout 0
+    --validate-interval-updates 200 --save-interval-updates 200"""
 # The methods of X-Mixup's Tables 3, 5 and 9, as the recipes name them.
 BASELINES = ["zero-shot", "translate-train", "supervised", "xmixup"]
 ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]

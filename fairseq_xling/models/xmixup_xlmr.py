@@ -105,8 +105,8 @@ class XMixupXLMRModel(RobertaModel):
     @classmethod
     def build_model(cls, args, task) -> "XMixupXLMRModel":
         """Build the model for ``task``'s dictionary."""
-        base_architecture(args)
         mixup_defaults(args)
+        base_architecture(args)
         if not 0 < args.mixup_max_ratio <= 1:
             raise UserError(
                 f"--mixup-max-ratio {args.mixup_max_ratio}: give a value above 0, "
@@ -265,7 +265,12 @@ class XMixupXLMRModel(RobertaModel):
 
 
 def mixup_defaults(args) -> None:
-    """Fill in the options that were not given: the mixup's, and XLM-R's shape."""
+    """Fill in the options that were not given, before fairseq's own defaults.
+
+    These are the mixup's, XLM-R's shape, and the dropout before both layers of the head
+    for sequences, which fairseq leaves out and both papers' recipes have.
+    """
+    args.pooler_dropout = safe_getattr(args, "pooler_dropout", 0.1)
     args.mixup_layer = safe_getattr(args, "mixup_layer", None)
     args.mixup_max_ratio = safe_getattr(args, "mixup_max_ratio", 0.5)
     args.mixup_ratio = safe_getattr(args, "mixup_ratio", "adaptive")
@@ -282,22 +287,22 @@ def xmixup_xlmr_mini(args) -> None:
     args.encoder_embed_dim = safe_getattr(args, "encoder_embed_dim", 128)
     args.encoder_ffn_embed_dim = safe_getattr(args, "encoder_ffn_embed_dim", 512)
     args.encoder_attention_heads = safe_getattr(args, "encoder_attention_heads", 4)
-    base_architecture(args)
     mixup_defaults(args)
+    base_architecture(args)
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_base")
 def xmixup_xlmr_base(args) -> None:
     """The shape of XLM-R base: 12 layers of width 768."""
-    roberta_base_architecture(args)
     mixup_defaults(args)
+    roberta_base_architecture(args)
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_large")
 def xmixup_xlmr_large(args) -> None:
     """The shape of XLM-R large: 24 layers of width 1024."""
-    roberta_large_architecture(args)
     mixup_defaults(args)
+    roberta_large_architecture(args)
 
 
 def mbert_defaults(args) -> None:

@@ -168,10 +168,17 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
 
 
 def visible_devices() -> List[str]:
-    """Names of the GPUs that commands may use, as CUDA_VISIBLE_DEVICES has them."""
+    """Names of the GPUs that commands may use, as CUDA_VISIBLE_DEVICES has them.
+
+    Where it is set, numbers of one's own would be those of other GPUs. CUDA reads it up
+    to the first name that is none, such as -1, so that it may have more names than
+    there are devices.
+    """
     count = torch.cuda.device_count()
-    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return names if len(names) == count else [str(number) for number in range(count)]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if names is None:
+        return [str(number) for number in range(count)]
+    return [name.strip() for name in names.split(",")][:count]
 
 
 def run_stage(stage: Stage, device: Optional[str]) -> None:

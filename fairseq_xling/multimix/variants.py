@@ -99,7 +99,8 @@ class Variant(NamedTuple):
 class GenLM:
     """Makes the variants of samples.
 
-    What is made of a sample depends on its stream, its row and the seed alone.
+    What is masked in a sample depends on its stream, its row and the seed alone; what
+    is predicted, too, in fp32: in half precision rounding depends on the batch.
 
     Args:
         generator: fills masks.

@@ -10,18 +10,20 @@ from augment_data import draw_pairs, snapshot, write_lm, write_pairs
 from training import ROOT, environment
 
 
-def bash(*arguments):
+def bash(*arguments, visible=""):
     return subprocess.run(
         ["bash", str(ROOT / "examples/augment.sh"), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
+        env=environment(
+            XLING_BIN=str(Path(sys.executable).parent), CUDA_VISIBLE_DEVICES=visible
+        ),
     )
 
 
-def commands(*arguments):
-    done = bash(*arguments, "--dry-run")
+def commands(*arguments, visible=""):
+    done = bash(*arguments, "--dry-run", visible=visible)
     assert done.returncode == 0, done.stdout
     return [shlex.split(line) for line in done.stdout.splitlines()]
 
@@ -41,7 +43,10 @@ def test_one_gpu_runs_the_papers_settings():
 
 
 def test_several_gpus_run_shards_and_join_them():
-    *shards, join = commands("data", "out", "--model", "lm", "--gpus", "3")
+    options = ("data", "out", "--model", "lm", "--gpus", "3")
+    *shards, join = commands(*options, visible="4,5,GPU-8a9f")
+    devices = {words[1] for words in shards}
+    assert devices == {f"CUDA_VISIBLE_DEVICES={x}" for x in ("4", "5", "GPU-8a9f")}
     ranks = {words[words.index("--distributed-rank") + 1] for words in shards}
     assert ranks == {"0", "1", "2"}
     assert join[1:] == ["out.shard-0", "out.shard-1", "out.shard-2", "--destdir", "out"]
@@ -52,6 +57,7 @@ def test_several_gpus_run_shards_and_join_them():
     [
         ((), "usage"),
         (("data", "out", "--gpus", "0"), "--gpus 0"),
+        (("data", "out", "--gpus", "2"), "--gpus 2: CUDA_VISIBLE_DEVICES="),
         (("data", "out", "--seed"), "give a value"),
         (("data", "out", "--what"), "unknown option --what"),
     ],

@@ -5,9 +5,10 @@ from argparse import Namespace
 import pytest
 import sentencepiece
 import torch
+from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_REGISTRY
 from fairseq.models.roberta import RobertaModel, XLMRModel
 from pair_data import tiny_dictionary
-from small_model import checkpoint, small_args, small_model, small_task
+from small_model import HEAD, checkpoint, small_args, small_model, small_task
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
@@ -155,3 +156,28 @@ def test_folder_that_lacks_a_file_is_refused(folder, name, message):
 def test_names_for_download_are_fairseqs():
     assert XMixupXLMRModel.hub_models() == XLMRModel.hub_models()
     assert "xlmr.large" in XMixupXLMRModel.hub_models()
+
+
+OURS = [x for x, model in ARCH_MODEL_REGISTRY.items() if model is XMixupXLMRModel]
+
+
+@pytest.mark.parametrize("arch", OURS)
+def test_head_for_sequences_has_the_papers_dropout_unless_told(arch):
+    for given, expected in (({}, 0.1), ({"pooler_dropout": 0.0}, 0.0)):
+        args = Namespace(**given)
+        ARCH_CONFIG_REGISTRY[arch](args)
+        assert args.pooler_dropout == expected
+
+
+@pytest.mark.parametrize("options, share", [({}, 0.1), ({"pooler_dropout": 0.0}, 0)])
+def test_dropout_acts_before_both_layers_of_the_head_in_training_only(options, share):
+    head = small_model(**options).classification_heads[HEAD]
+    read = []
+    for layer in (head.dense, head.out_proj):
+        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    states = torch.ones(4000, 1, 16)
+    for training in (True, False):
+        read.clear()
+        head.train(training)(states)
+        found = [(one == 0).float().mean().item() for one in read]
+        assert found == pytest.approx([share * training] * 2, abs=0.01)

@@ -117,8 +117,10 @@ def test_stages_run_side_by_side(tmp_path):
 @pytest.mark.parametrize(
     "jobs, devices, given, seen",
     [
-        (2, 2, "", {"0", "1"}),
+        (2, 2, None, {"0", "1"}),
         (2, 2, "5,7", {"5", "7"}),
+        (2, 2, "5,7,-1,8", {"5", "7"}),
+        (2, 2, "GPU-8a9f, GPU-04c1", {"GPU-8a9f", "GPU-04c1"}),
         (1, 2, "5,7", {"5,7"}),
         (2, 1, "5", {"5"}),
         (2, 0, "", {""}),
@@ -126,7 +128,10 @@ def test_stages_run_side_by_side(tmp_path):
 )
 def test_jobs_share_the_gpus(tmp_path, monkeypatch, jobs, devices, given, seen):
     monkeypatch.setattr("torch.cuda.device_count", lambda: devices)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    if given is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     tell = (
         "import os, time; time.sleep(0.2); "
         "(p / 'gpu').write_text(os.environ['CUDA_VISIBLE_DEVICES'])"

@@ -100,6 +100,7 @@ def test_two_processes_equal_one_with_two_micro_batches(
     options = [
         "--dropout=0",
         "--attention-dropout=0",
+        "--pooler-dropout=0",
         "--max-update=12",
         "--scheduled-sampling-decay=4",
         f"--scheduled-sampling-unit={unit}",
