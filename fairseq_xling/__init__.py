@@ -6,11 +6,13 @@ and criterions.
 
 from fairseq_xling.compat import allow_fairseq_checkpoints, bound_primitive_cache
 from fairseq_xling.errors import UserError, install_excepthook
+from fairseq_xling.launching import guard_commands
 from fairseq_xling.version import __version__
 
 allow_fairseq_checkpoints()
 bound_primitive_cache()
 install_excepthook()
+guard_commands()
 
 from fairseq_xling import criterions, models, tasks  # noqa: E402
 from fairseq_xling.multimix.augment import augment  # noqa: E402

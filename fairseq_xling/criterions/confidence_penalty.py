@@ -32,6 +32,8 @@ class ConfidencePenaltyCriterion(FairseqCriterion):
     Source: MultiMix section 3.1, eq. 1.
     """
 
+    terms = ("cross_entropy", "entropy")
+
     def __init__(self, task, confidence_penalty: float) -> None:
         super().__init__(task)
         if confidence_penalty < 0:

@@ -58,6 +58,9 @@ class XMixupCriterion(FairseqCriterion):
     Source: X-Mixup section 4.2, eq. 7 and 8.
     """
 
+    # What validation logs beside the loss and the scores, where there are pairs.
+    terms = ("task_target", "task_source", "mse", "kl", "lambda")
+
     def __init__(
         self,
         task,

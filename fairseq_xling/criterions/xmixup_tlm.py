@@ -28,6 +28,8 @@ class XMixupTLMCriterion(FairseqCriterion):
     Source: Conneau and Lample 2019, section 3.3; X-Mixup section 7 for the mixup.
     """
 
+    terms = ("ppl", *(f"{part}_loss" for part in PARTS))
+
     def forward(
         self, model, sample: Dict[str, Any], reduce: bool = True
     ) -> Tuple[Tensor, int, Dict[str, Any]]:

@@ -120,7 +120,7 @@ def predict_split(
     with_source = None
     if task.family == "classification":
         with_source = not task.cfg.no_mixup_inference
-    dataset = task.load_dataset(split, with_source=with_source)
+    dataset = task.load_dataset(split, with_source=with_source, with_unlabelled=True)
     outputs = predict_batches(task, model, dataset, args, split)
     if task.family == "classification":
         found = merge_classes(outputs)

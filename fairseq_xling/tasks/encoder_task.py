@@ -1,33 +1,120 @@
 """What tasks that train an encoder share: one dictionary, and options of the model."""
 
-from typing import Any
+from typing import Any, List, Optional, Tuple, Type
 
+import numpy as np
+from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
 from fairseq.data import Dictionary
+from fairseq.models import ARCH_MODEL_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
+
+# <s>, a token and </s>.
+LEAST_POSITIONS = 3
+# The longest sequence that any encoder has; each of them has a row of embeddings.
+MOST_POSITIONS = 1 << 17
 
 
 class EncoderTask(MemoryLoggingTask):
     """A task with one dictionary that tells its model how long sequences are.
 
     Subclasses have ``cfg``, with ``max_positions``, and ``dictionary``.
+
+    Attributes:
+        criterions: the classes that train for the task.
     """
 
     dictionary: Dictionary
+    criterions: Tuple[Type[FairseqCriterion], ...]
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        if not LEAST_POSITIONS <= cfg.max_positions <= MOST_POSITIONS:
+            raise UserError(
+                f"--max-positions {cfg.max_positions}: give {LEAST_POSITIONS} to "
+                f"{MOST_POSITIONS}, and at most what the pre-trained model has"
+            )
 
     def mixup_layer_of(self, cfg: Any) -> str:
         """The ``mixup_layer`` of a model whose options ``cfg`` name none."""
         raise NotImplementedError
 
+    def score_names(self) -> List[str]:
+        """The scores that validation logs beside the criterion's terms."""
+        return []
+
     def build_model(self, cfg, from_checkpoint: bool = False):
-        """Build the model, with the task's mixup layer where none was given."""
+        """Build the model, with the task's mixup layer where none was given.
+
+        Raises:
+            UserError: it is none of this package.
+        """
+        arch = getattr(cfg, "arch", None)
+        if not issubclass(
+            ARCH_MODEL_REGISTRY.get(arch, XMixupXLMRModel), XMixupXLMRModel
+        ):
+            ours = [k for k, v in ARCH_MODEL_REGISTRY.items() if v is XMixupXLMRModel]
+            raise UserError(f"--arch {arch}: give one of {', '.join(ours)}")
         if OmegaConf.is_config(cfg):
             with open_dict(cfg):
                 self._fill_model_options(cfg)
         else:
             self._fill_model_options(cfg)
         return super().build_model(cfg, from_checkpoint)
+
+    def build_criterion(self, cfg, from_checkpoint: bool = False):
+        """Build the criterion.
+
+        Raises:
+            UserError: it cannot train for this task.
+        """
+        kind = CRITERION_REGISTRY.get(cfg._name)
+        if kind is None or not issubclass(kind, self.criterions):
+            ours = [k for k, v in CRITERION_REGISTRY.items() if v in self.criterions]
+            raise UserError(
+                f"--criterion {cfg._name}: give {' or '.join(sorted(ours))}"
+            )
+        self.terms = kind.terms
+        return super().build_criterion(cfg, from_checkpoint)
+
+    def begin_epoch(self, epoch: int, model: Any) -> None:
+        """Check what the best checkpoint is to be chosen by, before the first update.
+
+        Raises:
+            UserError: validation does not log it.
+        """
+        super().begin_epoch(epoch, model)
+        known = ["loss", *self.score_names(), *self.terms]
+        metric = self.cfg.best_checkpoint_metric
+        if not self.cfg.disable_validation and metric not in known:
+            raise UserError(
+                f"--best-checkpoint-metric {metric}: give one of {', '.join(known)}"
+            )
+
+    def get_batch_iterator(
+        self, dataset: Any, max_tokens: Optional[int] = None, *args, **kwargs
+    ):
+        """Iterate over a dataset.
+
+        Raises:
+            UserError: an item to train on is longer than ``max_tokens``.
+        """
+        # Where an item is a row with all its windows, a too large one is alone.
+        whole_rows = getattr(dataset, "whole_rows", False)
+        if max_tokens is not None and not whole_rows:
+            longest = int(
+                dataset.num_tokens_vec(np.arange(len(dataset))).max(initial=0)
+            )
+            if longest > max_tokens:
+                raise UserError(
+                    f"--max-tokens {max_tokens}: an item of the data takes {longest} "
+                    "tokens, both streams together; give as many or more, or "
+                    "--batch-size instead"
+                )
+        return super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)
 
     def _fill_model_options(self, cfg) -> None:
         cfg.max_positions = self.cfg.max_positions

@@ -89,6 +89,8 @@ class QuestionAnsweringTask(XMixupTask):
     cfg: QuestionAnsweringConfig
     family = "qa"
     default_source_loss_weight = 0.2
+    scores = ("score", "f1", "exact_match")
+    label_streams = {"span"}
     head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
     # By whose rules answers are scored, by split.
     rules: Dict[str, str] = {}

@@ -35,6 +35,8 @@ class SentencePairTask(XMixupTask):
     cfg: SentencePairConfig
     family = "classification"
     default_source_loss_weight = 0.4
+    scores = ("accuracy",)
+    label_streams = {"label"}
     head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
     scores_in_training = True
 

@@ -59,6 +59,8 @@ class TaggingTask(XMixupTask):
     cfg: TaggingConfig
     family = "tagging"
     default_source_loss_weight = 0.8
+    scores = ("f1",)
+    label_streams = {"tags", "soft_tags"}
     head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
 
     def default_mixup_layer(self, layers: int) -> str:

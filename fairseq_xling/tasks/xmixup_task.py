@@ -4,10 +4,13 @@ import logging
 import os
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+import numpy as np
 from fairseq.data import Dictionary
 from torch import Tensor
 
+from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
 from fairseq_xling.criterions.loss_terms import LossTerms
+from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
@@ -33,13 +36,18 @@ class XMixupTask(SourceSamplingTask):
         family: ``"classification"``, ``"tagging"`` or ``"qa"``: what the objective is.
         benchmark: the data's name in their manifest.
         default_source_loss_weight: alpha, where none is given.
+        scores: what it is judged by, as validation logs it.
+        label_streams: the streams that hold labels, of which a row has one.
         head_bias: the bias of the head's last layer, by its name in checkpoints.
     """
 
     cfg: XMixupTaskConfig
+    criterions = (XMixupCriterion, ConfidencePenaltyCriterion)
     family: str
     benchmark: str
     default_source_loss_weight: float
+    scores: Tuple[str, ...]
+    label_streams: Set[str]
     head_bias: str
     # Whether scores are cheap enough to be logged for training batches, too.
     scores_in_training = False
@@ -58,7 +66,9 @@ class XMixupTask(SourceSamplingTask):
         self.label_names: List[str] = label_dictionary.symbols[
             label_dictionary.nspecial :
         ]
-        self.source_lang = cfg.source_lang or manifest.source_lang
+        self.source_lang = manifest.source_lang
+        if cfg.source_lang is not None:
+            self.source_lang = cfg.source_lang
         self.languages = self._choose_languages()
         check_options(cfg)
 
@@ -103,22 +113,29 @@ class XMixupTask(SourceSamplingTask):
         combine: bool = False,
         task_cfg=None,
         with_source: Optional[bool] = None,
+        with_unlabelled: bool = False,
         **kwargs,
     ) -> PairedDataset:
         """Load all languages of a split.
+
+        Languages without labels are left out of one that a model is validated on.
 
         Args:
             split: such as ``"train"``; to ``"supervised"`` belong the source
                 language's rows of ``"train"``, too.
             with_source: whether to load the source counterparts of a split that is
                 not trained on (default: where the model was trained on pairs).
+            with_unlabelled: whether to load languages without labels, too, such as to
+                predict them.
 
         Raises:
             UserError: the data have no such split, lack what training needs, or a
-                sequence is too long.
+                sequence is too long; no language of the split has labels.
         """
         is_train = split == self.cfg.train_subset
         parts = self._parts_of(split, is_train)
+        if not is_train and not with_unlabelled:
+            parts = self._labelled(split, parts)
         paired = self._streams_for(is_train, with_source)
         self._say_what_is_missing(split, [lang for _, lang in parts], paired)
         self.datasets[split] = self.open_dataset(parts, paired, is_train)
@@ -231,6 +248,45 @@ class XMixupTask(SourceSamplingTask):
                 f"it has {', '.join(sorted(splits))}"
             )
         return parts
+
+    def score_names(self) -> List[str]:
+        """The scores of all languages, and of each that is validated on."""
+        loaded = (
+            one for name, one in self.datasets.items() if name != self.cfg.train_subset
+        )
+        ids = dict.fromkeys(lang for one in loaded for lang in one.lang_ids)
+        languages = [self.languages[lang] for lang in ids]
+        each = [f"{score}_{lang}" for score in self.scores for lang in languages]
+        return [*self.scores, *each]
+
+    def _labelled(
+        self, split: str, parts: List[Tuple[str, str]]
+    ) -> List[Tuple[str, str]]:
+        labelled = [part for part in parts if self.is_labelled(*part)]
+        lacking = ",".join(part[1] for part in parts if part not in labelled)
+        if not labelled:
+            raise UserError(
+                f"{self.cfg.data}: {split} has no labels in {lacking}; choose another "
+                "split, or train with --disable-validation"
+            )
+        if lacking:
+            logger.warning(
+                f"{split}: {lacking} without labels: left out of the loss and the "
+                "scores"
+            )
+        return labelled
+
+    def is_labelled(self, split: str, lang: str) -> bool:
+        """Whether any row of a split in a language has labels.
+
+        Args:
+            split, lang: which one; the data hold it.
+        """
+        streams = open_streams(
+            self.cfg.data, self.manifest, split, lang, self.label_streams
+        )
+        held = [getattr(streams, name) for name in self.label_streams]
+        return any(np.any(one.sizes) for one in held if one is not None)
 
     def _streams_for(self, is_train: bool, with_source: Optional[bool]) -> Set[str]:
         pairs = self.cfg.training_set == "pairs"

@@ -16,6 +16,7 @@ from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
 from omegaconf import II
 
+from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.pair_streams import Streams, open_streams
@@ -82,6 +83,8 @@ class XMixupTLMConfig(FairseqDataclass):
     )
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
+    disable_validation: bool = II("dataset.disable_validation")
+    best_checkpoint_metric: str = II("checkpoint.best_checkpoint_metric")
 
 
 @register_task("xmixup_tlm", dataclass=XMixupTLMConfig)
@@ -102,6 +105,7 @@ class XMixupTLMTask(EncoderTask):
     """
 
     cfg: XMixupTLMConfig
+    criterions = (XMixupTLMCriterion,)
 
     def __init__(
         self, cfg: XMixupTLMConfig, manifest: Manifest, dictionary: Dictionary

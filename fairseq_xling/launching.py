@@ -1,0 +1,172 @@
+"""What stands around a run of fairseq's commands: checks before it, one line after.
+
+fairseq's commands start their work by ``distributed_utils.call_main``, in one process
+or several; that is the one place that sees all options of a run.
+"""
+
+import functools
+import os
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import torch
+from fairseq.distributed import utils as distributed_utils
+from fairseq.models import distributed_fairseq_model
+from fairseq.tasks import TASK_REGISTRY
+from omegaconf import open_dict
+from torch.multiprocessing import ProcessRaisedException
+
+from fairseq_xling.errors import UserError
+
+HALF = ("fp16", "memory_efficient_fp16", "amp")
+# What torch.distributed's own launchers tell the processes that they start.
+LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+# Options that need fairscale or Megatron, or flat parameters that are all trained:
+# the LM head of our models is not.
+UNUSABLE = {
+    "ddp_backend": ("fully_sharded", "slowmo"),
+    "zero_sharding": ("os",),
+    "cpu_offload": (True,),
+    "pipeline_model_parallel": (True,),
+}
+
+
+def guard_commands() -> None:
+    """Let fairseq's commands check the options of a run with one of our tasks.
+
+    A mistake found there, or in any process of the run, ends the command with one line
+    (see :mod:`fairseq_xling.errors`), and leaves no empty ``--save-dir``.
+    """
+    start = distributed_utils.call_main
+    if getattr(start, "checks_options", False):
+        return
+
+    @functools.wraps(start)
+    def call_main(cfg: Any, main: Callable[..., Any], **kwargs: Any) -> None:
+        if not is_ours(cfg):
+            return start(cfg, main, **kwargs)
+        check_run(cfg)
+        missing = list(missing_folders(cfg.checkpoint.save_dir))
+        try:
+            if cfg.common.cpu:
+                start_on_cpus(start, cfg, main, kwargs)
+            else:
+                start(cfg, main, **kwargs)
+        except BaseException as error:
+            remove_empty(missing)
+            if isinstance(error, ProcessRaisedException):
+                raise_user_error_of(error)
+            raise
+
+    call_main.checks_options = True  # type: ignore[attr-defined]
+    distributed_utils.call_main = call_main
+    let_ddp_run_on_cpus()
+
+
+def is_ours(cfg: Any) -> bool:
+    """Whether a run's task is one of this package."""
+    task = TASK_REGISTRY.get(getattr(cfg.task, "_name", None))
+    return task is not None and task.__module__.startswith("fairseq_xling.")
+
+
+def check_run(cfg: Any) -> None:
+    """Refuse options of fairseq's with which none of our tasks can run.
+
+    Raises:
+        UserError: the message names the option.
+    """
+    for name, values in UNUSABLE.items():
+        value = getattr(cfg.distributed_training, name)
+        if value in values:
+            flag = "--" + name.replace("_", "-")
+            given = flag if value is True else f"{flag} {value}"
+            raise UserError(
+                f"{given}: not possible with these models; leave it out, or give "
+                "--ddp-backend pytorch_ddp or legacy_ddp for several GPUs"
+            )
+    if cfg.common.cpu or not torch.cuda.is_available():
+        for name in HALF:
+            if getattr(cfg.common, name):
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag}: needs a GPU; leave it out on a CPU")
+
+
+def missing_folders(path: str) -> Iterator[Path]:
+    """The folder ``path`` and those above it that do not exist, deepest first."""
+    for folder in (Path(path), *Path(path).parents):
+        if folder.exists():
+            return
+        yield folder
+
+
+def remove_empty(folders: List[Path]) -> None:
+    """Remove the folders that are empty."""
+    for folder in folders:
+        with suppress(OSError):  # not there, or something was written into it
+            folder.rmdir()
+
+
+def raise_user_error_of(error: ProcessRaisedException) -> None:
+    """Raise the :class:`UserError` that ended a process, known by its traceback.
+
+    Raises:
+        UserError: there is one.
+    """
+    name = f"{UserError.__module__}.{UserError.__qualname__}"
+    found = re.search(rf"^{re.escape(name)}: (.*)$", str(error), re.MULTILINE)
+    if found:
+        raise UserError(found[1]) from None
+
+
+def start_on_cpus(
+    start: Callable[..., None], cfg: Any, main: Callable[..., Any], kwargs: Any
+) -> None:
+    """Start as many processes as asked for; fairseq counts GPUs where there are none.
+
+    Args:
+        start: fairseq's ``call_main``.
+        cfg: all options of the run.
+        main: what each process runs.
+        kwargs: further arguments of ``main``.
+    """
+    chosen = cfg.distributed_training
+    launched = all(name in os.environ for name in LAUNCHED)
+    with open_dict(chosen):
+        chosen.distributed_backend = "gloo"
+        if chosen.distributed_init_method is None and launched:
+            chosen.distributed_init_method = "env://"
+            chosen.distributed_world_size = int(os.environ["WORLD_SIZE"])
+            chosen.distributed_rank = int(os.environ["RANK"])
+            chosen.distributed_no_spawn = True
+        if chosen.distributed_world_size == 1 or chosen.distributed_no_spawn:
+            return start(cfg, main, **kwargs)
+        if chosen.distributed_init_method is None:
+            chosen.distributed_init_method = f"tcp://localhost:{free_port()}"
+        first, chosen.distributed_rank = chosen.distributed_rank, None
+    torch.multiprocessing.spawn(
+        distributed_utils.distributed_main,
+        args=(main, cfg, {**kwargs, "start_rank": first}),
+        nprocs=chosen.distributed_world_size,
+    )
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as server:
+        server.bind(("localhost", 0))
+        return server.getsockname()[1]
+
+
+def let_ddp_run_on_cpus() -> None:
+    """Name no GPU to torch's DDP for a model that is on none."""
+    wrap = distributed_fairseq_model.DistributedDataParallel
+
+    def wrap_model(module, device_ids=None, output_device=None, **kwargs):
+        if next(module.parameters()).device.type == "cpu":
+            device_ids = output_device = None
+        return wrap(module, device_ids, output_device, **kwargs)
+
+    distributed_fairseq_model.DistributedDataParallel = wrap_model
