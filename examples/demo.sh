@@ -66,15 +66,13 @@ stage() {
 # Of the sentence pairs few have translations, and these have errors, so that there is
 # room between translate-train and supervised.
 languages() {
-  rm -rf "$dir/raw"
-  "$bin/python" preprocess/demo_languages.py "$dir/raw" \
+  "$bin/python" preprocess/demo_languages.py "$dir/raw" --overwrite \
     --translated-rows 60 --pair-noise 0.6
 }
 
 binarize_text() {
-  rm -rf "$mini"
   "$bin/python" preprocess/monolingual.py "$dir/raw/$text" --vocabulary 1000 \
-    --tokenizer $tokenizer --destdir "$mini"
+    --tokenizer $tokenizer --destdir "$mini" --overwrite
 }
 
 # train FOLDER OPTIONS...; the log is opened before fairseq makes the folder.

@@ -9,8 +9,13 @@ Everything follows from the seed and the options.
 """
 
 import argparse
+import json
+import re
+import sys
 from pathlib import Path
 from typing import Dict, List, Tuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from demo.files import save
@@ -19,8 +24,15 @@ from demo.languages import SOURCE, TARGETS, Speaker, Translator, translate_throu
 from demo.questions import write_question_text, write_questions
 from demo.tagging import write_tagging
 
+from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.destination import Output, check_replaceable, names_below
+from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.errors import UserError, one_line_errors
+
 Pair = Tuple[Clause, Clause, str]
 
+# Tells that a folder was made here, and of which files.
+RECORD = "demo.json"
 # Sentences to tag, and passages to ask about, for each sentence pair.
 TAGGED = {"train": 0.5, "dev": 0.6, "test": 0.6}
 PASSAGES = {"train": 0.5, "dev": 0.2, "test": 0.2}
@@ -118,6 +130,21 @@ def write_text(args: argparse.Namespace, speakers: Dict[str, Speaker]) -> None:
             write(args.out / "monolingual" / f"{split}.{lang}.txt", rows)
 
 
+def own_files(out: Path) -> Output:
+    """The folder of this script that is at ``out``, by its record."""
+    names = [RECORD]
+    try:
+        names += parse_json((out / RECORD).read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        pass  # It is none.
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UserError(f"{out / RECORD}: cannot be read ({error})") from None
+    return Output(
+        "a folder of this script", [RECORD], re.compile("|".join(map(re.escape, names)))
+    )
+
+
+@one_line_errors()
 def main() -> None:
     """Read the options and write the folders."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -138,7 +165,24 @@ def main() -> None:
         type=int,
         help="training pairs that have a translation, the first (default: all)",
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a folder of this script"
+    )
     args = parser.parse_args()
+    for name in ("train_rows", "dev_rows", "test_rows", "lines"):
+        if getattr(args, name) < 1:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"{option} {getattr(args, name)}: give 1 or more")
+    check_replaceable(args.out, args.overwrite, own_files(args.out), [])
+    with atomic_folder(args.out) as args.out:
+        write_all(args)
+        files = sorted(names_below(args.out))
+        text = json.dumps({"files": files}, indent=2) + "\n"
+        (args.out / RECORD).write_text(text, encoding="utf-8")
+
+
+def write_all(args: argparse.Namespace) -> None:
+    """Write all folders into ``args.out``."""
     speakers = {SOURCE: Speaker(None, args.seed)}
     speakers.update({t.code: Speaker(t, args.seed) for t in TARGETS})
     write_pairs(args, speakers)

@@ -10,6 +10,7 @@ sentence a line. ``DIR`` becomes a folder as fairseq's XLM-R has it, yet without
 
 import argparse
 import itertools
+import re
 import shutil
 import sys
 from collections import Counter
@@ -25,12 +26,14 @@ from tqdm import tqdm  # noqa: E402
 from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
+from fairseq_xling.data.destination import Output, check_replaceable  # noqa: E402
 from fairseq_xling.data.tokenizers import (  # noqa: E402
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
     SentencePieceTokenizer,
     find_tokenizer,
 )
+from fairseq_xling.errors import one_line_errors  # noqa: E402
 from fairseq_xling.interop.shapes import MBERT  # noqa: E402
 from fairseq_xling.interop.tokenizer_files import wordpiece  # noqa: E402
 from fairseq_xling.interop.vocabulary import (  # noqa: E402
@@ -44,6 +47,14 @@ from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 CHUNK_LINES = 8192
 # Share of the text's characters that get a piece of their own.
 COVERAGE = 0.9995
+OUTPUT = Output(
+    "a folder of this script",
+    ["bin/dict.txt"],
+    re.compile(
+        r"(bin/)?dict\.txt|sentencepiece\.bpe\.model|tokenizer\.json|"
+        r"bin/(train|valid)\.(bin|idx)"
+    ),
+)
 CASED = {"lowercase": False, "strip_accents": None, "handle_chinese_chars": True}
 
 
@@ -135,6 +146,7 @@ def binarize(texts: List[Path], prefix: Path, encoder: LineEncoder) -> None:
 TRAINERS = {"sentencepiece": train_sentencepiece, "wordpiece": train_wordpiece}
 
 
+@one_line_errors()
 def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -148,9 +160,11 @@ def main() -> None:
     )
     parser.add_argument("--vocabulary", type=int, default=16000, help="pieces")
     parser.add_argument("--workers", type=int, default=2, help="threads that encode")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a folder of this script"
+    )
     args = parser.parse_args()
-    if args.destdir.exists():
-        raise UserError(f"{args.destdir}: exists; remove it or choose another folder")
+    check_replaceable(args.destdir, args.overwrite, OUTPUT, [args.text])
     splits = {split: find_texts(args.text, split) for split in ("train", "valid")}
     with atomic_folder(args.destdir) as folder:
         TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)

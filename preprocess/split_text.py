@@ -21,11 +21,13 @@ from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
+from fairseq_xling.data.destination import check_new  # noqa: E402
 from fairseq_xling.data.raw_parallel import (  # noqa: E402
     ParallelText,
     find_parallel,
 )
 from fairseq_xling.data.text_lines import decode_line  # noqa: E402
+from fairseq_xling.errors import one_line_errors  # noqa: E402
 
 HELD_OUT_EVERY = 100
 HELD_OUT_AT_MOST = 1000
@@ -125,6 +127,7 @@ def find_pairs(folder: Path, split: str, source_lang: str) -> Dict[str, Parallel
     return {part.lang: part for part in find_parallel(folder, split, source_lang)}
 
 
+@one_line_errors()
 def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,8 +135,7 @@ def main() -> None:
     parser.add_argument("--destdir", type=Path, required=True)
     parser.add_argument("--source-lang", default="en", help="of the translations")
     args = parser.parse_args()
-    if args.destdir.exists():
-        raise UserError(f"{args.destdir}: exists; remove it or choose another folder")
+    check_new(args.destdir, "--destdir")
     texts = find_texts(args.text)
     pairs, valid_pairs = (
         find_pairs(args.text, split, args.source_lang) for split in ("train", "valid")

@@ -3,11 +3,12 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, Iterable, NamedTuple, Optional
 
 from matplotlib.figure import Figure
 
 from fairseq_xling.data.atomic import PathLike, atomic_file
+from fairseq_xling.data.destination import check_output
 
 
 class Report(NamedTuple):
@@ -24,9 +25,17 @@ class Report(NamedTuple):
     figures: Dict[str, Figure]
 
 
-def write_report(report: Report, kind: str, folder: PathLike) -> None:
-    """Write ``{kind}.json``, ``{kind}.md`` and a PNG for each figure."""
+def write_report(
+    report: Report, kind: str, folder: PathLike, reads: Iterable[PathLike] = ()
+) -> None:
+    """Write ``{kind}.json``, ``{kind}.md`` and a PNG for each figure.
+
+    Raises:
+        UserError: one of ``reads``, the files that were analysed, has such a name.
+    """
     folder = Path(folder)
+    for name in ("json", "md"):
+        check_output(folder / f"{kind}.{name}", reads)
     numbers = json.dumps(
         without_nan(report.numbers), indent=2, ensure_ascii=False, allow_nan=False
     )

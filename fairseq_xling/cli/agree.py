@@ -16,6 +16,7 @@ import numpy as np
 
 from fairseq_xling.cli.distill import SELECTED, SELECTION
 from fairseq_xling.cli.options import entry_point
+from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.distillation import agree
@@ -63,8 +64,7 @@ def main(args: argparse.Namespace) -> None:
             f"with{'' if args.no_agreement else 'out'} --no-agreement"
         )
     pool, destination = Path(args.data), Path(args.results_path)
-    if destination.exists():
-        raise UserError(f"{destination}: is there already; give another folder")
+    check_new(destination, "--results-path")
     if args.lang not in Manifest.load(pool).splits.get(args.split, {}):
         raise UserError(f"{pool}: no split {args.split} in {args.lang}")
     check_pools(args)

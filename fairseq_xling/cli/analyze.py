@@ -170,7 +170,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     module = importlib.import_module(f"{package}.{kind.module}")
     report = getattr(module, kind.function)(args)
     importlib.import_module(f"{package}.report").write_report(
-        report, args.kind, args.results_path
+        report, args.kind, args.results_path, getattr(args, "results", None) or ()
     )
     print(report.markdown, end="")
     print(f"written to {args.results_path}")

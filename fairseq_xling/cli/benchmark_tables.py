@@ -5,11 +5,11 @@ of the same name in different files are one row.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from fairseq_xling.cli.tables import Cell, markdown_table, text_table
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
 from fairseq_xling.metrics.transfer_gap import average, table_average
 
@@ -34,7 +34,7 @@ def load_results(paths: Sequence[str]) -> List[Dict[str, Any]]:
     for name in paths:
         path = Path(name) / "results.json" if Path(name).is_dir() else Path(name)
         try:
-            results = json.loads(path.read_text(encoding="utf-8"))
+            results = parse_json(path.read_text(encoding="utf-8"))
             check_results(results)
         except OSError as error:
             raise UserError(

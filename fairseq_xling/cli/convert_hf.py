@@ -9,18 +9,26 @@ Face folder of a checkpoint.
 
 import argparse
 import logging
+import re
 import warnings
 from pathlib import Path
 from typing import Optional, Sequence
 
-from fairseq_xling.data.atomic import atomic_folder, check_destdir
-from fairseq_xling.errors import UserError
+from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.destination import Output, check_replaceable
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.interop import from_hf, to_hf
 
 logger = logging.getLogger(__name__)
 
-# A folder with one of them is that of a model.
-MODEL_FILES = ("model.pt", "config.json")
+MODEL = Output(
+    "a model's folder",
+    ["model.pt", "config.json"],
+    re.compile(
+        r"model\.(pt|safetensors)|(label\.)?dict\.txt|sentencepiece\.bpe\.model|"
+        r"(config|tokenizer|tokenizer_config|special_tokens_map)\.json|vocab\.txt"
+    ),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@one_line_errors()
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Convert a model.
 
@@ -69,10 +78,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     # Hydra's, of the names that fairseq calls it by.
     warnings.filterwarnings("ignore", category=UserWarning)
     check_options(args)
-    check_destdir(args.destdir, args.overwrite, MODEL_FILES, "a model's folder")
-    place, source = args.destdir.resolve(), args.source.resolve()
-    if place == source or place in source.parents:
-        raise UserError(f"{args.destdir}: holds {args.source}; give another --destdir")
+    reads = [args.source, *([args.data] if args.data else [])]
+    check_replaceable(args.destdir, args.overwrite, MODEL, reads)
     with atomic_folder(args.destdir) as folder:
         if args.to_hf:
             to_hf.convert(args.source, folder, args.data)

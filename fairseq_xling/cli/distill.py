@@ -36,7 +36,7 @@ from fairseq_xling.multimix.predictions import (
     write_predictions,
 )
 from fairseq_xling.multimix.selected_data import accuracy_of, gold_labels
-from fairseq_xling.multimix.store import variants_name
+from fairseq_xling.multimix.store import read_variants, variants_name
 from fairseq_xling.prediction import predict_batches
 from fairseq_xling.prediction.classes import as_arrays
 
@@ -199,8 +199,9 @@ def numbers_of(args: argparse.Namespace, streams: Streams) -> Dict[str, np.ndarr
     numbers = {"length": np.asarray(streams.input.sizes, np.float64)}
     path = Path(args.data) / variants_name(f"{args.split}.{args.lang}")
     if path.exists():
-        with open(path, encoding="utf-8") as file:
-            values = [json.loads(line)["log_prob"] for line in file]
+        values = [about["log_prob"] for about in read_variants(path, "log_prob")]
+        if len(values) != len(streams):
+            raise UserError(f"{path}: {len(values)} lines for {len(streams)} samples")
         numbers["log_prob"] = np.array(values, np.float64)
     return numbers
 

@@ -14,7 +14,9 @@ from typing import Dict, List
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
+from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
@@ -38,8 +40,7 @@ def main(args: argparse.Namespace) -> None:
         UserError: a shard is missing, unfinished or of another run, or ``--destdir``
             is there already.
     """
-    if Path(args.destdir).exists():
-        raise UserError(f"{args.destdir}: is there already; give another --destdir")
+    check_new(args.destdir, "--destdir")
     manifests = {Path(shard): Manifest.load(shard) for shard in args.shards}
     folders = order_shards(manifests)
     first = manifests[folders[0]]
@@ -118,9 +119,7 @@ def join_stream(folders: List[Path], out: Path, stream: str, kinds: List[str]) -
             index.write(sizes.tolist())
 
 
-def cli_main() -> None:
-    """Entry point of ``xling-join-shards``."""
-    main(build_parser().parse_args())
+cli_main = entry_point(build_parser, main)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import logging
 import warnings
 from typing import Callable
 
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 
 LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
 
@@ -55,6 +55,7 @@ def entry_point(
     def cli_main() -> None:
         args = build_parser().parse_args()
         quiet_logging()
-        main(args)
+        with one_line_errors():
+            main(args)
 
     return cli_main

@@ -19,7 +19,9 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Tuple
 
 from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
 from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.errors import UserError
+from fairseq_xling.data.destination import check_output
+from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.predictor import Predictor, from_pretrained
 
 CHUNK_LINES = 1024
@@ -92,12 +94,14 @@ def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, 
             )
         return parts, None, {}
     try:
-        fields = json.loads(line)
+        fields = parse_json(line)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{where}: not JSON ({error.msg}, character {error.pos + 1}), though it "
             "begins with a brace; mend the line"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON ({error}); mend the line") from None
     others = {name: value for name, value in fields.items() if name not in NAMES}
     return fields, fields.get("source") or None, others
 
@@ -143,6 +147,15 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+def files_read(args: argparse.Namespace) -> List[Path]:
+    """The files that a run reads; of folders, all that are in there."""
+    found = [Path(args.input)]
+    for name in (args.path, args.data):
+        path = Path(name or args.path)
+        found += path.iterdir() if path.is_dir() else [path, *path.parent.glob("*.txt")]
+    return found
+
+
 def main(args: argparse.Namespace) -> None:
     """Predict.
 
@@ -150,8 +163,8 @@ def main(args: argparse.Namespace) -> None:
         UserError: the model or a line is wrong.
     """
     check_least(args)
-    if Path(args.output).is_dir():
-        raise UserError(f"{args.output}: a folder; give the name of a file")
+    if args.output != "-":
+        check_output(args.output, files_read(args))
     with ExitStack() as stack:
         name = args.input
         if name == "-":
@@ -179,7 +192,8 @@ def cli_main() -> None:
     # Texts of all languages; and no complaint where the reader has read enough.
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    main(args)
+    with one_line_errors():
+        main(args)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 from fairseq.data import Dictionary
 
 from fairseq_xling.data.aligned_rows import align
-from fairseq_xling.data.atomic import atomic_folder, check_destdir
+from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import TextEncoder
-from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry, sha256_of
+from fairseq_xling.data.destination import BINARIZED, check_replaceable
+from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of
 from fairseq_xling.data.raw_layout import (
     RawLayout,
     SplitSources,
@@ -75,9 +76,8 @@ def parse_args(
     )
     if args.workers < 1:
         raise UserError(f"--workers {args.workers}: must be at least 1")
-    check_destdir(
-        args.destdir, args.overwrite, [MANIFEST_NAME], "a folder of binarized data"
-    )
+    reads = [args.raw, args.tokenizer, args.dict]
+    check_replaceable(args.destdir, args.overwrite, BINARIZED, reads)
     return args
 
 

@@ -19,7 +19,7 @@ from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
 from fairseq_xling.data.raw_layout import RawLayout, SplitSources
 from fairseq_xling.data.raw_pairs import Table, languages_in
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ PLACES: Dict[str, List[str]] = {
 }
 
 
+@one_line_errors()
 def main(
     task: str,
     labels: Sequence[str],

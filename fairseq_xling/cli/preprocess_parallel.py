@@ -19,7 +19,7 @@ from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_sentences import SentenceEncoder
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.raw_parallel import ParallelText, find_parallel
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.version import __version__
 
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "valid")
 
 
+@one_line_errors()
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Read parallel text and write the binarized folder.
 

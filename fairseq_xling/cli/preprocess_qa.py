@@ -28,7 +28,7 @@ from fairseq_xling.data.raw_questions import (
     QuestionSubset,
     read_questions,
 )
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +130,7 @@ def last_questions(file: QuestionFile, share: float) -> FrozenSet[str]:
     return frozenset(row.id for row in rows[place:])
 
 
+@one_line_errors()
 def main(
     task: str,
     places: Places,

@@ -21,7 +21,7 @@ from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
 from fairseq_xling.data.raw_layout import Places, RawLayout, SplitSources
 from fairseq_xling.data.raw_sentences import SentenceFile
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ TRANSLATED: Dict[str, List[str]] = {
 }
 
 
+@one_line_errors()
 def main(
     task: str,
     tags: Sequence[str],

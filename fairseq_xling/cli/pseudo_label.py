@@ -18,6 +18,7 @@ from fairseq_xling.cli.checked_prediction import load_checked
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
+from fairseq_xling.data.json_text import read_object
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import predict_batches
@@ -68,7 +69,7 @@ def main(args: argparse.Namespace) -> None:
     record_path = folder / RECORD
     record: Dict[str, Any] = {}
     if record_path.exists():
-        record = json.loads(record_path.read_text(encoding="utf-8"))
+        record = read_object(record_path)
     languages = choose_languages(task.manifest, args)
     there = [lang for lang in languages if has_stream(task.manifest, lang)]
     done = [lang for lang in there if record.get(lang, {}).get("sha256") == digest]

@@ -26,6 +26,7 @@ from fairseq_xling.cli.sample import copy_stream
 from fairseq_xling.data.atomic import atomic_file, atomic_folder
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.binarize_words import WordEncoder
+from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import (
     Manifest,
     SplitEntry,
@@ -36,7 +37,7 @@ from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.multimix.segments import split_segments
-from fairseq_xling.multimix.store import MOST_POSITIONS, variants_name
+from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +68,7 @@ def main(args: argparse.Namespace) -> None:
         UserError: the data are of questions, or a file is missing or another one's.
     """
     data, destination = Path(args.data), Path(args.destdir)
-    if destination.exists():
-        raise UserError(f"{destination}: is there already; give another folder")
+    check_new(destination, "--destdir")
     manifest = Manifest.load(data)
     held = {s for x in manifest.splits.values() for e in x.values() for s in e.streams}
     if "context_length" in held:
@@ -140,12 +140,8 @@ def retokenize(
             copy_stream(prefix, stream_prefix(work, *part, stream), None)
     about = reader.data / variants_name(".".join(part))
     if about.exists():
-        with (
-            open(about, encoding="utf-8") as old,
-            atomic_file(work / about.name) as new,
-        ):
-            for line in old:
-                told = json.loads(line)
+        with atomic_file(work / about.name) as new:
+            for told in read_variants(about):
                 kept = {name: told[name] for name in KEPT if name in told}
                 new.write(json.dumps(kept) + "\n")
 

@@ -18,6 +18,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
@@ -51,8 +52,7 @@ def main(args: argparse.Namespace) -> None:
             are no translations.
     """
     destination = Path(args.results_path)
-    if destination.exists():
-        raise UserError(f"{destination}: is there already; give another folder")
+    check_new(destination, "--results-path")
     if not 0 < args.percentage <= 100:
         raise UserError(
             f"--percentage {args.percentage:g}: give a value above 0, at most 100"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError
 
@@ -71,7 +72,7 @@ class Manifest:
         """
         path = Path(folder) / MANIFEST_NAME
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = parse_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(
                 f"{path}: not found; give a folder written by one of the "

@@ -17,6 +17,7 @@ from typing import (
 )
 
 from fairseq_xling.data.id_index import IdIndex
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
 
 # Text of an answer, and its first character in the passage.
@@ -230,7 +231,7 @@ def read_questions(
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        return parse_json(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(
@@ -242,6 +243,8 @@ def _read_json(path: Path) -> Any:
             f"{path}, line {error.lineno}: not JSON ({error.msg}); the file may be cut "
             "off, fetch it again"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not SQuAD's JSON ({error})") from None
 
 
 def _answers(path: Path, where: str, entry: dict) -> List[Answer]:

@@ -1,6 +1,5 @@
 """Reading a Hugging Face folder's settings and weights, without running its code."""
 
-import json
 import logging
 import pickle
 from pathlib import Path
@@ -11,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.names import Entry
 
@@ -73,7 +73,7 @@ def read_json(path: Path) -> Dict[str, Any]:
         UserError: there is none, or it holds no settings.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
             f"{path}: not found; give a folder that save_pretrained wrote"

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, NamedTuple, Tuple, Union
 import numpy as np
 
 from fairseq_xling.data.atomic import atomic_folder
+from fairseq_xling.data.json_text import read_object
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.distillation import score
 
@@ -88,15 +89,7 @@ def read_json(path: Path) -> Dict[str, Any]:
     Raises:
         UserError: it is missing or damaged.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("not an object")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); write it with xling-distill"
-        ) from None
-    return found
+    return read_object(path, "write it with xling-distill")
 
 
 def read_settings(folder: Union[str, Path]) -> Dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.json_text import read_object
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.multimix.co_teaching import MIXTURES, MODELS, Plan
 
@@ -39,7 +40,7 @@ def describe_epoch(plan: Plan, epoch: int) -> Dict[str, Any]:
     scores: Dict[str, Dict[str, List[float]]] = {}
     where = plan.folder / (f"epoch{epoch}" if epoch else "warm-up")
     for path in sorted(where.glob("results-*/results.json")):
-        models = json.loads(path.read_text(encoding="utf-8"))["models"]
+        models = read_object(path)["models"]
         split = path.parent.name.split("-", 1)[1]
         by_lang: Dict[str, List[float]] = {}
         for model in MODELS:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -17,6 +18,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 import torch
 
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.destination import check_apart
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.manifest import sha256_of
 from fairseq_xling.errors import UserError
 
@@ -91,11 +94,13 @@ def is_complete(stage: Stage) -> bool:
         UserError: it was run with other settings, or its output is gone.
     """
     try:
-        found = json.loads(stage.manifest.read_text(encoding="utf-8"))
+        found = parse_json(stage.manifest.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
     except ValueError:
-        raise UserError(f"{stage.manifest}: cannot be read; remove it") from None
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{stage.manifest}: cannot be read; remove it")
     settings = stage.settings()
     for part in settings:
         if found.get(part) != settings[part]:
@@ -189,18 +194,12 @@ def run_stage(stage: Stage, device: Optional[str]) -> None:
         device: number of the only GPU that it sees; None for all.
 
     Raises:
-        UserError: the command failed, or did not write what it should.
+        UserError: the command failed, or did not write what it should; or its folder
+            holds what no stage wrote.
     """
     settings = stage.settings()
     stage.folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in stage.folder.parent.glob(f".{stage.folder.name}.*"):  # by a killed run
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    for path in stage.folder.glob("checkpoint*.pt"):
-        # fairseq copies checkpoints, and cannot go on from half of one.
-        if not zipfile.is_zipfile(path):
-            path.unlink()
-    if not stage.is_resumable:
-        shutil.rmtree(stage.folder, ignore_errors=True)
+    clear(stage)
     logger.info(f"{stage.name} ...")
     start = time.monotonic()
     environment = dict(os.environ)
@@ -226,6 +225,33 @@ def run_stage(stage: Stage, device: Optional[str]) -> None:
     with atomic_file(stage.manifest) as file:
         json.dump(settings, file, indent=2, ensure_ascii=False)
     logger.info(f"{stage.name}: done")
+
+
+def clear(stage: Stage) -> None:
+    """Remove what a killed run of a stage left that its command cannot go on from.
+
+    Raises:
+        UserError: a folder that is to be removed is none that the stage wrote, or the
+            stage reads something in it.
+    """
+    if not stage.log.exists():  # The stage never ran: nothing here is its own.
+        if not stage.is_resumable and stage.folder.exists():
+            raise UserError(
+                f"{stage.folder}: exists and was not written by this run; move it "
+                "away, or give another folder of results"
+            )
+        return
+    if not stage.is_resumable and stage.folder.exists():
+        check_apart(stage.folder, stage.inputs)
+        shutil.rmtree(stage.folder)
+    name = re.compile(rf"\.{re.escape(stage.folder.name)}\.[a-z0-9_]{{8}}")
+    for left in stage.folder.parent.iterdir():  # temporary names
+        if name.fullmatch(left.name):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for path in stage.folder.glob("checkpoint*.pt"):
+        # fairseq copies checkpoints, and cannot go on from half of one.
+        if not zipfile.is_zipfile(path):
+            path.unlink()
 
 
 def reason(log: Path) -> str:

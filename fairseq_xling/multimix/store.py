@@ -16,6 +16,8 @@ import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
 
 from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.data.destination import BINARIZED, names_below
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
@@ -28,6 +30,29 @@ PROGRESS = "progress.json"
 # Word starts are positions in what a language model can read.
 MOST_POSITIONS = 1 << 15
 ANOTHER = "give another --results-path, or remove the folder"
+
+
+def read_variants(path: Path, *names: str) -> Iterator[Dict[str, Any]]:
+    """What a file of variants tells of each.
+
+    Args:
+        path: of the file.
+        names: what must be told.
+
+    Raises:
+        UserError: a line is damaged or lacks one of them.
+    """
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                about = parse_json(line)
+                for name in names:
+                    about[name]
+            except (ValueError, TypeError, KeyError):
+                raise UserError(
+                    f"{path}, line {number}: damaged; generate the samples again"
+                ) from None
+            yield about
 
 
 def variants_name(stream: str) -> str:
@@ -97,9 +122,12 @@ class VariantStore:
             augmentation = self._read_manifest()
             self._check(augmentation["settings"])
             self.counts = augmentation["counts"]
-            shutil.rmtree(self.work, ignore_errors=True)
+            if (self.work / PROGRESS).exists():
+                shutil.rmtree(self.work)
             return
         state = self._read_progress()
+        if not state:
+            self._refuse_others()
         sizes: Dict[str, int] = {}
         if state:
             self._check(state["settings"])
@@ -132,11 +160,29 @@ class VariantStore:
         if not path.exists():
             return {}
         try:
-            state = json.loads(path.read_text(encoding="utf-8"))
+            state = parse_json(path.read_text(encoding="utf-8"))
         except ValueError:
             state = None
         parts = {"settings": dict, "counts": dict, "chunks": int, "sizes": dict}
         return _with_parts(path, state, parts)
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder that holds what this run would overwrite or remove.
+
+        Raises:
+            UserError: there is something that is not from a run killed at once.
+        """
+        for name in names_below(self.folder):
+            folder, _, own = name.rpartition("/")
+            is_left = own in self._names() or own.startswith(f".{PROGRESS}.")
+            is_left = is_left and not (self.folder / name).stat().st_size
+            if folder == UNFINISHED and is_left:
+                continue
+            if name.startswith(f"{UNFINISHED}/") or BINARIZED.files.fullmatch(name):
+                raise UserError(
+                    f"{self.folder}: holds {name}, which is no part of a run that can "
+                    "be gone on with; give another --results-path"
+                )
 
     def _check(self, found: Dict[str, Any]) -> None:
         for name, value in self.settings.items():
@@ -201,12 +247,8 @@ class VariantStore:
         if not lines.exists():  # There is no variant in this stream.
             return
         dtype = self.dtypes["input"]
-        with (
-            open(lines, encoding="utf-8") as descriptions,
-            open(self._find(f"{stream}.input.bin"), "rb") as tokens,
-        ):
-            for line in descriptions:
-                about = json.loads(line)
+        with open(self._find(f"{stream}.input.bin"), "rb") as tokens:
+            for about in read_variants(lines, "length"):
                 about["tokens"] = np.fromfile(tokens, dtype, about["length"])
                 yield about
 
@@ -248,11 +290,9 @@ class VariantStore:
         lengths = {"input": "length", "word_starts": "words"}
         path = self._find(variants_name(stream))
         if path.exists():
-            with open(path, encoding="utf-8") as file:
-                for line in file:
-                    about = json.loads(line)
-                    for kind, values in sizes.items():
-                        values.append(about[lengths[kind]])
+            for about in read_variants(path, *(lengths[kind] for kind in sizes)):
+                for kind, values in sizes.items():
+                    values.append(about[lengths[kind]])
         rows = len(sizes["input"])
         if rows == 0:  # fairseq cannot open an empty file.
             for name in self._names():

@@ -1,10 +1,10 @@
 """What folders of runs hold: trainings, evaluations, analyses, runs of MultiMix."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
 
 # The better of two comes first.
@@ -82,8 +82,8 @@ def look_at(folder: Path, names: Sequence[str], found: Found) -> None:
 def read_json(path: Path) -> Any:
     """What a file holds; None where it is no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
 
 

@@ -1,12 +1,13 @@
 """What fairseq-train logged: ``--log-format simple`` or ``json``, resumed or not."""
 
 import datetime
-import json
 import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from fairseq_xling.data.json_text import parse_json
 
 # What stands before a message: nothing in a file of --log-file.
 PREFIX = re.compile(
@@ -154,7 +155,7 @@ def parse_time(text: Optional[str]) -> Optional[datetime.datetime]:
 def parse_record(body: str) -> Optional[Record]:
     """What a message says; None of one that is no record."""
     if body.startswith("{"):
-        return parse_json(body)
+        return json_record(body)
     inner, whole = INNER.fullmatch(body), WHOLE.fullmatch(body)
     if inner:
         pairs = [part.split("=", 1) for part in inner[2].split(", ")]
@@ -165,11 +166,11 @@ def parse_record(body: str) -> Optional[Record]:
     return None
 
 
-def parse_json(body: str) -> Optional[Record]:
+def json_record(body: str) -> Optional[Record]:
     """A record of ``--log-format json``, whose names are ``{kind}_{name}``."""
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = parse_json(body)
+    except ValueError:
         return None
     epoch = content.get("epoch") if isinstance(content, dict) else None
     if not isinstance(epoch, int):

@@ -1,6 +1,5 @@
 """What the question answering tasks share: windows, spans, answers."""
 
-import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import span_loss
+from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.span_dataset import SpanDataset
 from fairseq_xling.data.window_dataset import windows_by_row
@@ -269,4 +269,10 @@ class ExampleFile:
     def __getitem__(self, row: int) -> Example:
         with open(self.path, "rb") as file:
             file.seek(int(self.places[row]))
-            return Example(**json.loads(file.readline()))
+            line = file.readline()
+        try:
+            return Example(**parse_json(line))
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{self.path}, line {row + 1}: damaged; run preprocessing again"
+            ) from None

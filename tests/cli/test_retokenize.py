@@ -90,7 +90,10 @@ def test_there_and_back_gives_the_same_pieces(spm, mbert, tmp_path):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda data, out: out.mkdir(), "out: is there already; give another folder"),
+        (
+            lambda data, out: out.mkdir(),
+            "out: is there already; give another --destdir",
+        ),
         (lambda data, out: shutil.rmtree(data), "manifest.json: not found"),
         (
             lambda data, out: (data / "sentencepiece.bpe.model").unlink(),

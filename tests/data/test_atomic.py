@@ -1,8 +1,12 @@
 """Outputs appear whole or not at all."""
 
+import errno
+import os
+
 import pytest
 
 from fairseq_xling.data.atomic import atomic_file, atomic_folder
+from fairseq_xling.errors import UserError, one_line_errors
 
 
 def test_file_appears_only_at_the_end(tmp_path):
@@ -40,4 +44,39 @@ def test_failed_folder_leaves_nothing(tmp_path):
         with atomic_folder(tmp_path / "out") as folder:
             (folder / "half").touch()
             raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_made_for_a_failed_output_are_removed(tmp_path):
+    for opened in (atomic_file, atomic_folder):
+        with pytest.raises(RuntimeError):
+            with opened(tmp_path / "a" / "b" / "out"):
+                raise RuntimeError
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_old_folder_stays_where_the_new_one_cannot_take_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "out"
+    path.mkdir()
+    (path / "old").touch()
+    rename, calls = os.replace, []
+
+    def fail_second(*names):
+        calls.append(names)
+        if len(calls) == 2:
+            raise OSError(errno.EBUSY, "Device or resource busy", str(names[0]))
+        rename(*names)
+
+    monkeypatch.setattr(os, "replace", fail_second)
+    with pytest.raises(OSError):
+        with atomic_folder(path) as folder:
+            (folder / "new").touch()
+    assert [p.name for p in path.iterdir()] == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_full_disk_names_the_file(tmp_path):
+    with pytest.raises(UserError, match="out: no space left on device; free some"):
+        with one_line_errors(), atomic_file(tmp_path / "out"):
+            raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []

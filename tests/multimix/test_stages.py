@@ -89,7 +89,8 @@ def test_a_command_that_writes_nothing_is_noticed(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_go(tmp_path):
-    (tmp_path / ".a.x1y2").mkdir()
+    (tmp_path / ".a.x1y2z3_4").mkdir()
+    (tmp_path / "a.log.txt").touch()
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").write_text("half")
     (tmp_path / "a" / "checkpoint_last.pt").write_bytes(b"PK half")
@@ -100,10 +101,35 @@ def test_leftovers_of_a_killed_run_go(tmp_path):
 
 
 def test_what_cannot_go_on_is_begun_anew(tmp_path):
+    (tmp_path / "a.log.txt").touch()
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").write_text("half")
     run_stages([stage(tmp_path, is_resumable=False)], 1)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
+
+
+def test_folders_that_no_stage_wrote_are_not_removed(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "mine").touch()
+    (tmp_path / "a" / "checkpoint_best.pt").write_bytes(b"saved by torch before 1.6")
+    (tmp_path / ".a.bashrc").touch()
+    with pytest.raises(UserError, match="a: exists and was not written by this run"):
+        run_stages([stage(tmp_path, is_resumable=False)], 1)
+    run_stages([stage(tmp_path)], 1)
+    run_stages([stage(tmp_path, name="b")], 1)
+    found = {path.name for path in (tmp_path / "a").iterdir()}
+    assert found == {"mine", "checkpoint_best.pt", "out"}
+    assert (tmp_path / ".a.bashrc").exists()
+
+
+def test_folder_with_an_input_is_not_removed(tmp_path):
+    (tmp_path / "a.log.txt").touch()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "model.pt").touch()
+    one = stage(tmp_path, is_resumable=False, inputs=[tmp_path / "a" / "model.pt"])
+    with pytest.raises(UserError, match="a: holds .*model.pt, which is read"):
+        run_stages([one], 1)
+    assert (tmp_path / "a" / "model.pt").exists()
 
 
 def test_stages_run_side_by_side(tmp_path):

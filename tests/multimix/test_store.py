@@ -288,3 +288,13 @@ def test_lost_output_of_an_unfinished_run_is_named(tmp_path, stream, is_gone):
     with pytest.raises(UserError, match="remove") as caught:
         open_store(tmp_path, True)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("name", ["train.en.input.bin", "dict.txt", "unfinished/mine"])
+def test_files_of_others_are_not_overwritten(tmp_path, name):
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(UserError, match=f"holds {name}, which is no part of a run"):
+        open_store(tmp_path / "out")
+    assert path.read_bytes() == b"mine"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from training import ROOT, environment
 
 sys.path.insert(0, str(ROOT / "preprocess"))
 
+import demo_languages  # noqa: E402
 from demo import grammar  # noqa: E402
 from demo.languages import (  # noqa: E402
     TARGETS,
@@ -24,6 +26,7 @@ from demo.languages import (  # noqa: E402
 
 from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
 from fairseq_xling.data.tokenizers import find_tokenizer  # noqa: E402
+from fairseq_xling.errors import UserError  # noqa: E402
 from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
@@ -33,9 +36,9 @@ TINY_DIGEST = "6d854a9df9e2d42321fe268f4522482f5d11928b4cf8ed4b42846790ab95a7c5"
 
 
 def write_demo(out: Path, *options: str) -> Path:
-    script = str(ROOT / "preprocess" / "demo_languages.py")
-    command = [sys.executable, script, str(out), *SIZES, *options]
-    subprocess.run(command, check=True, env=environment())
+    command = ["demo_languages.py", str(out), *SIZES, *options]
+    with unittest.mock.patch.object(sys, "argv", command):
+        demo_languages.main()
     return out
 
 
@@ -247,3 +250,22 @@ def test_wordpieces_are_the_same_every_time(demo, tmp_path):
         )
         found.append((tmp_path / name / "tokenizer.json").read_bytes())
     assert found[0] == found[1]
+
+
+def test_only_a_folder_of_the_script_is_replaced(tmp_path):
+    (tmp_path / "raw" / "xnli").mkdir(parents=True)
+    real = tmp_path / "raw" / "xnli" / "train-en.tsv"
+    real.write_text("real data")
+    for options in ((), ("--overwrite",)):
+        with pytest.raises(UserError, match="raw: exists"):
+            write_demo(tmp_path / "raw", *TINY, *options)
+    assert real.read_text() == "real data"
+    out = write_demo(tmp_path / "demo", *TINY)
+    before = files(out)
+    assert files(write_demo(out, *TINY, "--overwrite")) == before
+    (out / "udpos" / "mine.tsv").touch()
+    with pytest.raises(UserError, match="holds udpos/mine.tsv"):
+        write_demo(out, *TINY, "--overwrite")
+    with pytest.raises(UserError, match="--lines 0: give 1 or more"):
+        write_demo(tmp_path / "none", *TINY, "--lines=0")
+    assert not (tmp_path / "none").exists()

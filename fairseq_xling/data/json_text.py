@@ -1,0 +1,43 @@
+"""JSON that others wrote: whatever is wrong with it is a ``ValueError``."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Union
+
+from fairseq_xling.errors import UserError
+
+
+def parse_json(text: Union[str, bytes]) -> Any:
+    """Parse JSON.
+
+    Args:
+        text: it, of bytes as UTF-8.
+
+    Raises:
+        ValueError: it is none, or nested deeper than Python follows; of the first a
+            ``json.JSONDecodeError`` or a ``UnicodeDecodeError``.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_object(path: Path, mend: str = "remove it") -> Dict[str, Any]:
+    """Read a file that one of our commands wrote: an object.
+
+    Args:
+        path: of the file.
+        mend: what to do where it is damaged.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read ({reason}); {mend}") from None
+    return found
