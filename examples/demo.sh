@@ -82,7 +82,7 @@ train() {
   "$bin/fairseq-train" "$@" --save-dir "$folder" --user-dir fairseq_xling --arch "$arch" \
     --max-positions 126 --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
     --lr-scheduler polynomial_decay --batch-size 32 --num-workers 0 --cpu \
-    --save-interval-updates 200 --keep-interval-updates 1 --no-epoch-checkpoints \
+    --save-interval-updates 200 --keep-interval-updates 0 --no-epoch-checkpoints \
     --log-format simple --log-interval 20 --log-file "$folder/train.log"
 }
 

@@ -18,8 +18,9 @@ usage: bash examples/TASK.sh RAW_DIR OUT_DIR [options] [-- more fairseq-train op
                      no-mixup, no-mixup-inference, no-scheduled-sampling, constant-ratio,
                      no-mse, no-kl, no-consistency
                    (translate-test, no-kl and no-consistency: sentence pairs only)
-  --gpus N         GPUs (default: 1); the batch stays 64 rows
-  --batch-size N   rows a GPU and step (default: 16; question answering: 4)
+  --gpus N         GPUs, up to 64 (default: 1); an update stays 64 rows, or the nearest
+                   below that they can share evenly
+  --batch-size N   rows a GPU and step at most (default: 16; question answering: 4)
   --seed N         (default: 1)
   --split NAME     what is evaluated: test (default) or valid
   --run NAME       folder of the run in OUT_DIR (default: METHOD-SEED)
@@ -116,8 +117,20 @@ fi
 data=$out/data-bin
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${XLING_BIN:-$here/.venv/bin}
-update_freq=$(( 64 / (batch_size * gpus) ))
-if [ "$update_freq" -lt 1 ]; then update_freq=1; fi
+
+# 64 rows an update: of all ways to share them out, the one that comes nearest from below
+# and, among equals, takes the fewest steps.
+if [ "$gpus" -gt 64 ]; then fail "--gpus $gpus: an update has 64 rows, so give 64 at most"; fi
+rows=0 batch=1
+for ((each = batch_size < 64 ? batch_size : 64; each > 0; each--)); do
+  steps=$(( 64 / (each * gpus) ))
+  if [ $(( each * gpus * steps )) -gt $rows ]; then
+    rows=$(( each * gpus * steps )) batch=$each update_freq=$steps
+  fi
+done
+if [ $rows != 64 ]; then
+  echo "note: $rows rows an update, as $gpus GPUs cannot share 64 evenly" >&2
+fi
 
 # step COMMAND...: print a command, and run it.
 step() {
@@ -125,57 +138,51 @@ step() {
   if [ -z "$dry_run" ]; then "$@"; fi
 }
 
-# updates METHOD: how many a training takes, from the rows of its training set.
+# updates OPTIONS...: how many a training with these options takes. What is not there yet
+# cannot be counted, which only a dry run comes to.
 updates() {
-  if [ ! -e "$data/manifest.json" ]; then
+  if [ ! -e "$data/manifest.json" ] || { [ -n "$dry_run" ] && needs_soft_tags "$method"; }; then
     echo '(computed from the data)'
     return
   fi
-  local batch=$(( batch_size * gpus * update_freq ))
-  "$bin/python" - "$data/manifest.json" "$1" $batch $epochs <<'PYTHON'
-import json, sys
-path, method, batch, epochs = sys.argv[1:]
-manifest = json.load(open(path, encoding="utf-8"))
-train = manifest["splits"]["train"]
-source = manifest["source_lang"]
-if method in ("zero-shot", "translate-test"):
-    rows = train[source]["rows"]
-elif method == "supervised":
-    gold = manifest["splits"].get("supervised", {})
-    rows = train[source]["rows"] + sum(entry["rows"] for entry in gold.values())
-else:
-    rows = sum(entry["rows"] for entry in train.values())
-print(-(-rows * int(epochs) // int(batch)))
-PYTHON
+  PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} \
+    "$bin/python" -m fairseq_xling.cli.count_updates "$@"
+}
+
+# share N OF: a share of a number of updates, rounded up.
+share() {
+  case $2 in
+    *[!0-9]*) echo "$2" ;;
+    *) echo $(( ($2 + $1 - 1) / $1 )) ;;
+  esac
 }
 
 # train METHOD FOLDER [more options]; the file "trained" tells that it came to its end.
 train() {
-  local method=$1 folder=$2 total warmup=(); shift 2
+  local method=$1 folder=$2 total every training warmup=(); shift 2
   set_options "$method"
-  total=$(updates "$method")
-  if [ $family = questions ]; then
-    case $total in
-      *[!0-9]*) warmup=(--warmup-updates "$total") ;;
-      *) warmup=(--warmup-updates $(( (total + 9) / 10 ))) ;;
-    esac
-  fi
+  training=("$data" --user-dir "$here/fairseq_xling"
+    --task "xmixup_$task" --arch "$arch" --criterion xmixup
+    --finetune-from-model "$model/model.pt" "${lengths[@]}"
+    --optimizer adam --adam-betas '(0.9, 0.999)' --adam-eps 1e-8 --clip-norm 1.0
+    --lr $lr --lr-scheduler polynomial_decay
+    --max-epoch $epochs --batch-size "$batch" --update-freq "$update_freq"
+    --dropout 0.1 --attention-dropout 0.1
+    --best-checkpoint-metric $metric --maximize-best-checkpoint-metric
+    --distributed-world-size "$gpus" "${precision[@]}" --seed "$seed"
+    --log-format simple --log-interval 100 --log-file "$folder/train.log"
+    --save-dir "$folder")
+  total=$(updates "${training[@]}" ${options[@]+"${options[@]}"} "$@")
+  if [ $family = questions ]; then warmup=(--warmup-updates "$(share 10 "$total")"); fi
+  # Validated and saved some twenty times, whatever the length. Without gradients, eight
+  # times the rows fit.
+  every=$(share 20 "$total")
   # Its log is opened before fairseq makes the folder.
   if [ -z "$dry_run" ]; then mkdir -p "$folder"; fi
-  step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" \
-    --task "xmixup_$task" --arch "$arch" --criterion xmixup \
-    --finetune-from-model "$model/model.pt" "${lengths[@]}" \
-    --optimizer adam --adam-betas '(0.9, 0.999)' --adam-eps 1e-8 --clip-norm 1.0 \
-    --lr $lr --lr-scheduler polynomial_decay --total-num-update "$total" \
+  step "$bin/fairseq-train" "${training[@]}" --total-num-update "$total" \
     ${warmup[@]+"${warmup[@]}"} \
-    --max-epoch $epochs --batch-size "$batch_size" --update-freq "$update_freq" \
-    --dropout 0.1 --attention-dropout 0.1 \
-    --best-checkpoint-metric $metric --maximize-best-checkpoint-metric \
-    --validate-interval-updates 1000 --save-interval-updates 1000 \
-    --keep-interval-updates 1 --no-epoch-checkpoints \
-    --distributed-world-size "$gpus" "${precision[@]}" --seed "$seed" \
-    --log-format simple --log-interval 100 --log-file "$folder/train.log" \
-    --save-dir "$folder" \
+    --validate-interval-updates "$every" --batch-size-valid $(( 8 * batch_size )) \
+    --save-interval-updates "$every" --keep-interval-updates 0 --no-epoch-checkpoints \
     ${options[@]+"${options[@]}"} "$@"
   if [ -z "$dry_run" ]; then touch "$folder/trained"; fi
 }
@@ -188,11 +195,19 @@ sys.exit(not any("soft_tags" in entry["streams"] for entry in train.values()))
 PYTHON
 }
 
+# needs_soft_tags METHOD: whether a method still lacks the tags of translated words.
+needs_soft_tags() {
+  case $family.$1 in
+    tagging.zero-shot|tagging.supervised) return 1 ;;
+    tagging.*) ! has_soft_tags ;;
+    *) return 1 ;;
+  esac
+}
+
 # Translated words have no tags of their own: a source model gives them soft ones.
 pseudo_label() {
   local source_dir=$out/zero-shot-$seed
   local best=$source_dir/checkpoint_best.pt last=$source_dir/checkpoint_last.pt
-  if has_soft_tags; then return; fi
   # A training that was stopped half-way has a best checkpoint, too; it goes on.
   if [ ! -e "$best" ] || { [ -e "$last" ] && [ ! -e "$source_dir/trained" ]; }; then
     train zero-shot "$source_dir" "$@"
@@ -208,10 +223,7 @@ if [ $stage != finetune ]; then
       --tokenizer "$model/$tokenizer" --dict "$model/dict.txt" \
       ${raw_options[@]+"${raw_options[@]}"}
   fi
-  case $family.$method in
-    tagging.zero-shot|tagging.supervised) ;;
-    tagging.*) pseudo_label "$@" ;;
-  esac
+  if needs_soft_tags "$method"; then pseudo_label "$@"; fi
 elif [ -z "$dry_run" ] && [ ! -e "$data/manifest.json" ]; then
   fail "$data: not there yet; run --stage prepare first"
 fi

@@ -105,6 +105,7 @@ fi
 # Goes on at its last checkpoint, if it has one. Its log is opened before fairseq makes
 # the folder.
 if [ -z "$dry_run" ]; then mkdir -p "$out/checkpoints"; fi
+every=$(( (updates + 19) / 20 ))  # validated and saved twenty times, whatever the length
 step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" "${task[@]}" \
   --sample-break-mode none --arch xmixup_xlmr_mini "${shape[@]}" \
   --max-positions $positions --dropout 0.1 --attention-dropout 0.1 \
@@ -113,8 +114,8 @@ step "$bin/fairseq-train" "$data" --user-dir "$here/fairseq_xling" "${task[@]}" 
   --warmup-updates $(( (updates + 9) / 10 )) --total-num-update "$updates" \
   --max-update "$updates" --max-tokens "$max_tokens" --seed "$seed" \
   --distributed-world-size "$gpus" "${device[@]}" \
-  --save-interval-updates 500 --keep-interval-updates 1 --no-epoch-checkpoints \
-  --validate-interval-updates 500 --log-format simple --log-interval 50 \
+  --save-interval-updates "$every" --keep-interval-updates 0 --no-epoch-checkpoints \
+  --validate-interval-updates "$every" --log-format simple --log-interval 50 \
   --log-file "$out/checkpoints/train.log" --save-dir "$out/checkpoints" "$@"
 copy "$out/checkpoints/checkpoint_last.pt" "$out/model.pt"
 echo "fine-tune it with: bash examples/xnli.sh RAW_DIR OUT_DIR --model $out" \

@@ -106,10 +106,10 @@ for layer in $layers; do
           continue
         fi
       fi
-      # Of a finished point the best checkpoint is kept, not those for going on.
+      # Of a finished point the best checkpoint is kept, not that for going on.
       if [ -z "$dry_run" ]; then
         set +f
-        rm -f "$folder"/checkpoint_last*.pt "$folder"/checkpoint_[0-9]*.pt
+        rm -f "$folder"/checkpoint_last*.pt
         set -f
       fi
     done

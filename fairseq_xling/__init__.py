@@ -4,12 +4,17 @@ Importing the package, or naming it as ``--user-dir``, registers its tasks, mode
 and criterions.
 """
 
-from fairseq_xling.compat import allow_fairseq_checkpoints, bound_primitive_cache
+from fairseq_xling.compat import (
+    allow_fairseq_checkpoints,
+    bound_primitive_cache,
+    skip_interval_copies,
+)
 from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.launching import guard_commands
 from fairseq_xling.version import __version__
 
 allow_fairseq_checkpoints()
+skip_interval_copies()
 bound_primitive_cache()
 install_excepthook()
 guard_commands()

@@ -1,6 +1,7 @@
 """What fairseq needs to run under current torch, without giving up safe loading."""
 
 import argparse
+import copy
 import functools
 import os
 import pickle
@@ -50,6 +51,27 @@ def allow_fairseq_checkpoints() -> None:
 
     load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
     checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
+
+
+def skip_interval_copies() -> None:
+    """Let ``--keep-interval-updates 0`` keep no checkpoint but the last and the best.
+
+    fairseq reads 0 as "all". Whatever is kept, each save of
+    ``--save-interval-updates`` is written as ``checkpoint_{epoch}_{updates}.pt`` first.
+    """
+    save = checkpoint_utils.save_checkpoint
+    if getattr(save, "skips_interval_copies", False):
+        return
+
+    @functools.wraps(save)
+    def save_checkpoint(cfg, *args, **kwargs):
+        if cfg.keep_interval_updates == 0:
+            cfg = copy.copy(cfg)
+            cfg.save_interval_updates = 0
+        return save(cfg, *args, **kwargs)
+
+    save_checkpoint.skips_interval_copies = True  # type: ignore[attr-defined]
+    checkpoint_utils.save_checkpoint = save_checkpoint
 
 
 @contextmanager

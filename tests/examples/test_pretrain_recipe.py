@@ -65,6 +65,8 @@ def test_text_alone_is_pretrained_on_as_masked_lm(text, tmp_path):
     assert (args.task, args.criterion) == ("masked_lm", "masked_lm")
     assert args.data == str(out / "monolingual/bin") and args.cpu and not args.fp16
     assert (args.warmup_updates, args.max_update, args.max_tokens) == (10, 100, 4096)
+    assert args.save_interval_updates == args.validate_interval_updates == 5
+    assert args.keep_interval_updates == 0
 
 
 def test_pairs_are_pretrained_on_with_the_text(text, tmp_path):

@@ -1,9 +1,11 @@
 """The recipes: every method prints commands that fairseq understands."""
 
+import functools
 import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,8 +62,38 @@ TRAINING = {
     **dict.fromkeys(["xquad", "mlqa"], {"lr": "5e-6", "max-epoch": "2"}),
     "tydiqa": {"lr": "3e-5", "max-epoch": "4"},
 }
+# What is set by the number of updates, and what has no say in it.
+SCHEDULE = {
+    *("total-num-update", "warmup-updates", "validate-interval-updates"),
+    *("save-interval-updates", "keep-interval-updates", "no-epoch-checkpoints"),
+    "batch-size-valid",
+}
 # Tasks set these themselves; all but some methods leave them alone.
 OWN_DEFAULTS = ["mixup-layer", "source-loss-weight", "scheduled-sampling-decay"]
+
+
+# Stands in for Python where a recipe asks how many updates a training takes, which is
+# tested in test_schedules.py; it keeps the options that it is asked about.
+UPDATES = 4321
+PYTHON = f"""#!/bin/bash
+if [ "$2" != fairseq_xling.cli.count_updates ]; then exec {sys.executable} "$@"; fi
+printf '%s\\n' "${{@:3}}" > "$(dirname "$0")/counted"
+echo {UPDATES}
+"""
+
+
+@functools.lru_cache(maxsize=None)
+def programs():
+    """A folder for XLING_BIN."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "python").write_text(PYTHON)
+    (folder / "python").chmod(0o755)
+    return folder
+
+
+def counted():
+    """The options of the training whose updates were last asked for."""
+    return (programs() / "counted").read_text().splitlines()
 
 
 def bash(script, *arguments):
@@ -70,7 +102,7 @@ def bash(script, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
+        env=environment(XLING_BIN=str(programs())),
     )
 
 
@@ -105,21 +137,10 @@ def parse(words):
 
 def write_manifest(out, soft_tags=False):
     """An output folder whose data are binarized already, as far as recipes look."""
-
-    def entry(rows, *streams):
-        return {"rows": rows, "streams": ["input", *streams]}
-
-    streams = ["tags", "soft_tags"] if soft_tags else ["tags"]
-    splits = {
-        "train": {
-            "en": entry(640, "tags"),
-            "de": entry(640, *streams),
-            "sw": entry(640, *streams),
-        },
-        "supervised": {lang: entry(64, "tags") for lang in ("en", "de", "sw")},
-    }
+    streams = ["input", "tags", *(["soft_tags"] if soft_tags else [])]
+    train = {"en": {"streams": ["input", "tags"]}, "de": {"streams": streams}}
     (out / "data-bin").mkdir(parents=True)
-    manifest = {"source_lang": "en", "splits": splits}
+    manifest = {"source_lang": "en", "splits": {"train": train}}
     (out / "data-bin" / "manifest.json").write_text(json.dumps(manifest))
     return out
 
@@ -135,18 +156,17 @@ def check_method(task, method, train, evaluate):
     wanted = settings_of(["", *own.format(metric=metric).split()])
     found = settings_of(train)
     batch_size = "4" if task in QUESTIONS else "16"
-    rows = {"source": 640, "concatenated": 1920}.get(wanted.get("training-set"), 1920)
-    if method == "supervised":
-        rows = 640 + 3 * 64
-    epochs = int(TRAINING[task]["max-epoch"])
-    updates = rows * epochs // 64
     expected = {
         "task": f"xmixup_{task}",
         "arch": "xmixup_xlmr_large",
         "criterion": "xmixup",
         "batch-size": batch_size,
         "update-freq": "8" if task in QUESTIONS else "2",
-        "total-num-update": str(updates),
+        "total-num-update": str(UPDATES),
+        "validate-interval-updates": str(-(-UPDATES // 20)),
+        "save-interval-updates": str(-(-UPDATES // 20)),
+        "batch-size-valid": str(8 * int(batch_size)),
+        "keep-interval-updates": "0",
         "best-checkpoint-metric": metric,
         **LENGTHS[task],
         **TRAINING[task],
@@ -156,9 +176,13 @@ def check_method(task, method, train, evaluate):
     for name in ("truncate-sequence", "doc-stride", *OWN_DEFAULTS):
         assert (name in found) == (name in expected), name
     if task in QUESTIONS:
-        assert int(found["warmup-updates"]) == -(-updates // 10)
+        assert int(found["warmup-updates"]) == -(-UPDATES // 10)
     else:
         assert "warmup-updates" not in found
+    # Counted were the updates of this very training.
+    about = settings_of(["", *counted()])
+    assert {name: found[name] for name in about} == about
+    assert found.keys() - about.keys() <= SCHEDULE
     if f"xmixup_{task}" in TASK_REGISTRY:
         parse(train)
     args = build_parser().parse_args(evaluate[1:])
@@ -185,6 +209,32 @@ def test_defaults_are_the_papers(prepared):
     assert args.task == "xmixup_xnli" and args.update_freq == [4]
     assert args.lr == [5e-6] and args.scheduled_sampling_decay == 1000
     assert args.max_positions == 128 and args.truncate_sequence and args.fp16
+
+
+@pytest.mark.parametrize(
+    "task, batch_size, shares",
+    [
+        ("xnli", None, "16x4 16x2 7x3 16x1 12x1 10x1 9x1 8x1"),
+        ("udpos", None, "16x4 16x2 7x3 16x1 12x1 10x1 9x1 8x1"),
+        ("mlqa", None, "4x16 4x8 3x7 4x4 4x3 2x5 3x3 4x2"),
+        ("xnli", 100, "64x1 32x1 21x1 16x1 12x1 10x1 9x1 8x1"),
+        ("xnli", 3, "2x32 2x16 3x7 2x8 3x4 2x5 3x3 2x4"),
+    ],
+)
+def test_updates_have_64_rows_on_any_number_of_gpus(tmp_path, task, batch_size, shares):
+    for gpus, share in enumerate(shares.split(), 1):
+        options = ["--gpus", gpus, "--method", "zero-shot"]
+        if batch_size:
+            options += ["--batch-size", batch_size]
+        done = bash(f"{task}.sh", "raw", tmp_path, *options, "--dry-run")
+        line = next(x for x in done.stdout.splitlines() if "fairseq-train" in x)
+        found = settings_of(shlex.split(line))
+        assert f"{found['batch-size']}x{found['update-freq']}" == share
+        assert found["distributed-world-size"] == str(gpus)
+        rows = gpus * int(found["batch-size"]) * int(found["update-freq"])
+        assert rows == {3: 63, 5: 60, 6: 60, 7: 63}.get(gpus, 64)
+        note = f"note: {rows} rows an update, as {gpus} GPUs cannot share 64 evenly"
+        assert (note in done.stdout) == (rows != 64)
 
 
 @pytest.mark.parametrize("task", TAGGING + QUESTIONS)
@@ -217,13 +267,15 @@ def test_tagging_learns_from_pseudo_labels_of_a_source_model(tmp_path):
     found = settings_of(zero)
     assert found["save-dir"] == str(source) and found["training-set"] == "source"
     assert found["best-checkpoint-metric"] == "f1_en"
-    assert int(found["total-num-update"]) == 640 * 4 // 64
+    assert found["total-num-update"] == str(UPDATES)
     assert label[1:] == [
         *(str(tmp_path / "data-bin"), "--path", f"{source}/checkpoint_best.pt"),
         "--cpu",
     ]
     found = settings_of(train)
     assert "training-set" not in found and found["best-checkpoint-metric"] == "f1"
+    # Without the labels, which a dry run does not make, there is nothing to count.
+    assert found["total-num-update"] == "(computed from the data)"
     assert found["save-dir"] == str(tmp_path / "xmixup-3")
     for method in ("zero-shot", "supervised"):
         names = [name_of(words) for words in dry_run(*given, "--method", method)]
@@ -289,6 +341,7 @@ def test_more_options_are_passed_on(prepared):
         (["raw", "out", "--what"], "error: unknown option --what"),
         (["raw", "out", "--model"], "error: --model: give a value"),
         (["raw", "out", "--gpus", "0"], "error: --gpus 0: give a whole number"),
+        (["raw", "out", "--gpus", "65"], "error: --gpus 65: an update has 64 rows"),
         (["raw", "out", "--batch-size", "x"], "error: --batch-size x: give"),
         (["raw", "out", "--split", "train"], "error: --split train: give test or"),
         (["raw", "out", "--stage", "train"], "error: --stage train: give prepare"),

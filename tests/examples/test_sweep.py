@@ -20,6 +20,9 @@ import json, os, sys
 from pathlib import Path
 
 name, words = Path(sys.argv[0]).name, sys.argv[1:]
+if "fairseq_xling.cli.count_updates" in words:
+    print(4)
+    sys.exit()
 if name == "python" and not words[0].endswith("udpos.py"):
     os.execv("{python}", ["{python}", *words])
 options = dict(zip(words, words[1:]))
@@ -42,7 +45,7 @@ elif name == "fairseq-train":
     if how:
         sys.exit(how)
     folder.mkdir(parents=True, exist_ok=True)
-    for end in ("best", "last", "2_1000"):
+    for end in ("best", "last"):
         (folder / f"checkpoint_{{end}}.pt").touch()
 else:
     folder = Path(options["--results-path"])
