@@ -7,6 +7,7 @@ and criterions.
 from fairseq_xling.compat import (
     allow_fairseq_checkpoints,
     bound_primitive_cache,
+    mend_precision_options,
     skip_interval_copies,
 )
 from fairseq_xling.errors import UserError, install_excepthook
@@ -16,6 +17,7 @@ from fairseq_xling.version import __version__
 allow_fairseq_checkpoints()
 skip_interval_copies()
 bound_primitive_cache()
+mend_precision_options()
 install_excepthook()
 guard_commands()
 

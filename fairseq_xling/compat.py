@@ -3,6 +3,8 @@
 import argparse
 import copy
 import functools
+import importlib.util
+import logging
 import os
 import pickle
 import re
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 from typing import Iterator
 
 import torch
-from fairseq import checkpoint_utils
+from fairseq import checkpoint_utils, options
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.stored_options import check_options
@@ -19,6 +21,10 @@ from fairseq_xling.stored_options import check_options
 # the shapes of batches vary.
 PRIMITIVES = "64"
 TRUSTING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+# What weights of a Transformer are like.
+TYPICAL_WEIGHT = 0.05
+
+logger = logging.getLogger(__name__)
 
 
 def bound_primitive_cache() -> None:
@@ -72,6 +78,59 @@ def skip_interval_copies() -> None:
 
     save_checkpoint.skips_interval_copies = True  # type: ignore[attr-defined]
     checkpoint_utils.save_checkpoint = save_checkpoint
+
+
+def mend_precision_options() -> None:
+    """Let fairseq's commands take ``--bf16`` where there is no TPU.
+
+    fairseq reads it as ``--tpu`` and then fails for want of torch_xla; where that is
+    installed, this stays so. Told are ``--fp16`` beside it, and steps that get lost.
+    """
+    parse = options.parse_args_and_arch
+    if getattr(parse, "knows_bf16", False):
+        return
+
+    @functools.wraps(parse)
+    def parse_args_and_arch(*args, **kwargs):
+        try:
+            parsed = parse(*args, **kwargs)
+        except ValueError as error:
+            if not str(error).startswith("Cannot combine --fp16 and --tpu"):
+                raise
+            raise UserError("--fp16 with --bf16 or --tpu: give one of them") from None
+        found = parsed[0] if isinstance(parsed, tuple) else parsed
+        if (
+            getattr(found, "bf16", False)
+            and importlib.util.find_spec("torch_xla") is None
+        ):
+            found.tpu = False
+        warn_of_lost_steps(found)
+        return parsed
+
+    parse_args_and_arch.knows_bf16 = True  # type: ignore[attr-defined]
+    options.parse_args_and_arch = parse_args_and_arch
+
+
+def warn_of_lost_steps(args: argparse.Namespace) -> None:
+    """Tell where weights in half precision would not move.
+
+    ``--memory-efficient-fp16`` and ``-bf16`` keep no fp32 copy of the weights. Adam's
+    step is about the learning rate, and one below half a unit in a weight's last place
+    is rounded away.
+
+    Args:
+        args: fairseq's command line.
+    """
+    for name, dtype in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
+        if not getattr(args, f"memory_efficient_{name}", False):
+            continue
+        lr = max(getattr(args, "lr", None) or [0.0])
+        if lr < TYPICAL_WEIGHT * torch.finfo(dtype).eps / 2:
+            logger.warning(
+                f"--memory-efficient-{name}: with --lr {lr:g} many weights stay as "
+                f"they are, as steps this small are lost in {name}; give --{name} "
+                "instead, which keeps the weights in fp32 beside"
+            )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import torch
 from fairseq_xling.errors import UserError
 from fairseq_xling.features import FeatureExtractor, MixedPair, TokenFeatures
 from fairseq_xling.model_files import load_files
+from fairseq_xling.precision import half_dtype
 from fairseq_xling.prediction.run import merge_classes, merge_rows, predict_batches
 from fairseq_xling.text_inputs import Text, TextReader, as_list
 
@@ -35,7 +36,7 @@ class Predictor:
         self.model = model.eval()
         self.reader = reader
         self.family: Optional[str] = reader.family
-        self.half_model: Any = None
+        self.half_models: Dict[torch.dtype, Any] = {}
         self._task = task
 
     @property
@@ -60,6 +61,7 @@ class Predictor:
         batch_size: int = 32,
         fp16: bool = False,
         cpu: bool = False,
+        bf16: bool = False,
     ) -> List[Dict[str, Any]]:
         """Predict texts.
 
@@ -73,6 +75,7 @@ class Predictor:
             batch_size: rows (of long texts: parts) that are run at once.
             fp16: half precision, on a GPU.
             cpu: do not use a GPU.
+            bf16: half precision that does not overflow.
 
         Returns:
             for each input a dictionary: ``label`` and ``probabilities`` by label;
@@ -96,8 +99,9 @@ class Predictor:
             for i, text in enumerate(sources, 1)
         ]
         args = argparse.Namespace(
-            batch_size=batch_size, max_tokens=None, num_workers=0, fp16=fp16, cpu=cpu
-        )
+            batch_size=batch_size, max_tokens=None, num_workers=0, cpu=cpu,
+            fp16=fp16, bf16=bf16,
+        )  # fmt: skip
         return self.predict_parsed(rows, others, args)
 
     def extract_features(
@@ -234,11 +238,12 @@ class Predictor:
 
     def _model(self, args: argparse.Namespace) -> Any:
         """The model, or a copy for half precision, which leaves it as it is."""
-        if not args.fp16 or args.cpu or not torch.cuda.is_available():
+        dtype = half_dtype(args, torch.cuda.is_available() and not args.cpu)
+        if dtype is None:
             return self.model
-        if self.half_model is None:
-            self.half_model = copy.deepcopy(self.model).half()
-        return self.half_model
+        if dtype not in self.half_models:
+            self.half_models[dtype] = copy.deepcopy(self.model).to(dtype)
+        return self.half_models[dtype]
 
     def _class_result(self, probabilities: np.ndarray) -> Dict[str, Any]:
         names = self.task.label_names

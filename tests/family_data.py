@@ -30,11 +30,17 @@ TARGETS = ("de", "zh")
 TAGS = ("DET", "NOUN", "VERB", "ADJ", "X")
 LIMITS = {
     "xmixup_xnli": [],
+    "multimix_xnli": [],
     # Long sentences and passages have several windows.
     "xmixup_udpos": ["--max-positions=24"],
     "xmixup_xquad": ["--max-positions=24", "--doc-stride=6", "--max-question-length=9"],
 }
-METRICS = {"xmixup_xnli": "accuracy", "xmixup_udpos": "f1", "xmixup_xquad": "score"}
+METRICS = {
+    "xmixup_xnli": "accuracy",
+    "multimix_xnli": "accuracy",
+    "xmixup_udpos": "f1",
+    "xmixup_xquad": "score",
+}
 UPDATES = 16
 SAMPLING = ["--scheduled-sampling-midpoint=0.5", f"--max-update={UPDATES}", "--seed=7"]
 

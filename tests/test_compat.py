@@ -3,8 +3,10 @@
 import argparse
 import os
 import pickle
+import re
 from collections import OrderedDict
 
+import fairseq.options
 import pytest
 import torch
 from fairseq import checkpoint_utils
@@ -108,3 +110,29 @@ def test_memory_of_onednn_is_bounded_unless_the_user_says_otherwise(monkeypatch)
     monkeypatch.setenv(name, "7")
     compat.bound_primitive_cache()
     assert os.environ[name] == "7"
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (["--memory-efficient-fp16", "--lr=5e-6"], "--lr 5e-06.*give --fp16 instead"),
+        (["--memory-efficient-bf16", "--lr=5e-6"], "--lr 5e-06.*give --bf16 instead"),
+        (["--memory-efficient-fp16", "--lr=5e-4"], None),
+        (["--bf16", "--lr=5e-6"], None),
+    ],
+)
+def test_steps_that_half_precision_would_lose_are_told_of(caplog, options, told):
+    parser = fairseq.options.get_training_parser()
+    command = ["data", "--optimizer=adam", "--arch=xmixup_xlmr_mini", *options]
+    args = fairseq.options.parse_args_and_arch(parser, command)
+    assert not args.tpu
+    assert bool(told) == bool(caplog.messages)
+    assert told is None or re.search(told, caplog.text)
+
+
+def test_two_half_precisions_are_refused():
+    parser = fairseq.options.get_training_parser()
+    with pytest.raises(UserError, match="--fp16 with --bf16"):
+        fairseq.options.parse_args_and_arch(
+            parser, ["data", "--arch=xmixup_xlmr_mini", "--fp16", "--bf16"]
+        )

@@ -37,6 +37,7 @@ from fairseq_xling.multimix.predictions import (
 )
 from fairseq_xling.multimix.selected_data import accuracy_of, gold_labels
 from fairseq_xling.multimix.store import read_variants, variants_name
+from fairseq_xling.precision import precision_of
 from fairseq_xling.prediction import predict_batches
 from fairseq_xling.prediction.classes import as_arrays
 
@@ -155,7 +156,7 @@ def pool_settings(args: argparse.Namespace) -> Dict[str, Any]:
         "data": sha256_of(f"{prefix}.bin"),
         "stream": f"{args.split}.{args.lang}",
         "checkpoint": sha256_of(args.path),
-        "precision": "fp16" if args.fp16 else "fp32",
+        "precision": precision_of(args),
     }
 
 

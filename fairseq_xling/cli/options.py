@@ -16,7 +16,11 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, help="instead of --batch-size")
     parser.add_argument("--num-workers", type=int, default=0)
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
-    parser.add_argument("--fp16", action="store_true", help="half precision, on a GPU")
+    half = parser.add_mutually_exclusive_group()
+    half.add_argument("--fp16", action="store_true", help="half precision, on a GPU")
+    half.add_argument(
+        "--bf16", action="store_true", help="half precision that does not overflow"
+    )
 
 
 def check_least(args: argparse.Namespace, **further: int) -> None:

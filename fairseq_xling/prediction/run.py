@@ -10,6 +10,7 @@ from fairseq import checkpoint_utils, utils
 from tqdm import tqdm
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.precision import half_dtype
 from fairseq_xling.prediction.answers import AnswerPredictions
 from fairseq_xling.prediction.classes import as_arrays, put_together
 from fairseq_xling.prediction.tags import TagPredictions
@@ -62,15 +63,17 @@ def predict_batches(
         task: a task with ``predict_step``.
         model: its model.
         dataset: one of its datasets.
-        args: ``batch_size``, ``max_tokens``, ``num_workers``, ``cpu`` and ``fp16``.
+        args: ``batch_size``, ``max_tokens``, ``num_workers``, ``cpu``, and ``fp16``
+            (without a GPU this is left undone) or ``bf16``.
         title: what the rows are, for the progress bar and messages.
 
     Raises:
         UserError: a row has more than ``max_tokens`` tokens.
     """
     use_cuda = torch.cuda.is_available() and not args.cpu
-    if use_cuda and args.fp16:
-        model = model.half()
+    dtype = half_dtype(args, use_cuda)
+    if dtype is not None:
+        model = model.to(dtype)
     model = model.cuda() if use_cuda else model.cpu()
     model.eval()
     limit = task.max_positions()

@@ -38,6 +38,7 @@ from fairseq_xling.multimix.variants import (
     check_percentage,
     read_factors,
 )
+from fairseq_xling.precision import precision_of
 
 logger = logging.getLogger(__name__)
 
@@ -276,7 +277,7 @@ class MultiMixAugmentTask(FairseqTask):
             "temperature": decoding.temperature,
             "seed": what.seed,
             "keep_duplicates": what.keep_duplicates,
-            "precision": "bf16" if self.cfg.bf16 else ("fp32", "fp16")[self.cfg.fp16],
+            "precision": precision_of(self.cfg),
             "max_tokens": self.limits.max_tokens,
             "batch_size": self.limits.max_rows,
             "shards": self.cfg.shards,

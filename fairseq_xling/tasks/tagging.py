@@ -214,7 +214,7 @@ class TaggingTask(XMixupTask):
         words = sample["net_input"]["word_starts"].ge(0).sum(dim=1).tolist()
         gold = None
         if sample["tag_probs"] is not None:
-            gold = sample["tag_probs"].cpu().numpy()
+            gold = sample["tag_probs"].float().cpu().numpy()
         for (lang, row), positions in windows_by_row(sample).items():
             parts = [probabilities[p, : words[p]] for p in positions]
             tags = None
