@@ -88,13 +88,22 @@ def main(
         help="leave out rows that lack a sentence, as some of PAWS-X's do, instead of "
         "refusing them",
     )
+    parser.add_argument(
+        "--pair-source",
+        action="store_true",
+        help="pair rows of the source language with themselves in training, dev and "
+        "test (default: only where the folder has files that do, such as "
+        "translate-train/en-en-translated.tsv)",
+    )
     args = parse_args(parser, argv)
     known = {**{label: label for label in labels}, **(spellings or {})}
 
     def open_file(paths: List[Path], lang: Optional[str]) -> Table:
         return Table(paths[0], known, lang, args.skip_empty_rows)
 
-    layout = RawLayout(args.raw, args.source_lang, PLACES, open_file, languages_in)
+    layout = RawLayout(
+        args.raw, args.source_lang, PLACES, open_file, languages_in, args.pair_source
+    )
     run(args, task, labels, layout, PairEncoder, write_split)
 
 

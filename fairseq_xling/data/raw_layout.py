@@ -49,6 +49,9 @@ class RawLayout:
         open_file: opens the files of one place; called with their paths, and the
             language to select where a file holds several.
         languages_in: the languages of a file that holds several.
+        pair_source: whether rows of the source language are paired, too: with the
+            files that translate it into itself, where there are some; if True, else
+            with themselves. None: never.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class RawLayout:
         places: Places,
         open_file: Callable[[List[Path], Optional[str]], RawFile],
         languages_in: Callable[[Path], FrozenSet[str]] = lambda path: frozenset(),
+        pair_source: Optional[bool] = None,
     ) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; give XTREME's raw data folder")
@@ -66,12 +70,17 @@ class RawLayout:
         self.places = places
         self.open_file = open_file
         self.languages_in = languages_in
+        self.pair_source = pair_source
         self.held: Dict[Path, FrozenSet[str]] = {}
 
     def table(self, kind: str, lang: str) -> Optional[RawFile]:
         """Open the first place of ``kind`` that exists for ``lang``, or None."""
+        given = self.places["train"] if kind == "translate-train" else ()
+        originals = [place.format(src=self.source_lang, lang=lang) for place in given]
         for place in self.places.get(kind, ()):
             name = place.format(src=self.source_lang, lang=lang)
+            if name in originals:  # not a translation of the source language
+                continue
             paths = sorted(path for path in self.folder.glob(name) if path.is_file())
             if not paths:
                 continue
@@ -115,14 +124,14 @@ class RawLayout:
             UserError: there is no training file of the source language, or a training
                 file has no labels.
         """
-        source_train = self.table("train", self.source_lang)
-        if source_train is None:
+        source_part = self._source_part("train", "train")
+        if source_part is None:
             place = self.folder / self.places["train"][0].format(src=self.source_lang)
             raise UserError(
                 f"{place}: not found; it must hold the labelled rows of the source "
                 "language (see the README for the folder's layout)"
             )
-        splits = [SplitSources("train", self.source_lang, source_train)]
+        splits, source_train = [source_part], source_part.input
         for lang in langs:
             translated = self.table("translate-train", lang)
             if translated is not None:
@@ -133,15 +142,31 @@ class RawLayout:
             if gold is not None:
                 splits.append(SplitSources("supervised", lang, gold))
         for kind, split in (("dev", "valid"), ("test", "test")):
-            for lang in [self.source_lang, *langs]:
+            source_part = self._source_part(kind, split)
+            if source_part is not None:
+                splits.append(source_part)
+            for lang in langs:
                 table = self.table(kind, lang)
-                if table is None:
-                    continue
-                counterpart = None
-                if lang != self.source_lang:
+                if table is not None:
                     counterpart = self.table(f"translate-{kind}", lang)
-                splits.append(SplitSources(split, lang, table, counterpart))
+                    splits.append(SplitSources(split, lang, table, counterpart))
         return splits
+
+    def _source_part(self, kind: str, split: str) -> Optional[SplitSources]:
+        """A split in the source language, None where it has no file of ``kind``."""
+        lang = self.source_lang
+        table = self.table(kind, lang)
+        if table is None:
+            return None
+        source = back = None
+        if self.pair_source is not None:
+            source = self.table(f"translate-{kind}", lang)
+            back = self.table("back-translation", lang) if kind == "train" else None
+            if source is None and (self.pair_source or back is not None):
+                source = self.table(kind, lang)  # opened once more, and read beside it
+        if source is not None:
+            logger.info(f"{split}.{lang}: paired with {source.path}")
+        return SplitSources(split, lang, table, source, back)
 
 
 def require_labels(parts: Sequence[SplitSources]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -173,9 +174,74 @@ def test_folders_of_the_xmixup_authors_are_read(raw, spm, tmp_path):
                     path = raw / f"{kind}{split}-{lang}-en-translated.tsv"
                 rows += [[lang, r[2], r[0], r[1]] for r in read(path)]
             write_rows(other / f"{kind or 'XNLI-1.0/'}xnli.{split}.tsv", rows)
+    # English is among the languages of translate-dev/xnli.dev.tsv, as itself.
+    shutil.copy(raw / "dev-en.tsv", raw / "translate-dev/dev-en-en-translated.tsv")
     preprocess(raw, spm, tmp_path / "xtreme")
     preprocess(other, spm, tmp_path / "authors")
     assert digest(tmp_path / "xtreme") == digest(tmp_path / "authors")
+    assert "source" in Manifest.load(tmp_path / "xtreme").splits["valid"]["en"].streams
+
+
+def source_streams(folder):
+    """Which streams of counterparts English has, by split."""
+    splits = Manifest.load(folder).splits
+    streams = ("source", "backtranslation")
+    return {
+        split: [name for name in streams if name in splits[split]["en"].streams]
+        for split in ("train", "valid", "test")
+    }
+
+
+def test_source_rows_are_paired_where_there_are_files(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "bin")
+    nothing = {"train": [], "valid": [], "test": []}
+    assert source_streams(tmp_path / "bin") == nothing
+    # XTREME's file has five columns; its translation need not be the same sentence.
+    english = read(raw / "train-en.tsv")
+    own = draw_rows(random.Random(8), "en", [row[2] for row in english])
+    rows = [first[:2] + second for first, second in zip(english, own)]
+    write_rows(raw / "translate-train/en-en-translated.tsv", rows)
+    shutil.copy(raw / "test-en.tsv", raw / "translate-test/test-en-en-translated.tsv")
+    preprocess(raw, spm, tmp_path / "paired")
+    assert source_streams(tmp_path / "paired") == {
+        **nothing, "train": ["source"], "test": ["source"],
+    }  # fmt: skip
+    train = [stream(tmp_path / "paired", "train", "en", x) for x in ("input", "source")]
+    assert train[0] == usual_chain(spm, [row[:2] for row in english])
+    assert train[1] == usual_chain(spm, [row[:2] for row in own])
+    test = [stream(tmp_path / "paired", "test", "en", x) for x in ("input", "source")]
+    assert test[0] == test[1] and len(test[0]) == 9
+    # Other languages are what they were.
+    before, after = digest(tmp_path / "bin"), digest(tmp_path / "paired")
+    changed = {name for name in after if before.get(name) != after[name]}
+    streams = {
+        f"{x}.en.source.{end}" for x in ("train", "test") for end in ("bin", "idx")
+    }
+    assert changed == {"manifest.json", *streams}
+    drop_last_row(raw / "translate-train/en-en-translated.tsv")
+    with pytest.raises(UserError, match="en-en-translated.tsv: 29 rows, but"):
+        preprocess(raw, spm, tmp_path / "short")
+
+
+def test_source_rows_are_paired_with_themselves_when_told(raw, spm, tmp_path):
+    back = draw_rows(random.Random(8), "en", [r[2] for r in read(raw / "train-en.tsv")])
+    write_rows(raw / "train-en.tsv", with_ids(read(raw / "train-en.tsv")))
+    for path in raw.glob("translate-train*/*"):
+        path.unlink()
+    preprocess(raw, spm, tmp_path / "bin", "--pair-source")
+    assert source_streams(tmp_path / "bin") == dict.fromkeys(
+        ("train", "valid", "test"), ["source"]
+    )
+    for split in ("train", "valid", "test"):
+        rows = stream(tmp_path / "bin", split, "en", "input")
+        assert stream(tmp_path / "bin", split, "en", "source") == rows
+    # The authors' file for scheduled sampling pairs them, too.
+    header = [["premise", "hypo", "label"]]
+    write_rows(raw / "train-en.tsv", header + back)
+    write_rows(raw / "translate-train-en/multinli.train.en-en.tsv", header + back)
+    preprocess(raw, spm, tmp_path / "authors")
+    found = source_streams(tmp_path / "authors")
+    assert found == {"train": ["source", "backtranslation"], "valid": [], "test": []}
 
 
 def test_labelled_target_rows_become_the_supervised_split(raw, spm, tmp_path):
