@@ -104,10 +104,18 @@ class TextReader:
         """
         if self.family == "tagging":
             return parse_words(text, where)
-        first, second = parse_pair(text, PAIRS[self.family], where)
+        first, second = self._visible(
+            parse_pair(text, PAIRS[self.family], where), where
+        )
         if self.family == "classification":
             return first, second
         return Question("", first, second, [], 1, Path(where))
+
+    def _visible(self, texts: List[str], where: str) -> List[str]:
+        """Refuse texts of which the tokenizer leaves nothing."""
+        if any(map(self._encoder(ENCODERS[self.family]).is_blank, texts)):
+            raise UserError(f"{where}: a text without visible characters; give it some")
+        return texts
 
     def streams(self, rows: List[Any], others: List[Any], lang: str) -> Streams:
         """Data of the family's task in memory.
@@ -152,13 +160,14 @@ class TextReader:
         """
         form = self._form(text)
         if form == "pair":
-            pair = parse_pair(text, PAIRS.get(self.family, ANY_PAIR), where)
+            names = PAIRS.get(self.family, ANY_PAIR)
+            pair = self._visible(parse_pair(text, names, where), where)
             return TokenizedText(self._encoder(PairEncoder).encode([pair])[0])
         if form == "words":
             encoded = self._encoder(WordEncoder).encode([parse_words(text, where)])
             return TokenizedText(encoded.tokens, encoded.starts)
         sentence = text["text"] if isinstance(text, Mapping) else text
-        texts = check_texts([sentence], where, "the text")
+        texts = self._visible(check_texts([sentence], where, "the text"), where)
         tokens, _ = self._encoder(ENCODERS[self.family]).encode_texts(texts)
         bos, eos = self.dictionary.bos(), self.dictionary.eos()
         return TokenizedText(np.concatenate([[bos], tokens, [eos]]))

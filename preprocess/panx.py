@@ -9,8 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fairseq_xling.cli.preprocess_tagging import main  # noqa: E402
+from fairseq_xling.data.labels import LABELS  # noqa: E402
 
-TAGS = ("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")
+TAGS = LABELS["panx"]
 
 
 def places(split: str, lang: str) -> list:

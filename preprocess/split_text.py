@@ -26,12 +26,15 @@ from fairseq_xling.data.raw_parallel import (  # noqa: E402
     ParallelText,
     find_parallel,
 )
-from fairseq_xling.data.text_lines import decode_line  # noqa: E402
+from fairseq_xling.data.text_lines import decode_line, open_lines  # noqa: E402
 from fairseq_xling.errors import one_line_errors  # noqa: E402
 
 HELD_OUT_EVERY = 100
 HELD_OUT_AT_MOST = 1000
-PAIR_NAME = re.compile(r"(?:train|valid)\.([A-Za-z0-9_]+)-[A-Za-z0-9_-]+\..+\.txt")
+# A code may have hyphens of its own; the last part of the name tells where it ends.
+PAIR_NAME = re.compile(
+    r"(?:train|valid)\.([A-Za-z0-9_-]+?)-([A-Za-z0-9_-]+)\.(?:\1|\2)\.txt"
+)
 TEXT_NAME = re.compile(r"(?:train\.)?([A-Za-z0-9_-]+)\.txt")
 # A row of text has one column, a row of translations two.
 Rows = Iterator[Sequence[str]]
@@ -43,7 +46,7 @@ def read_lines(path: Path) -> Rows:
     Raises:
         UserError: it is not UTF-8.
     """
-    with open(path, "rb") as file:
+    with open_lines(path) as file:
         for number, raw in enumerate(file, 1):
             line = decode_line(path, number, raw).strip()
             if line:

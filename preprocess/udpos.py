@@ -9,12 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fairseq_xling.cli.preprocess_tagging import main  # noqa: E402
+from fairseq_xling.data.labels import LABELS  # noqa: E402
 
-# The universal parts of speech (https://universaldependencies.org/u/pos/).
-TAGS = (
-    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART"),
-    *("PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
-)
+TAGS = LABELS["udpos"]
 
 
 def places(split: str, lang: str) -> list:

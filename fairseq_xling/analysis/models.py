@@ -6,6 +6,7 @@ from typing import Any, List, Tuple
 
 import torch
 
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import load_task_model
 from fairseq_xling.prediction.run import check_file
@@ -48,7 +49,7 @@ def held_languages(task: Any, args: argparse.Namespace) -> List[str]:
     """
     entries = task.manifest.splits.get(args.split, {})
     held = [lang for lang in task.languages if lang in entries]
-    asked = [lang for lang in (args.langs or "").split(",") if lang] or held
+    asked = list_of_languages(args.langs or "") or held
     lacking = sorted(set(asked) - set(held))
     if not held:
         splits = ", ".join(sorted(task.manifest.splits))

@@ -23,6 +23,7 @@ from fairseq_xling.analysis.score_files import (
     stored_option,
 )
 from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.errors import UserError
 
 GROUPS = ("seen", "unseen")
@@ -75,7 +76,7 @@ def seen_by_all(models: Sequence[ScoredModel], given: Optional[str]) -> Set[str]
             or two differ.
     """
     if given:
-        seen = {lang for lang in given.split(",") if lang}
+        seen = set(list_of_languages(given))
         unknown = sorted(seen - set(models[0].scores))
         if unknown:
             raise UserError(

@@ -21,6 +21,7 @@ from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logg
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.destination import check_output
 from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.data.text_lines import decode_line, lines_of
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.predictor import Predictor, from_pretrained
 
@@ -65,15 +66,8 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
     Raises:
         UserError: a line is not UTF-8.
     """
-    for number, raw in enumerate(file, 1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{name}, line {number}: not UTF-8 (byte {error.start + 1} of the "
-                "line); convert the file"
-            ) from None
-        yield line.rstrip("\r\n")
+    for number, raw in enumerate(lines_of(file), 1):
+        yield decode_line(name, number, raw)
 
 
 def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, Any]]:

@@ -1,10 +1,10 @@
 """Raw folders to binarized data: what all preprocess/*.py share."""
 
 import argparse
+import codecs
 import itertools
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
@@ -14,6 +14,7 @@ from fairseq_xling.data.aligned_rows import align
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.destination import BINARIZED, check_replaceable
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of
 from fairseq_xling.data.raw_layout import (
     RawLayout,
@@ -98,7 +99,8 @@ def run(
         layout: the raw folder.
         make_encoder: called with the tokenizer's file, dictionary and threads.
         write_split: called with a part, the folder, the encoder and the dictionary of
-            labels; writes the part's streams and returns its entry.
+            labels; writes the part's streams and returns its entry. One without rows
+            is left out.
 
     Raises:
         UserError: anything in the raw data that is wrong.
@@ -112,18 +114,24 @@ def run(
     splits = layout.splits(langs)
     require_labels([part for part in splits if needs_labels(part, args.source_lang)])
     say_what_is_missing(splits, langs, args.source_lang)
+    layout.say_what_is_not_read(langs)
     with atomic_folder(args.destdir) as folder:
         entries: Dict[str, Dict[str, SplitEntry]] = {}
         for part in splits:
             encoder.tokens = encoder.unknown = 0
             entry = write_split(part, folder, encoder, label_dictionary)
-            entries.setdefault(part.split, {})[part.lang] = entry
+            if entry.rows:
+                entries.setdefault(part.split, {})[part.lang] = entry
+                continue
+            for path in folder.glob(f"{part.split}.{part.lang}.*"):
+                path.unlink()
         compare_row_counts(entries["train"], args.source_lang)
         label_dictionary.save(str(folder / "label.dict.txt"))
+        held = {lang for by_lang in entries.values() for lang in by_lang}
         Manifest(
             task=task,
             source_lang=args.source_lang,
-            languages=[args.source_lang, *langs],
+            languages=[args.source_lang, *(lang for lang in langs if lang in held)],
             labels=list(labels),
             splits=entries,
             **copy_vocabulary(args, folder, encoder),
@@ -135,7 +143,7 @@ def run(
 def copy_vocabulary(
     args: argparse.Namespace, folder: Path, encoder: TextEncoder
 ) -> Dict[str, Any]:
-    """Copy dictionary and tokenizer into a folder of binarized data.
+    """Copy dictionary and tokenizer, without byte order marks, to binarized data.
 
     Args:
         args: ``dict`` and ``tokenizer``, the files.
@@ -145,8 +153,12 @@ def copy_vocabulary(
     Returns:
         what the manifest says of them.
     """
-    shutil.copyfile(args.dict, folder / "dict.txt")
-    shutil.copyfile(args.tokenizer, folder / encoder.tokenizer.file_name)
+    for source, name in (
+        (args.dict, "dict.txt"),
+        (args.tokenizer, encoder.tokenizer.file_name),
+    ):
+        raw = Path(source).read_bytes()
+        (folder / name).write_bytes(raw.removeprefix(codecs.BOM_UTF8))
     return {
         "dictionary_size": len(encoder.dictionary),
         "dictionary_sha256": sha256_of(args.dict),
@@ -182,7 +194,7 @@ def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
     held = layout.languages()
     if wanted is None:
         return held
-    langs = sorted(set(wanted.split(",")) - {layout.source_lang, ""})
+    langs = sorted(set(list_of_languages(wanted)) - {layout.source_lang})
     for lang in langs:
         if lang not in held:
             raise UserError(

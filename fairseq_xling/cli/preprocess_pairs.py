@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -18,7 +18,7 @@ from fairseq_xling.cli.preprocess import (
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
 from fairseq_xling.data.raw_layout import RawLayout, SplitSources
-from fairseq_xling.data.raw_pairs import Table, languages_in
+from fairseq_xling.data.raw_pairs import Row, Table, languages_in
 from fairseq_xling.errors import UserError, one_line_errors
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,22 @@ def main(
     run(args, task, labels, layout, PairEncoder, write_split)
 
 
+def whole(row: Row, part: SplitSources, encoder: PairEncoder) -> Optional[Row]:
+    """A row, or None where one of its sentences is empty.
+
+    Raises:
+        UserError: the tokenizer leaves nothing of one, and such rows are refused.
+    """
+    if row.is_whole and not any(map(encoder.is_blank, row[:2])):
+        return row
+    if not cast(Table, part.input).allow_empty:
+        raise UserError(
+            f"{row.path}, line {row.line}: a sentence without visible characters; fill "
+            "it in, or leave such rows out with --skip-empty-rows"
+        )
+    return None
+
+
 def write_split(
     part: SplitSources, folder: Path, encoder: PairEncoder, labels: Dictionary
 ) -> SplitEntry:
@@ -130,7 +146,11 @@ def write_split(
     unpaired = {"source": 0, "backtranslation": 0}
     with tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None) as progress:
         for whole_chunk in chunks(part, same_labels=part.split == "train"):
-            chunk = [aligned for aligned in whole_chunk if aligned[0].is_whole]
+            chunk = [
+                (row, [other and whole(other, part, encoder) for other in others])
+                for row, others in whole_chunk
+                if whole(row, part, encoder)
+            ]
             skipped += len(whole_chunk) - len(chunk)
             if not chunk:
                 continue

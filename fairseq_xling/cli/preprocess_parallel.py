@@ -17,6 +17,7 @@ from fairseq_xling.cli.preprocess import (
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_sentences import SentenceEncoder
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.raw_parallel import ParallelText, find_parallel
 from fairseq_xling.errors import UserError, one_line_errors
@@ -76,7 +77,7 @@ def choose(
     found = find_parallel(folder, split, source_lang)
     if wanted is None:
         return found
-    langs = set(wanted.split(",")) - {source_lang, ""}
+    langs = set(list_of_languages(wanted)) - {source_lang}
     lacking = sorted(langs - {part.lang for part in found})
     if lacking and split == "train":
         raise UserError(
@@ -104,7 +105,9 @@ def write_part(
     lines = part.rows()
     with tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None) as progress:
         while chunk := list(itertools.islice(lines, CHUNK_ROWS)):
-            pairs = [pair for pair in chunk if pair is not None]
+            pairs = [
+                pair for pair in chunk if pair and not any(map(encoder.is_blank, pair))
+            ]
             writers["source"].write(*encoder.encode([source for source, _ in pairs]))
             writers["input"].write(*encoder.encode([target for _, target in pairs]))
             rows += len(pairs)

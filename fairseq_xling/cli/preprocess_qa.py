@@ -218,7 +218,13 @@ def write_split(
             tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None)
         )
         for whole_chunk in chunks(part, same_labels=False):
-            chunk = [aligned for aligned in whole_chunk if aligned[0].is_whole]
+            chunk = [
+                (row, others)
+                for row, others in whole_chunk
+                if row.is_whole
+                and not encoder.is_blank(row.question)
+                and not encoder.is_blank(row.context)
+            ]
             count(
                 "without question or passage, left out", len(whole_chunk) - len(chunk)
             )

@@ -20,7 +20,7 @@ from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.manifest import SplitEntry, stream_prefix
 from fairseq_xling.data.raw_layout import Places, RawLayout, SplitSources
-from fairseq_xling.data.raw_sentences import SentenceFile
+from fairseq_xling.data.raw_sentences import WITHHELD, SentenceFile
 from fairseq_xling.errors import UserError, one_line_errors
 
 logger = logging.getLogger(__name__)
@@ -138,14 +138,13 @@ def write_split(
         )
         for name in names
     }
-    rows = words = longest = 0
+    rows = words = longest = withheld = empty = 0
     unpaired = {"source": 0, "backtranslation": 0}
-    remarks: Dict[str, int] = {}
     with tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None) as progress:
         for whole_chunk in chunks(part, same_labels=False):
             chunk = [aligned for aligned in whole_chunk if aligned[0].is_whole]
-            what = "without a translation, left out"
-            remarks[what] = remarks.get(what, 0) + len(whole_chunk) - len(chunk)
+            withheld += sum(row.is_withheld for row, _ in whole_chunk)
+            empty += sum(not row.words for row, _ in whole_chunk)
             if not chunk:
                 continue
             sentences = {"input": [row for row, _ in chunk]}
@@ -173,9 +172,15 @@ def write_split(
             progress.update(len(chunk))
     for writer in writers.values():
         writer.close()
-    if not rows:
+    # Of a set to evaluate on, it is left out; there may be other languages.
+    is_needed = part.split not in ("valid", "test") or not withheld
+    if not rows and is_needed:
         raise UserError(f"{part.input.path}: has no rows; give it some, or remove it")
-    remarks["words"] = words
+    remarks = {
+        "without a translation, left out": empty,
+        f"with withheld words ({WITHHELD}), left out": withheld,
+        "words": words,
+    }
     remarks.update({f"without {n}": k for n, k in unpaired.items() if n in names})
     remarks["tokens in the longest"] = longest
     logger.info(f"{part.split}.{part.lang}: {summary(rows, remarks, encoder)}")

@@ -19,6 +19,7 @@ from fairseq_xling.cli.options import add_batch_options, check_least, entry_poin
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.json_text import read_object
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import predict_batches
@@ -106,7 +107,7 @@ def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
         for lang, entry in manifest.splits.get("train", {}).items()
         if lang != manifest.source_lang and "tags" not in entry.streams
     ]
-    asked = (args.target_langs or ",".join(held)).split(",")
+    asked = list_of_languages(args.target_langs or ",".join(held))
     wanted = [lang for lang in dict.fromkeys(asked) if lang]
     unknown = sorted(set(wanted) - set(held))
     if unknown or not wanted:

@@ -53,6 +53,11 @@ class TextEncoder:
         flat, counts = self.tokenizer.encode(texts)
         return self.look_up(flat), counts
 
+    def is_blank(self, text: str) -> bool:
+        """Whether the tokenizer leaves nothing of a text, as of zero-width spaces."""
+        has_letters = any(character.isalnum() for character in text)
+        return not has_letters and not self.tokenizer.tokenize(text)
+
     def look_up(self, ids: np.ndarray) -> np.ndarray:
         """The dictionary's ids of the tokenizer's; the unknown are counted."""
         tokens = self.table[ids]

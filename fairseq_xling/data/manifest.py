@@ -1,5 +1,6 @@
 """``manifest.json``: what a folder of binarized data holds."""
 
+import codecs
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Dict, List, Optional, Union
 
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError
 
@@ -71,14 +73,15 @@ class Manifest:
             UserError: there is none, or it is not one that this version can read.
         """
         path = Path(folder) / MANIFEST_NAME
-        try:
-            raw = parse_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             raise UserError(
                 f"{path}: not found; give a folder written by one of the "
                 "preprocess/*.py scripts"
-            ) from None
-        except (ValueError, OSError) as error:
+            )
+        text = read_text(path)
+        try:
+            raw = parse_json(text)
+        except ValueError as error:
             raise UserError(
                 f"{path}: cannot be read ({error}); write it anew"
             ) from None
@@ -116,9 +119,10 @@ def stream_prefix(folder: Union[str, Path], split: str, lang: str, stream: str) 
 
 
 def sha256_of(path: Union[str, Path]) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
+    """Return the hexadecimal SHA-256 of a file, without a byte order mark."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
+        digest.update(file.read(len(codecs.BOM_UTF8)).replace(codecs.BOM_UTF8, b""))
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

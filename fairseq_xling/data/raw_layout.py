@@ -7,7 +7,7 @@ part of a file's name; where several files match, they are read one after the ot
 
 import logging
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import (
     Callable,
     Dict,
@@ -21,12 +21,14 @@ from typing import (
 )
 
 from fairseq_xling.data.aligned_rows import RawFile
+from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 Places = Mapping[str, Sequence[str]]
-LANGUAGE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)?"
+# Files that are named in the log as not read.
+MOST_NAMED = 8
 
 
 class SplitSources(NamedTuple):
@@ -64,7 +66,8 @@ class RawLayout:
         pair_source: Optional[bool] = None,
     ) -> None:
         if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; give XTREME's raw data folder")
+            found = "a file" if folder.exists() else "no such folder"
+            raise UserError(f"{folder}: {found}; give XTREME's raw data folder")
         self.folder = folder
         self.source_lang = source_lang
         self.places = places
@@ -72,22 +75,32 @@ class RawLayout:
         self.languages_in = languages_in
         self.pair_source = pair_source
         self.held: Dict[Path, FrozenSet[str]] = {}
+        self.read: Set[Path] = set()
 
     def table(self, kind: str, lang: str) -> Optional[RawFile]:
-        """Open the first place of ``kind`` that exists for ``lang``, or None."""
+        """Open the first place of ``kind`` that exists for ``lang``, or None.
+
+        Raises:
+            UserError: a folder is there.
+        """
         given = self.places["train"] if kind == "translate-train" else ()
         originals = [place.format(src=self.source_lang, lang=lang) for place in given]
         for place in self.places.get(kind, ()):
             name = place.format(src=self.source_lang, lang=lang)
             if name in originals:  # not a translation of the source language
                 continue
-            paths = sorted(path for path in self.folder.glob(name) if path.is_file())
+            paths = sorted(self.folder.glob(name))
+            for path in paths:
+                if path.is_dir():
+                    raise UserError(f"{path}: a folder, where a file is read; move it")
             if not paths:
                 continue
-            if "{" in place or kind == "train" and not self._languages_in(paths[0]):
-                return self.open_file(paths, None)
-            if lang in self._languages_in(paths[0]):
-                return self.open_file(paths, lang)
+            is_of_all = "{" in place
+            if kind == "train" and not is_of_all:
+                is_of_all = not self._languages_in(paths[0])
+            if is_of_all or lang in self._languages_in(paths[0]):
+                self.read.update(paths)
+                return self.open_file(paths, None if is_of_all else lang)
         return None
 
     def languages(self) -> List[str]:
@@ -95,22 +108,53 @@ class RawLayout:
         found: Set[str] = set()
         for kind in ("translate-train", "supervised", "dev", "test"):
             for place in self.places.get(kind, ()):
-                if "{lang}" not in place:
-                    path = self.folder / place
-                    if path.is_file():
-                        found |= self._languages_in(path)
-                    continue
-                regex = re.escape(place).replace(r"\*", "[^/]*")
-                regex = regex.replace(r"\{lang\}", f"(?P<lang>{LANGUAGE})", 1)
-                regex = regex.replace(r"\{lang\}", "(?P=lang)")
-                regex = regex.replace(r"\{src\}", re.escape(self.source_lang))
-                pattern = place.format(src=self.source_lang, lang="*")
-                for path in self.folder.glob(pattern):
-                    name = path.relative_to(self.folder).as_posix()
-                    match = re.fullmatch(regex, name)
-                    if match:
-                        found.add(match.group("lang"))
+                if "{lang}" in place:
+                    found.update(self._by_language(place).values())
+                elif (self.folder / place).is_file():
+                    found |= self._languages_in(self.folder / place)
         return sorted(found - {self.source_lang})
+
+    def _by_language(self, place: str) -> Dict[Path, str]:
+        """The files that a place may mean, and the language of each."""
+        regex = re.escape(place).replace(r"\*", "[^/]*")
+        regex = regex.replace(r"\{lang\}", f"(?P<lang>{LANGUAGE})", 1)
+        regex = regex.replace(r"\{lang\}", "(?P=lang)")
+        regex = regex.replace(r"\{src\}", re.escape(self.source_lang))
+        found: Dict[Path, str] = {}
+        for path in self.folder.glob(place.format(src=self.source_lang, lang="*")):
+            name = path.relative_to(self.folder).as_posix()
+            match = re.fullmatch(regex, name)
+            if match:
+                found[path] = match.group("lang")
+        return found
+
+    def say_what_is_not_read(self, langs: Sequence[str]) -> None:
+        """Log which files, of the kinds that hold data, stand there for nothing.
+
+        Args:
+            langs: the target languages; files of others are not wanted, and not named.
+        """
+        places = [place for listed in self.places.values() for place in listed]
+        known = set(self.read)
+        for place in places:
+            if "{lang}" in place:
+                known.update(
+                    path
+                    for path, lang in self._by_language(place).items()
+                    if lang not in (self.source_lang, *langs)
+                )
+        endings = {PurePath(place).suffix for place in places}
+        depths = {place.count("/") for place in places}
+        rest = [
+            path.relative_to(self.folder).as_posix()
+            for depth in sorted(depths)
+            for path in sorted(self.folder.glob("*/" * depth + "*"))
+            if path.suffix in endings and path not in known and path.is_file()
+        ]
+        if rest:
+            more = f" and {len(rest) - MOST_NAMED} more" * (len(rest) > MOST_NAMED)
+            names = ", ".join(rest[:MOST_NAMED])
+            logger.warning(f"{self.folder}: not read: {names}{more}")
 
     def _languages_in(self, path: Path) -> FrozenSet[str]:
         if path not in self.held:

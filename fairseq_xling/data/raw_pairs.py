@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
-from fairseq_xling.data.text_lines import decode_line
+from fairseq_xling.data.labels import find_label
+from fairseq_xling.data.text_lines import decode_line, open_lines
 from fairseq_xling.errors import UserError
 
 COLUMN_NAMES = {
@@ -45,6 +46,7 @@ class Row(NamedTuple):
     label: Optional[str]
     id: Optional[str]
     line: int
+    path: Path
     source_first: Optional[str] = None
     source_second: Optional[str] = None
     is_whole: bool = True
@@ -105,7 +107,7 @@ class Table:
     def _lines(self) -> Iterator[Tuple[int, bytes, int]]:
         """Number, bytes and place in the file of each line."""
         place = 0
-        with open(self.path, "rb") as file:
+        with open_lines(self.path) as file:
             for number, raw in enumerate(file, 1):
                 yield number, raw, place
                 place += len(raw)
@@ -139,7 +141,7 @@ class Table:
         line = decode_line(self.path, number, raw)
         fields = line.split("\t")
         self._check_width(fields, number)
-        if self.lang is not None and fields[columns["lang"]] != self.lang:
+        if self.lang is not None and fields[columns["lang"]].strip() != self.lang:
             return None
         if '"' in line:
             fields = [unquote(field) for field in fields]
@@ -156,6 +158,7 @@ class Table:
             label=None if label is None else self._check_label(label.strip(), number),
             id=values.get("id"),
             line=number,
+            path=self.path,
             source_first=values.get("source_first"),
             source_second=values.get("source_second"),
             is_whole=is_whole,
@@ -183,14 +186,15 @@ class Table:
             )
 
     def _check_label(self, label: str, number: int) -> str:
-        try:
-            return self.labels[label]
-        except KeyError:
+        found = find_label(label, self.labels)
+        if found is None:
             known = ", ".join(dict.fromkeys(self.labels.values()))
             raise UserError(
                 f"{self.path}, line {number}: unknown label {label!r}; the labels are "
                 f"{known}"
-            ) from None
+            )
+        self.labels[label] = found
+        return found
 
     def index(self) -> IdIndex:
         """Where each id's row stands.
@@ -207,7 +211,7 @@ class Table:
     def row_at(self, line: int, place: int) -> Optional[Row]:
         """The row of line ``line``, ``place`` bytes into the file."""
         if self.file is None:
-            self.file = open(self.path, "rb")
+            self.file = open_lines(self.path)
         self.file.seek(place)
         return self.parse(line, self.file.readline())
 
@@ -219,7 +223,14 @@ class Table:
 
     def own_source(self, row: Row) -> Row:
         """The source that a row carries beside its translation."""
-        return Row(str(row.source_first), str(row.source_second), None, None, 0)
+        return Row(
+            str(row.source_first),
+            str(row.source_second),
+            None,
+            None,
+            row.line,
+            row.path,
+        )
 
     def refuse_repeats(self, index: IdIndex) -> None:
         """Finish an index of this file's rows.
@@ -249,7 +260,7 @@ def languages_in(path: Path) -> FrozenSet[str]:
     if position is None:
         return frozenset()
     found = set()
-    with open(path, "rb") as file:
+    with open_lines(path) as file:
         next(file)
         for line in file:
             fields = line.split(b"\t", position + 1)

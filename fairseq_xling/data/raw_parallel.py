@@ -1,13 +1,16 @@
 """Parallel text: two files a language pair, aligned by line."""
 
 import itertools
+import logging
 import re
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from fairseq_xling.data.raw_layout import LANGUAGE
-from fairseq_xling.data.text_lines import decode_line
+from fairseq_xling.data.languages import LANGUAGE
+from fairseq_xling.data.text_lines import decode_line, open_lines
 from fairseq_xling.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 class ParallelText(NamedTuple):
@@ -24,7 +27,7 @@ class ParallelText(NamedTuple):
         Raises:
             UserError: the files have different numbers of lines, or are not UTF-8.
         """
-        with open(self.source, "rb") as source, open(self.target, "rb") as target:
+        with open_lines(self.source) as source, open_lines(self.target) as target:
             lines = itertools.zip_longest(source, target)
             for number, (first, second) in enumerate(lines, 1):
                 if first is None or second is None:
@@ -38,7 +41,7 @@ class ParallelText(NamedTuple):
     def _refuse_lengths(self) -> None:
         counts = []
         for path in (self.source, self.target):
-            with open(path, "rb") as file:
+            with open_lines(path) as file:
                 counts.append(sum(1 for _ in file))
         raise UserError(
             f"{self.target}: {counts[1]} lines, but {self.source} has {counts[0]}; "
@@ -56,10 +59,15 @@ def find_parallel(folder: Path, split: str, source_lang: str) -> List[ParallelTe
         rf"{re.escape(split)}\.{re.escape(source_lang)}-({LANGUAGE})\.({LANGUAGE})\.txt"
     )
     sides: Dict[str, Set[str]] = {}
-    for path in folder.glob(f"{split}.*.txt"):
+    others = []
+    for path in sorted(folder.glob(f"{split}.*-*.*.txt")):
         match = name.fullmatch(path.name)
         if match and match.group(2) in (source_lang, match.group(1)):
             sides.setdefault(match.group(1), set()).add(match.group(2))
+        else:
+            others.append(path.name)
+    if others:
+        logger.warning(f"{folder}: not read: {', '.join(others)}")
     found = []
     for lang in sorted(set(sides) - {source_lang}):
         stem = f"{split}.{source_lang}-{lang}"

@@ -18,6 +18,7 @@ from typing import (
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
 
 # Text of an answer, and its first character in the passage.
@@ -230,14 +231,9 @@ def read_questions(
 
 
 def _read_json(path: Path) -> Any:
+    text = read_text(path)
     try:
-        return parse_json(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}, line {line}: not UTF-8 (byte {error.start + 1} of the file); "
-            "convert the file"
-        ) from None
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}, line {error.lineno}: not JSON ({error.msg}); the file may be cut "

@@ -11,7 +11,10 @@ single column has no tags. Also read:
 * translations as running text (``*-translated.txt``): one sentence a line, see
   :func:`split_words`; an empty line is a sentence without translation.
 
-Comments ``# sent_id = ...`` give a sentence its id, by which translations are found.
+Comments ``# sent_id = ...`` give a sentence its id, by which translations are found;
+others, such as ``# newdoc id = ...`` and ``# newpar``, are left out. So are sentences
+of which all words, or all but one, are withheld (``_``), as XTREME's own preprocessing
+leaves them out: some treebanks give annotations without the text.
 """
 
 import re
@@ -20,15 +23,22 @@ from pathlib import Path
 from typing import IO, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
-from fairseq_xling.data.text_lines import decode_line
+from fairseq_xling.data.labels import find_label
+from fairseq_xling.data.languages import PREFIX
+from fairseq_xling.data.text_lines import decode_line, open_lines
 from fairseq_xling.errors import UserError
 
 # In files other than CoNLL-U, where a line may also begin with the word "#".
-COMMENT = re.compile(r"#\s*[\w-]+ =(?: |$)")
+COMMENT = re.compile(
+    r"#\s*new(?:doc|par)(?:\s+id)?\s*(?:=|$)|#\s*[\w.:\[\]-]+ =(?: |$)"
+    r"|#\s+[\w.:\[\]-]+\s*="
+)
+# What a line of tabs may also be, if it has none.
+LOOSE_COMMENT = re.compile(r"#+ +\S")
 SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*?)\s*$")
-LANGUAGE_PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*:).")
 SPACES = re.compile(" +")
 TEXT_ENDING = "-translated.txt"
+WITHHELD = "_"
 # Scripts written without spaces between words; each character is a word there.
 UNSPACED = re.compile(
     r"[\u2e80-\u303f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -50,8 +60,14 @@ class TaggedSentence(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has words."""
-        return bool(self.words)
+        """Whether it has words to learn from."""
+        return bool(self.words) and not self.is_withheld
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether all words, or all but one, are withheld."""
+        count = self.words.count(WITHHELD)
+        return count > 0 and count >= len(self.words) - 1
 
 
 def split_words(text: str) -> List[str]:
@@ -120,7 +136,7 @@ class SentenceFile:
             )
         self.has_ids = self.expects_ids = first.id is not None
         self.has_labels = first.tags is not None
-        matches = [LANGUAGE_PREFIX.match(word) for word in first.words]
+        matches = [PREFIX.match(word) for word in first.words]
         prefixes = {match.group(1) if match else "" for match in matches}
         self.prefix = prefixes.pop() if chunked and len(prefixes) == 1 else ""
         if chunked and self.has_labels:
@@ -149,7 +165,7 @@ class SentenceFile:
 
     def _placed(self) -> Iterator[Tuple[TaggedSentence, int]]:
         for number, path in enumerate(self.paths):
-            with open(path, "rb") as file:
+            with open_lines(path) as file:
                 for sentence, offset in self._read(path, file, 0):
                     yield sentence, (number << FILE_SHIFT) + offset
 
@@ -194,7 +210,7 @@ class SentenceFile:
         number, offset = place >> FILE_SHIFT, place & ((1 << FILE_SHIFT) - 1)
         path = self.paths[number]
         if number not in self.files:
-            self.files[number] = open(path, "rb")
+            self.files[number] = open_lines(path)
         self.files[number].seek(offset)
         sentence, _ = next(self._read(path, self.files[number], line - 1))
         return sentence
@@ -259,7 +275,7 @@ class _Block:
 
     def add(self, line: str, number: int) -> None:
         self.line = self.line or number
-        if line.startswith("#") and (self.is_conllu or COMMENT.match(line)):
+        if line.startswith("#") and self._is_comment(line):
             match = SENTENCE_ID.match(line)
             self.id = match.group(1) if match else self.id
             return
@@ -278,6 +294,10 @@ class _Block:
         self.words.append(word)
         if len(fields) > 1:
             self.tags.append(self._known_tag(fields[-1].strip(), number))
+
+    def _is_comment(self, line: str) -> bool:
+        is_loose = self.has_tabs and "\t" not in line and LOOSE_COMMENT.match(line)
+        return bool(self.is_conllu or COMMENT.match(line) or is_loose)
 
     def _split(self, line: str, number: int) -> List[str]:
         if self.width is None:
@@ -299,15 +319,16 @@ class _Block:
         return fields
 
     def _known_tag(self, tag: str, number: int) -> str:
-        try:
-            return self.file.known[tag]
-        except KeyError:
+        found = find_label(tag, self.file.known)
+        if found is None:
             known = ", ".join(dict.fromkeys(self.file.known.values()))
             self._refuse(
                 number,
                 f"unknown tag {tag!r}; the tags are {known} (another name for one of "
                 "them is given with --map-label)",
             )
+        self.file.known[tag] = found
+        return found
 
     def take(self) -> TaggedSentence:
         tags = self.tags if self.tags else None

@@ -1,12 +1,24 @@
-"""Lines of UTF-8 files."""
+"""Text files: UTF-8, with or without a byte order mark, with any line ends.
 
+A line ends with ``\\n`` or ``\\r\\n``; with ``\\r`` alone only in a file that has no
+``\\n`` at all. No other character ends one, such as U+2028 or U+0085 inside a text.
+"""
+
+import io
 from pathlib import Path
+from typing import IO, Iterator, Union
 
 from fairseq_xling.errors import UserError
 
+BOM = "\ufeff"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+CONVERT = "convert the file to UTF-8"
 
-def decode_line(path: Path, number: int, raw: bytes) -> str:
+
+def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
     """The text of a line, without its end and a byte order mark.
+
+    The mark stands inside, too, where files that begin with it were joined.
 
     Args:
         path: of the file, for messages.
@@ -16,11 +28,70 @@ def decode_line(path: Path, number: int, raw: bytes) -> str:
     Raises:
         UserError: it is not UTF-8.
     """
+    if number == 1:
+        refuse_utf16(path, raw)
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line); "
-            "convert the file"
+            f"{CONVERT}"
         ) from None
-    return (line.lstrip("\ufeff") if number == 1 else line).rstrip("\r\n")
+    without = line.lstrip(BOM)
+    # A column may hold nothing else, as words of crawled text do.
+    is_column = number > 1 and without.startswith("\t")
+    return (line if is_column else without).rstrip("\r\n")
+
+
+def refuse_utf16(path: Union[str, Path], raw: bytes) -> None:
+    """Refuse UTF-16, as Windows PowerShell writes, by the beginning of a file.
+
+    Raises:
+        UserError: it is that.
+    """
+    if raw.startswith(UTF16) or raw[1:2] == b"\0" or raw[:1] == b"\0":
+        raise UserError(f"{path}, line 1: UTF-16, not UTF-8; {CONVERT}")
+
+
+def open_lines(path: Union[str, Path]) -> IO[bytes]:
+    """Open a file to be read line by line, in bytes, with :func:`decode_line`.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give a file of text") from None
+    first = file.readline()
+    file.seek(0)
+    if first.endswith(b"\n") or b"\r" not in first:
+        return file
+    with file:  # Places in the file stay the same.
+        return io.BytesIO(file.read().replace(b"\r", b"\n"))
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream that may be a pipe, in bytes."""
+    first = file.readline()
+    yield from [first] if first.endswith(b"\n") else first.splitlines(keepends=True)
+    yield from file
+
+
+def read_text(path: Union[str, Path]) -> str:
+    """A whole file, lines ended by ``\\n``, without a byte order mark.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+    """
+    with open_lines(path) as file:
+        raw = file.read()
+    refuse_utf16(path, raw)
+    try:
+        return raw.decode("utf-8").lstrip(BOM).replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}, line {line}: not UTF-8 (byte {error.start + 1} of the file); "
+            f"{CONVERT}"
+        ) from None

@@ -9,6 +9,7 @@ import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
 
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
 
 SENTENCEPIECE_NAME = "sentencepiece.bpe.model"
@@ -46,6 +47,7 @@ class SentencePieceTokenizer:
     file_name = SENTENCEPIECE_NAME
 
     def __init__(self, path: str, threads: int = 1) -> None:
+        refuse_folder(path)
         try:
             self.processor = sentencepiece.SentencePieceProcessor(path)
         except (OSError, RuntimeError):
@@ -104,8 +106,10 @@ class WordPieceTokenizer:
     file_name = WORDPIECE_NAME
 
     def __init__(self, path: str) -> None:
+        refuse_folder(path)
+        text = read_text(path)
         try:
-            self.tokenizer = tokenizers.Tokenizer.from_file(path)
+            self.tokenizer = tokenizers.Tokenizer.from_str(text)
         except Exception as error:  # The library raises no narrower class.
             reason = str(error).splitlines()[0]
             raise UserError(
@@ -151,6 +155,19 @@ class WordPieceTokenizer:
         """The text of pieces; a space stands before every word and sign."""
         text = " ".join(pieces).replace(" ##", "")
         return text[2:] if text.startswith("##") else text
+
+
+def refuse_folder(path: str) -> None:
+    """Refuse a folder in place of the tokenizer in it.
+
+    Raises:
+        UserError: it is one.
+    """
+    if Path(path).is_dir():
+        names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
+        found = [name for name in names if (Path(path) / name).exists()]
+        wanted = found[0] if found else " or ".join(names)
+        raise UserError(f"{path}: a folder; give the {wanted} in it")
 
 
 Tokenizer = Union[SentencePieceTokenizer, WordPieceTokenizer]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.names import Entry
 
@@ -72,13 +73,12 @@ def read_json(path: Path) -> Dict[str, Any]:
     Raises:
         UserError: there is none, or it holds no settings.
     """
+    if not path.exists():
+        raise UserError(f"{path}: not found; give a folder that save_pretrained wrote")
+    text = read_text(path)
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: not found; give a folder that save_pretrained wrote"
-        ) from None
-    except (ValueError, OSError) as error:
+        found = parse_json(text)
+    except ValueError as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: holds no settings")

@@ -4,13 +4,14 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
 from tokenizers.models import Unigram, WordPiece
 from tokenizers.processors import TemplateProcessing
 
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
@@ -75,9 +76,9 @@ def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
         path = source / SENTENCEPIECE_NAME
         if not path.exists():
             raise UserError(
-                f"{path}: not found; save the slow tokenizer into the folder "
-                "(XLMRobertaTokenizer), or copy the file from the model that this one "
-                "was trained from"
+                f"{path}: not found, and {WORDPIECE_NAME} is not read instead; copy "
+                "the file from the model that this one was trained from (such as "
+                "xlm-roberta-base), whose pieces it must have"
             )
         SentencePieceTokenizer(str(path))  # which refuses what is none
         shutil.copyfile(path, folder / SENTENCEPIECE_NAME)
@@ -87,6 +88,11 @@ def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
         tokenizer = wordpiece(read_vocabulary(path), read_bert_options(source))
     else:
         path = source / WORDPIECE_NAME
+        if (source / SENTENCEPIECE_NAME).exists() or is_unigram(path):
+            raise UserError(
+                f"{source}: a BERT with a SentencePiece tokenizer, which is not "
+                f"converted; give an XLM-R, or a BERT with its {VOCABULARY}"
+            )
         if not path.exists():
             raise UserError(f"{source}: has neither {VOCABULARY} nor {WORDPIECE_NAME}")
         held = WordPieceTokenizer(str(path)).tokenizer
@@ -99,18 +105,56 @@ def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
     return path
 
 
+def is_unigram(path: Path) -> bool:
+    """Whether a ``tokenizer.json`` is that of a SentencePiece model."""
+    model = read_json(path).get("model") if path.exists() else None
+    return isinstance(model, dict) and model.get("type") == "Unigram"
+
+
 def say_what_is_added(source: Path) -> None:
-    """Log tokens that were added to a tokenizer: they are read as other text."""
-    path = source / "added_tokens.json"
-    if not path.exists():
-        return
+    """Log tokens that were added to a tokenizer: they are read as other text.
+
+    Each file that ``save_pretrained`` has written them to is looked at: which ones
+    there are depends on its version.
+    """
     known = {*FIRST, MASK, *BERT_NAMES}
-    added = [token for token in read_json(path) if token not in known]
-    if added:
-        logger.warning(
-            f"{path}: {', '.join(added)} are not taken over; such text is read as any "
-            "other"
-        )
+    for name, read in ADDED.items():
+        path = source / name
+        found = read(read_json(path)) if path.exists() else []
+        added = [token for token in dict.fromkeys(found) if token not in known]
+        if added:
+            logger.warning(
+                f"{path}: {', '.join(added)} are not taken over; such text is read as "
+                "any other"
+            )
+        known.update(added)
+
+
+def contents_of(listed: Any) -> List[str]:
+    """The tokens of a list of settings, in which each is a text or an object."""
+    listed = listed if isinstance(listed, list) else []
+    found = [one.get("content") if isinstance(one, dict) else one for one in listed]
+    return [token for token in found if isinstance(token, str)]
+
+
+def added_to_settings(settings: Dict[str, Any]) -> List[str]:
+    """The tokens that a ``tokenizer_config.json`` or its like lists as added."""
+    decoder = settings.get("added_tokens_decoder")
+    further: List[Any] = []
+    for name in ("additional_special_tokens", "extra_special_tokens"):
+        listed = settings.get(name) or []
+        further += listed.values() if isinstance(listed, dict) else listed
+    by_id = decoder.values() if isinstance(decoder, dict) else []
+    return contents_of([*by_id, *further])
+
+
+# The files that added tokens stand in, and what reads them.
+ADDED: Dict[str, Callable[[Dict[str, Any]], List[str]]] = {
+    "added_tokens.json": list,
+    WORDPIECE_NAME: lambda held: contents_of(held.get("added_tokens")),
+    SETTINGS: added_to_settings,
+    "special_tokens_map.json": added_to_settings,
+}
 
 
 def read_vocabulary(path: Path) -> List[str]:
@@ -119,11 +163,7 @@ def read_vocabulary(path: Path) -> List[str]:
     Raises:
         UserError: it is not UTF-8.
     """
-    try:
-        with open(path, encoding="utf-8", newline="\n") as file:
-            lines = [line.rstrip("\r\n") for line in file]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error})") from None
+    lines = read_text(path).removesuffix("\n").split("\n")
     last = {line: i for i, line in enumerate(lines)}
     names = filler_names(last)
     return [line if last[line] == i else next(names) for i, line in enumerate(lines)]

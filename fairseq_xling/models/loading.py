@@ -1,5 +1,6 @@
 """Pre-trained models from a folder or by name, outside of fairseq-train."""
 
+import io
 import os
 from argparse import Namespace
 from pathlib import Path
@@ -13,8 +14,11 @@ from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
 
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import Tokenizer, find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
+
+DICTIONARY_NAME = "dict.txt"
 
 
 class PieceCodec:
@@ -46,14 +50,28 @@ def load_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionar
     Raises:
         UserError: the file is missing or is no fairseq dictionary.
     """
+    dictionary = read_dictionary(path, kind)
+    dictionary.add_symbol("<mask>")
+    return dictionary
+
+
+def read_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionary:
+    """Load a fairseq dictionary, of pieces or of labels; see :func:`load_dictionary`.
+
+    fairseq's own reading would take a byte order mark for a part of the first symbol.
+    """
     if not os.path.exists(path):
         raise UserError(f"{path}: not found; it comes with the model")
+    if os.path.isdir(path):
+        raise UserError(f"{path}: a folder; give the {DICTIONARY_NAME} in it")
+    dictionary = kind()
     try:
-        dictionary = kind.load(path)
+        dictionary.add_from_file(io.StringIO(read_text(path)))
+    except UserError:
+        raise
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a fairseq dictionary ({reason})") from None
-    dictionary.add_symbol("<mask>")
     return dictionary
 
 

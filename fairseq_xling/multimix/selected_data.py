@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
 
 import numpy as np
-from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.tokenizers import common_files
+from fairseq_xling.models.loading import read_dictionary
 from fairseq_xling.multimix.predictions import PoolPredictions
 from fairseq_xling.multimix.store import MOST_POSITIONS
 
@@ -42,7 +42,7 @@ def write_selected(
     manifest = Manifest.load(pool)
     kept = [x for x in KEPT if x in manifest.splits[split][lang].streams]
     labels = "tags" if "word_starts" in kept else "label"
-    dictionary = Dictionary.load(str(pool / "label.dict.txt"))
+    dictionary = read_dictionary(str(pool / "label.dict.txt"))
     with atomic_folder(destination) as work:
         for name in common_files(pool):
             shutil.copyfile(pool / name, work / name)
@@ -82,7 +82,7 @@ def gold_labels(pool: Path, split: str, lang: str) -> Optional[np.ndarray]:
     if not streams or held.rows == 0:
         return None
     opened = MMapIndexedDataset(stream_prefix(pool, split, lang, streams[0]))
-    special = Dictionary.load(str(pool / "label.dict.txt")).nspecial
+    special = read_dictionary(str(pool / "label.dict.txt")).nspecial
     return np.concatenate([opened[row].numpy() for row in range(held.rows)]) - special
 
 

@@ -16,6 +16,7 @@ from fairseq.tasks import FairseqTask, register_task
 from fairseq.utils import split_paths
 from omegaconf import II
 
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import open_streams
 from fairseq_xling.data.sample_dataset import SampleDataset
@@ -156,7 +157,7 @@ class MultiMixAugmentTask(FairseqTask):
         split, data = self.cfg.gen_subset, self.cfg.data
         wanted = held
         if self.cfg.langs is not None:
-            wanted = [lang for lang in self.cfg.langs.split(",") if lang]
+            wanted = list_of_languages(self.cfg.langs)
         unknown = sorted(set(wanted) - set(held))
         if unknown or not wanted:
             raise UserError(

@@ -11,12 +11,13 @@ from torch import Tensor
 from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.models.loading import load_data_dictionary
+from fairseq_xling.models.loading import load_data_dictionary, read_dictionary
 from fairseq_xling.tasks.source_sampling import SourceSamplingTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options
 
@@ -86,7 +87,7 @@ class XMixupTask(SourceSamplingTask):
                 f"{cls.benchmark}"
             )
         dictionary = load_data_dictionary(cfg.data, manifest)
-        labels = Dictionary.load(os.path.join(cfg.data, "label.dict.txt"))
+        labels = read_dictionary(os.path.join(cfg.data, "label.dict.txt"))
         return cls(cfg, manifest, dictionary, labels)
 
     def _choose_languages(self) -> List[str]:
@@ -98,7 +99,7 @@ class XMixupTask(SourceSamplingTask):
         held = [lang for lang in self.manifest.languages if lang != self.source_lang]
         wanted = held
         if self.cfg.target_langs is not None:
-            wanted = [lang for lang in self.cfg.target_langs.split(",") if lang]
+            wanted = list_of_languages(self.cfg.target_langs)
         unknown = sorted(set(wanted) - set(held))
         if unknown:
             raise UserError(

@@ -17,6 +17,7 @@ from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
 from omegaconf import II
 
 from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
+from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.pair_streams import Streams, open_streams
@@ -143,7 +144,7 @@ class XMixupTLMTask(EncoderTask):
         held = [x for x in self.manifest.languages if x != self.manifest.source_lang]
         if self.cfg.target_langs is None:
             return held
-        wanted = [lang for lang in self.cfg.target_langs.split(",") if lang]
+        wanted = list_of_languages(self.cfg.target_langs)
         unknown = sorted(set(wanted) - set(held))
         if unknown or not wanted:
             raise UserError(

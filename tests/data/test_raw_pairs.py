@@ -151,3 +151,15 @@ def test_rows_without_a_sentence_stay_in_step_when_allowed(tmp_path):
     )
     found = [(row.is_whole, match and match.first) for row, [match] in aligned]
     assert found == [(True, "1"), (False, "2"), (True, None), (True, "4")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_marks_of_all_systems(tmp_path, end):
+    text = "\ufeffid\tpremise\thypothesis\tlabel\n1\ta\u2028b\tc\tYes\n2\td\te\t no\n"
+    (tmp_path / "a.tsv").write_bytes(text.replace("\n", end).encode())
+    table = Table(tmp_path / "a.tsv", {"yes": "yes", "no": "no"})
+    rows = list(table.rows())
+    assert [row[:3] for row in rows] == [("a\u2028b", "c", "yes"), ("d", "e", "no")]
+    index = table.index()
+    assert [table.row_at(*index.find(id)) for id in "21"] == rows[::-1]
+    table.close()

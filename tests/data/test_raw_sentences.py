@@ -94,6 +94,67 @@ def test_comments_other_than_the_id_are_left_out(tmp_path):
     assert rows == [("a b", ["#"]), ("c", ["d"])]
 
 
+COMMENTS = ["# newdoc", "# newdoc id = d1", "#newpar", "# newpar id = p", "# text = a"]
+COMMENTS += ["# global.columns = ID FORM", "# sent_id = 1", "# meta::id = 2", "# a=b"]
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+@pytest.mark.parametrize("name", ["a.tsv", "a.txt"])
+def test_comments_of_all_kinds_are_no_words(tmp_path, comment, name):
+    for tag in ("\tNOUN", ""):
+        text = f"{comment}\nb{tag}\n#{tag}\n\n{comment}\nc{tag}\n"
+        rows = sentences(open_text(tmp_path, name, text))
+        tags = [["NOUN"] * 2, ["NOUN"]] if tag else [None, None]
+        assert rows == [(["b", "#"], tags[0]), (["c"], tags[1])]
+
+
+def test_what_only_looks_like_a_comment_is_a_word(tmp_path):
+    text = "#\tSYM\n#newton\tNOUN\n# 1 of\tSYM\n"
+    rows = sentences(open_text(tmp_path, "a.tsv", text))
+    assert rows == [(["#", "#newton", "# 1 of"], ["SYM", "NOUN", "SYM"])]
+    rows = sentences(open_text(tmp_path, "a.txt", "# SYM\n#newton NOUN\n"))
+    assert rows == [(["#", "#newton"], ["SYM", "NOUN"])]
+    rows = sentences(open_text(tmp_path, "b.tsv", "#\n#newton\n##\n# any remark\n"))
+    assert rows == [(["#", "#newton", "##"], None)]
+
+
+def test_tags_are_known_but_for_case_and_spaces(tmp_path):
+    text = "a\tb-loc\nb\tI-Loc \nc\to\n"
+    rows = sentences(open_text(tmp_path, "a.tsv", text, NER, chunked=True))
+    assert rows == [(list("abc"), ["B-LOC", "I-LOC", "O"])]
+
+
+@pytest.mark.parametrize(
+    "words, is_withheld",
+    [("_ _ _", 1), ("a _ _", 1), ("_", 1), ("a _", 1), ("a b _", 0), ("a", 0)],
+)
+def test_sentences_of_withheld_words_are_not_whole(tmp_path, words, is_withheld):
+    text = "".join(f"{word}\tNOUN\n" for word in words.split())
+    (row,) = open_text(tmp_path, "a.tsv", text).rows()
+    assert row.is_withheld == bool(is_withheld) == (not row.is_whole)
+
+
+@pytest.mark.parametrize("code", ["simple", "zh-min-nan", "be-x-old", "zh-Hans-CN"])
+def test_wikiann_prefix_may_be_any_language_code(tmp_path, code):
+    text = f"{code}:at\tO\n{code}:10:30\tO\n"
+    file = open_text(tmp_path, "a.tsv", text, NER, chunked=True)
+    assert sentences(file) == [(["at", "10:30"], ["O", "O"])]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_marks_of_all_systems(tmp_path, end):
+    text = (
+        "\ufeff# sent_id = 1\na\u2028b\tNOUN\nc\u0085\tNOUN\n\n# sent_id = 2\nd\tNOUN\n"
+    )
+    (tmp_path / "a.tsv").write_bytes(text.replace("\n", end).encode())
+    file = SentenceFile([tmp_path / "a.tsv"], {"NOUN": "NOUN"})
+    rows = list(file.rows())
+    assert [row.words for row in rows] == [["a\u2028b", "c\u0085"], ["d"]]
+    index = file.index()
+    assert [file.row_at(*index.find(id)) for id in "21"] == rows[::-1]
+    file.close()
+
+
 def test_conll_2003_has_four_columns_and_documents(tmp_path):
     text = (
         "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n"

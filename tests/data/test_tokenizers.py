@@ -161,7 +161,7 @@ def test_what_is_no_tokenizer_is_refused_in_one_line(tmp_path, xlmr):
     unigram.save(str(tmp_path / "unigram.json"))
     for name, message in (
         ("tokenizer.json", "tokenizer.json: not a tokenizer.json"),
-        ("missing.json", "missing.json: not a tokenizer.json"),
+        ("missing.json", "missing.json: No such file"),
         ("unigram.json", "unigram.json: not a WordPiece tokenizer"),
         ("missing", "missing: not a SentencePiece model"),
     ):

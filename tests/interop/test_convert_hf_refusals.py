@@ -115,7 +115,7 @@ def test_task_must_fit_the_head(copy):
         ("model.safetensors", "has neither model.safetensors nor pytorch_model.bin"),
         (
             "sentencepiece.bpe.model",
-            "sentencepiece.bpe.model: not found; save the slow",
+            "sentencepiece.bpe.model: not found, and tokenizer.json is not read",
         ),
         ("vocab.txt", "has neither vocab.txt nor tokenizer.json"),
         ("tokenizer_config.json", 'tokenizer_config.json: give "do_lower_case"'),

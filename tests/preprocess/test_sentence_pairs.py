@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fairseq.data import Dictionary
@@ -15,7 +16,7 @@ from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
 from fairseq_xling.cli.preprocess_pairs import main
-from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 
 
@@ -482,3 +483,55 @@ def test_pawsx_as_released_is_read(spm, tmp_path):
     main("pawsx", ["0", "1"], None, [*arguments, "--destdir", str(tmp_path / "bin")])
     manifest = Manifest.load(tmp_path / "bin")
     assert manifest.splits["train"]["de"].streams == ["input", "label", "source"]
+
+
+def test_dictionary_with_a_byte_order_mark_is_the_same(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "plain")
+    marked = tmp_path / "dict.txt"
+    marked.write_bytes(b"\xef\xbb\xbf" + Path(spm.dictionary).read_bytes())
+    other = SimpleNamespace(model=spm.model, dictionary=str(marked))
+    preprocess(raw, other, tmp_path / "marked")
+    assert digest(tmp_path / "plain") == digest(tmp_path / "marked")
+    assert sha256_of(marked) == sha256_of(spm.dictionary)
+
+
+def test_folders_and_other_encodings_of_vocabularies_are_refused(raw, spm, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "sentencepiece.bpe.model").write_bytes(Path(spm.model).read_bytes())
+    text = Path(spm.dictionary).read_text(encoding="utf-8")
+    (tmp_path / "u16.txt").write_text(text, encoding="utf-16")
+    for model, dictionary, told in (
+        (folder, spm.dictionary, "model: a folder; give the sentencepiece.bpe.model"),
+        (
+            tmp_path,
+            spm.dictionary,
+            "give the sentencepiece.bpe.model or tokenizer.json",
+        ),
+        (spm.model, folder, "model: a folder; give the dict.txt"),
+        (spm.model, tmp_path / "u16.txt", "u16.txt, line 1: UTF-16"),
+    ):
+        files = SimpleNamespace(model=str(model), dictionary=str(dictionary))
+        with pytest.raises(UserError, match=told):
+            preprocess(raw, files, tmp_path / "bin")
+        assert not (tmp_path / "bin").exists()
+
+
+def test_sentences_of_invisible_characters_are_empty_ones(raw, spm, tmp_path, capfd):
+    rows = read(raw / "train-en.tsv")
+    rows[4][1] = "\u200b \u200b"
+    write_rows(raw / "train-en.tsv", rows)
+    with pytest.raises(UserError, match="train-en.tsv, line 5: a sentence without"):
+        preprocess(raw, spm, tmp_path / "bin")
+    options = ["--skip-empty-rows", "--target-langs="]
+    manifest = preprocess(raw, spm, tmp_path / "bin", *options)
+    assert manifest.splits["train"]["en"].rows == 29
+    assert "1 left out for lack of a sentence" in capfd.readouterr().err
+
+
+def test_labels_are_known_but_for_case_and_spaces(raw, spm, tmp_path):
+    preprocess(raw, spm, tmp_path / "plain")
+    rows = read(raw / "train-en.tsv")
+    write_rows(raw / "train-en.tsv", [[*row[:2], f" {row[2].upper()}"] for row in rows])
+    preprocess(raw, spm, tmp_path / "bin")
+    assert digest(tmp_path / "plain") == digest(tmp_path / "bin")

@@ -274,6 +274,31 @@ def test_conllu_treebanks_of_a_language_are_joined(raw, data, spm, tmp_path):
     assert digest(tmp_path / "plain") == digest(tmp_path / "treebanks")
 
 
+def test_withheld_words_are_left_out_and_counted(raw, data, spm, tmp_path, capfd):
+    withheld = [("_", "NOUN")] * 3
+    write(raw / "test-de.tsv", [withheld, *data["test", "de"]])
+    write(raw / "test-zh.tsv", [withheld, [("a", "NOUN"), *withheld]])
+    for kind in (TRAINED, BACK):
+        (raw / f"{kind.format('zh')}.tsv").unlink()
+    for split in ("dev", "test"):
+        name = f"translate-{split}/{split}-de-en-translated.tsv"
+        (raw / name).unlink()
+    (raw / "translate-test/test-zh-en-translated.tsv").unlink()
+    manifest = preprocess(raw, spm, tmp_path / "bin")
+    assert manifest.splits["test"]["de"].rows == 9
+    check_words(spm, tmp_path / "bin", "test", "de", words_of(data["test", "de"]))
+    check_tags(tmp_path / "bin", "test", "de", tags_of(data["test", "de"]))
+    # Of Chinese nothing is left.
+    assert manifest.languages == ["en", "de"] and "zh" not in manifest.splits["test"]
+    assert not list((tmp_path / "bin").glob("*.zh.*"))
+    log = capfd.readouterr().err
+    assert "test.de: 9 rows, 1 with withheld words (_), left out" in log
+    assert "test.zh: 0 rows, 2 with withheld words (_), left out" in log
+    write(raw / "train-en.tsv", [withheld])
+    with pytest.raises(UserError, match="train-en.tsv: has no rows"):
+        preprocess(raw, spm, tmp_path / "other", "--target-langs=de")
+
+
 def test_labelled_target_sentences_become_the_supervised_split(
     raw, data, spm, tmp_path
 ):
