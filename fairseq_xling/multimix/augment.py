@@ -11,7 +11,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.parts import Sample, split_pair
+from fairseq_xling.multimix.parts import Filled, Sample, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
@@ -70,7 +70,8 @@ def augment(
         percentage: P, how many of a text's words are masked.
         factor: delta, variants of a text, such as ``"3"``, or for successive-cross of
             its two parts, such as ``"2x2"`` (these two are the defaults).
-        mask_unit: ``"word"``, or ``"piece"``, for languages without spaces.
+        mask_unit: ``"word"``, or ``"piece"``, for languages without spaces, or
+            ``"single"``, for words that become one piece each.
         sampling_topk: candidates to sample from; 1 takes the most probable token, 0
             samples from the whole vocabulary.
         temperature: what logits are divided by before sampling.
@@ -134,7 +135,7 @@ def augment(
                 results.append(
                     [
                         AugmentedText(
-                            codec.decode(text, sample, variant.filled.tokens),
+                            codec.decode(text, sample, variant.filled),
                             float(variant.filled.log_probs.sum()),
                         )
                         for variant in variants
@@ -195,18 +196,21 @@ class _Codec:
         pieces = self.dictionary.string(torch.from_numpy(tokens), unk_string="<unk>")
         return self.bpe.decode(pieces)
 
-    def decode(self, text: Any, sample: Sample, tokens: np.ndarray) -> Text:
+    def decode(self, text: Any, sample: Sample, filled: Filled) -> Text:
+        tokens = filled.tokens
         if self.kind == "pairs":
             first, second = split_pair(self.table, tokens)
             return self._text(first), self._text(second)
         if self.kind == "sentences":
             return self._text(tokens)
         assert sample.word_starts is not None
-        ends = np.append(sample.word_starts[1:], len(tokens) - 1)
+        starts = filled.word_starts(sample.word_starts)
+        ends = np.append(starts[1:], len(tokens) - 1)
+        changed = filled.changed(sample.tokens)
         # Words that stayed keep the form they were given in.
         return [
-            word
-            if (tokens[a:b] == sample.tokens[a:b]).all()
-            else "".join(self._text(tokens[a:b]).split())
-            for word, a, b in zip(text, sample.word_starts, ends)
+            "".join(self._text(tokens[a:b]).split())
+            if ((a <= changed) & (changed < b)).any()
+            else word
+            for word, a, b in zip(text, starts, ends)
         ]

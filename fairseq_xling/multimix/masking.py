@@ -51,7 +51,7 @@ def sample_generator(seed: int, stream: str, row: int) -> np.random.Generator:
 
 def choose_units(
     generator: np.random.Generator,
-    widths: np.ndarray,
+    masks: np.ndarray,
     percentage: float,
     variants: int,
 ) -> List[Choice]:
@@ -59,15 +59,15 @@ def choose_units(
 
     Args:
         generator: the sample's own.
-        widths: tokens of each word, ``(words,)``.
+        masks: how many tokens are predicted for each word, ``(words,)``.
         percentage: P, from 0 to 100.
         variants: how many times to choose.
 
     Source: MultiMix section 3.2, "by randomly masking P% tokens each time".
     """
-    masked = count_masked(len(widths), percentage)
+    masked = count_masked(len(masks), percentage)
     choices = []
     for _ in range(variants):
-        units = generator.permutation(len(widths))[:masked]
-        choices.append(Choice(units, generator.random(int(widths[units].sum()))))
+        units = generator.permutation(len(masks))[:masked]
+        choices.append(Choice(units, generator.random(int(masks[units].sum()))))
     return choices

@@ -33,24 +33,33 @@ class Part(NamedTuple):
         starts: first token of each unit, ``(units,)``.
         widths: tokens of each unit, ``(units,)``.
         begins: whether a unit begins a word, bool ``(units,)``.
+        is_single: whether a unit becomes a single token, not as many as it has.
     """
 
     tokens: np.ndarray
     starts: np.ndarray
     widths: np.ndarray
     begins: np.ndarray
+    is_single: bool = False
+
+    @property
+    def masks(self) -> np.ndarray:
+        """How many tokens are masked, and predicted, of each unit, ``(units,)``."""
+        return np.ones_like(self.widths) if self.is_single else self.widths
 
 
 class Filled(NamedTuple):
-    """A part, or a whole sample, with some units replaced, of as many tokens.
+    """A part, or a whole sample, with some units replaced.
 
     Attributes:
-        tokens: ``(len,)``.
+        tokens: ``(len,)``, as many as before without those that are lost.
         positions: of the predicted tokens, ascending, ``(predicted,)``.
         log_probs: what the language model gave each (natural logarithm),
             ``(predicted,)``.
         masked: number of units that were masked.
         kept: number of these that were predicted as they had been.
+        lost: where in the original stood tokens whose units became a single one,
+            ascending, ``(lost,)``.
     """
 
     tokens: np.ndarray
@@ -58,6 +67,21 @@ class Filled(NamedTuple):
     log_probs: np.ndarray
     masked: int
     kept: int
+    lost: np.ndarray = np.zeros(0, np.int64)
+
+    def word_starts(self, original: np.ndarray) -> np.ndarray:
+        """Where words begin now that began at ``original``, ``(words,)``."""
+        return original - np.searchsorted(self.lost, original)
+
+    def changed(self, original: np.ndarray) -> np.ndarray:
+        """Positions of tokens that differ from the original's, or stand for several.
+
+        Args:
+            original: the tokens before, ``(len + lost,)``.
+        """
+        places = np.delete(np.arange(len(original)), self.lost)
+        is_several = np.diff(places, append=len(original)) > 1
+        return np.flatnonzero((self.tokens != original[places]) | is_several)
 
 
 def unchanged(tokens: np.ndarray) -> Filled:
@@ -79,27 +103,31 @@ def split_sample(
         table: of the dictionary.
         sample: the sample.
         is_cross: whether to split it.
-        mask_unit: ``"word"`` or ``"piece"``.
+        mask_unit: ``"word"``, ``"piece"``, or ``"single"`` for words that become one
+            token each.
         longest: tokens that the language model can read.
 
     Source: MultiMix section 3.2, successive cross.
     """
     tokens = sample.tokens
+
+    def part(text: np.ndarray, units: Units) -> Part:
+        if len(text) > longest:
+            units = units[0][:0], units[1][:0], units[2][:0]
+        return Part(text, *units, mask_unit == "single")
+
     if is_cross and sample.word_starts is None:
-        first, second = split_pair(table, tokens)
         return [
-            _part(first, find_units(table, first, None, mask_unit), longest),
-            _part(second, find_units(table, second, None, mask_unit), longest),
+            part(sentence, find_units(table, sentence, None, mask_unit))
+            for sentence in split_pair(table, tokens)
         ]
     units = find_units(table, tokens, sample.word_starts, mask_unit)
     if not is_cross:
-        return [_part(tokens, units, longest)]
+        return [part(tokens, units)]
     bound = half_bound(sample)
     in_first = units[0] < bound
     halves = (in_first, ~in_first)
-    return [
-        _part(tokens, (units[0][x], units[1][x], units[2][x]), longest) for x in halves
-    ]
+    return [part(tokens, (units[0][x], units[1][x], units[2][x])) for x in halves]
 
 
 def split_pair(table: PieceTable, tokens: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -132,20 +160,16 @@ def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
         tokens = np.concatenate([first.tokens, middle, second.tokens[1:]])
         # The second sentence's <s> gives its place to what separates them.
         shift = len(first.tokens) + len(middle) - 1
+        lost_shift = shift + len(first.lost)
     else:
         bound = half_bound(sample)
-        tokens = np.concatenate([first.tokens[:bound], second.tokens[bound:]])
-        shift = 0
+        shift, lost_shift = -len(first.lost), 0
+        tokens = np.concatenate([first.tokens[: bound + shift], second.tokens[bound:]])
     return Filled(
         tokens,
         np.concatenate([first.positions, second.positions + shift]),
         np.concatenate([first.log_probs, second.log_probs]),
         first.masked + second.masked,
         first.kept + second.kept,
+        np.concatenate([first.lost, second.lost + lost_shift]),
     )
-
-
-def _part(tokens: np.ndarray, units: Units, longest: int) -> Part:
-    if len(tokens) > longest:
-        return Part(tokens, *(values[:0] for values in units))
-    return Part(tokens, *units)

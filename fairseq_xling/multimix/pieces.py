@@ -91,7 +91,7 @@ def find_units(
         table: of the dictionary.
         tokens: with special tokens, ``(len,)``.
         word_starts: where the words begin, ``(words,)``, if that is known.
-        mask_unit: ``"word"`` or ``"piece"``.
+        mask_unit: ``"piece"``, or any other for words.
 
     Returns:
         first token of each unit, its number of tokens, and whether it begins a word,

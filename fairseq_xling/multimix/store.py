@@ -229,7 +229,8 @@ class VariantStore:
                 lines.write(line.encode())
                 arrays = {"input": variant.filled.tokens}
                 if sample.word_starts is not None:
-                    arrays["word_starts"] = sample.word_starts
+                    starts = variant.filled.word_starts(sample.word_starts)
+                    arrays["word_starts"] = starts
                 for kind, array in arrays.items():
                     file = self.files[f"{stream}.{kind}.bin"]
                     file.write(array.astype(self.dtypes[kind]).tobytes())
@@ -332,7 +333,7 @@ def describe(sample: Sample, variant: Variant) -> Dict[str, Any]:
         "length": len(filled.tokens),
         **({} if words is None else {"words": len(words)}),
         "positions": filled.positions.tolist(),
-        "changed": np.flatnonzero(filled.tokens != sample.tokens).tolist(),
+        "changed": filled.changed(sample.tokens).tolist(),
         "log_probs": log_probs,
         "log_prob": round(sum(log_probs), 4),
     }

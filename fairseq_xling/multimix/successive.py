@@ -60,32 +60,57 @@ class Request(NamedTuple):
 class _Plan:
     """A request's steps, one for each token that is predicted.
 
-    A unit's tokens are all masked at once, and predicted from left to right.
+    A unit's tokens are all masked at once, and predicted from left to right. Where a
+    unit becomes a single token, what follows it moves up when it is masked.
     """
 
     def __init__(self, request: Request) -> None:
         part, order = request.part, request.choice.units
         self.tokens = part.tokens
         self.uniforms = request.choice.uniforms
-        self.widths = part.widths[order]
+        self.widths, self.masked = part.widths[order], part.masks[order]
         self.starts = part.starts[order]
         # How far into its unit each step is.
-        first = np.cumsum(self.widths) - self.widths
-        inside = np.arange(self.widths.sum()) - np.repeat(first, self.widths)
-        self.places = np.repeat(self.starts, self.widths) + inside
+        first = np.cumsum(self.masked) - self.masked
+        inside = np.arange(self.masked.sum()) - np.repeat(first, self.masked)
+        # Where the predicted tokens stood, and where they stand when it is their turn.
+        self.original = np.repeat(self.starts, self.masked) + inside
+        drops = self.widths - self.masked
+        self.places = self.original
+        if drops.any():
+            is_before = self.starts < self.starts[:, None]
+            gone = (is_before & np.tri(len(order), k=-1, dtype=bool)) @ drops
+            self.places = self.original - np.repeat(gone, self.masked)
+        self.lengths = len(part.tokens) - np.repeat(np.cumsum(drops), self.masked)
+        # How many tokens go at each step, behind those that are masked.
+        self.drops = np.where(inside == 0, np.repeat(drops, self.masked), 0)
         # How many tokens are masked at each step, beginning with its own.
-        self.masks = np.where(inside == 0, np.repeat(self.widths, self.widths), 1)
-        self.begins = np.repeat(part.begins[order], self.widths) & (inside == 0)
+        repeated = np.repeat(self.masked, self.masked)
+        self.masks = np.where(inside == 0, repeated, 1)
+        self.begins = np.repeat(part.begins[order], self.masked) & (inside == 0)
 
     def fill(self, predicted: np.ndarray, scores: np.ndarray) -> Filled:
         """Put the steps' predictions ``(steps,)`` and log-probabilities in."""
         tokens = self.tokens.copy()
-        tokens[self.places] = predicted
-        units = zip(self.starts, self.starts + self.widths)
-        kept = sum((tokens[a:b] == self.tokens[a:b]).all() for a, b in units)
-        order = np.argsort(self.places)
+        tokens[self.original] = predicted
+        ends = self.starts + self.widths
+        lost = np.zeros(len(tokens), bool)
+        for start, end in zip(self.starts + self.masked, ends):
+            lost[start:end] = True
+        kept = sum(
+            not lost[a:b].any() and (tokens[a:b] == self.tokens[a:b]).all()
+            for a, b in zip(self.starts, ends)
+        )
+        order = np.argsort(self.original)
+        places = np.flatnonzero(lost)
+        positions = self.original[order]
         return Filled(
-            tokens, self.places[order], scores[order], len(self.starts), int(kept)
+            tokens[~lost],
+            positions - np.searchsorted(places, positions),
+            scores[order],
+            len(self.starts),
+            int(kept),
+            places,
         )
 
 
@@ -161,13 +186,14 @@ class SuccessiveGenerator:
             predicted tokens and their log-probabilities, each ``(steps, rows)``.
         """
         lengths, *arrays = _tables(plans, self.table.pad)
+        shrinks = arrays[1].any(axis=1)
         rows = (lengths > 0).sum(axis=1)
         longest = lengths.max(axis=1)
         has_padding = [
             bool((lengths[step, :n] < longest[step]).any())
             for step, n in enumerate(rows)
         ]
-        tokens, places, masks, begins, uniforms = (
+        tokens, drops, places, masks, begins, uniforms = (
             torch.from_numpy(array).to(self.lm.device) for array in arrays
         )
         predicted = torch.zeros_like(places)
@@ -177,6 +203,10 @@ class SuccessiveGenerator:
         for step, n in enumerate(rows.tolist()):
             place = places[step, :n]
             width = int(longest[step])
+            if shrinks[step]:
+                follows = columns > place.unsqueeze(1)
+                moved = columns + follows * drops[step, :n].unsqueeze(1)
+                tokens[:n] = tokens[:n].gather(1, moved.clamp_(max=len(columns) - 1))
             distance = columns[:width] - place.unsqueeze(1)
             masked = (distance >= 0) & (distance < masks[step, :n].unsqueeze(1))
             current = tokens[:n, :width].masked_fill_(masked, self.table.mask)
@@ -208,20 +238,22 @@ def _tables(plans: List[_Plan], pad: int) -> Tuple[np.ndarray, ...]:
 
     Returns:
         lengths ``(steps, rows)``, 0 where a plan has come to its end; tokens
-        ``(rows, len)``; where a token is predicted, how many are masked from there on,
-        whether it begins a word, and uniform numbers, each ``(steps, rows)``.
+        ``(rows, len)``, of which the last are padding; how many tokens go, where a
+        token is predicted, how many are masked from there on, whether it begins a
+        word, and uniform numbers, each ``(steps, rows)``.
     """
     shape = (len(plans[0].places), len(plans))
     longest = max(len(plan.tokens) for plan in plans)
-    tokens = np.full((len(plans), longest), pad)
-    lengths, places, masks = (np.zeros(shape, np.int64) for _ in range(3))
+    tokens = np.full((len(plans), longest + 1), pad)
+    lengths, drops, places, masks = (np.zeros(shape, np.int64) for _ in range(4))
     begins, uniforms = np.ones(shape, bool), np.zeros(shape)
     for row, plan in enumerate(plans):
         steps = len(plan.places)
         tokens[row, : len(plan.tokens)] = plan.tokens
-        lengths[:steps, row] = len(plan.tokens)
+        lengths[:steps, row] = plan.lengths
+        drops[:steps, row] = plan.drops
         places[:steps, row] = plan.places
         masks[:steps, row] = plan.masks
         begins[:steps, row] = plan.begins
         uniforms[:steps, row] = plan.uniforms[:steps]
-    return lengths, tokens, places, masks, begins, uniforms
+    return lengths, tokens, drops, places, masks, begins, uniforms

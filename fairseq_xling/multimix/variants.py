@@ -17,7 +17,7 @@ from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.successive import Request, SuccessiveGenerator
 
 AUG_TYPES = ["successive-max", "successive-cross"]
-MASK_UNITS = ["word", "piece"]
+MASK_UNITS = ["word", "piece", "single"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Augmentation:
         aug_type: ``"successive-max"`` or ``"successive-cross"``.
         percentage: P, how many of a sample's words are masked.
         factors: delta, or delta_1 and delta_2 for ``"successive-cross"``.
-        mask_unit: ``"word"`` or ``"piece"``.
+        mask_unit: ``"word"``, ``"piece"``, or ``"single"`` for words that become one
+            token each, as in the authors' code.
         seed: of the words that are chosen.
         keep_duplicates: whether to keep variants that equal another or the original.
     """
@@ -89,7 +90,7 @@ class Variant(NamedTuple):
     Attributes:
         number: which variant of the sample, or of each part; empty where the sample
             cannot be changed and is kept as it is.
-        filled: its tokens, as many as the sample's, and what was predicted of them.
+        filled: its tokens, and what was predicted of them.
     """
 
     number: Tuple[int, ...]
@@ -188,7 +189,7 @@ class GenLM:
         return [
             [
                 Request(part, choice)
-                for choice in choose_units(random, part.widths, what.percentage, factor)
+                for choice in choose_units(random, part.masks, what.percentage, factor)
             ]
             for part, factor in zip(parts, what.factors)
         ]

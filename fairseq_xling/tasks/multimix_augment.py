@@ -70,7 +70,10 @@ class MultiMixAugmentConfig(FairseqDataclass):
     )
     mask_unit: ChoiceEnum(MASK_UNITS) = field(  # type: ignore[valid-type]
         default="word",
-        metadata={"help": "mask words, which become one piece each, or single pieces"},
+        metadata={
+            "help": "mask words, of which as many pieces are predicted as they have; "
+            "pieces; or words, of which a single piece is predicted"
+        },
     )
     langs: Optional[str] = field(
         default=None,

@@ -109,7 +109,7 @@ class NaiveGenerator:
             if is_begin:
                 words.append([])
             words[-1].append(place)
-        if self.mask_unit == "word":
+        if self.mask_unit != "piece":
             return [(word, True) for word in words]
         return [([x], x == word[0]) for word in words for x in word]
 
@@ -149,43 +149,56 @@ class NaiveGenerator:
         variants = []
         for number in itertools.product(*(range(len(x)) for x in made)):
             chosen = [x[i] for x, i in zip(made, number)]
-            steps = [one_steps for _, one_steps in chosen]
-            joined = chosen[0][0]
+            cells = [part for part, _ in chosen]
+            if is_cross and starts is not None:
+                # Each half stands in the other's place as it was.
+                bound = starts[len(starts) // 2] if starts else 1
+                cells = [cells[0][:bound] + cells[1][bound:]] * 2
+            # Steps tell where their tokens stand in the end.
+            steps = [
+                [x._replace(position=len(flat(part[: x.position]))) for x in done]
+                for part, (_, done) in zip(cells, chosen)
+            ]
+            joined = flat(cells[0])
             if is_cross and starts is None:
-                joined = [*chosen[0][0], self.eos, *chosen[1][0][1:]]
-            elif is_cross:
-                second = {step.position for step in steps[1]}
-                joined = [
-                    b if place in second else a
-                    for place, (a, b) in enumerate(zip(chosen[0][0], chosen[1][0]))
-                ]
+                joined += [self.eos, *flat(cells[1])[1:]]
             variants.append(NaiveVariant(number, joined, steps))
         return variants
 
     def fill(
         self, random: Any, tokens: List[int], units: List[Tuple[List[int], bool]]
-    ) -> Tuple[List[int], List[Step]]:
-        """Mask words one at a time, and let the model fill each."""
+    ) -> Tuple[List[List[int]], List[Step]]:
+        """Mask words one at a time, and let the model fill each.
+
+        Returns:
+            what stands now at each place of the original, one token or none.
+        """
+        is_single = self.mask_unit == "single"
         count = 0
         if units and self.percentage > 0:
             count = max(1, len(units) * self.percentage // 100)
         order = random.permutation(len(units))[:count].tolist()
-        uniforms = random.random(sum(len(units[i][0]) for i in order)).tolist()
-        tokens, steps = list(tokens), []
+        wanted = sum(1 if is_single else len(units[i][0]) for i in order)
+        uniforms = random.random(wanted).tolist()
+        cells, steps = [[token] for token in tokens], []
         for i in order:
             places, begins = units[i]
             for place in places:
-                tokens[place] = self.mask
+                cells[place] = [self.mask]
+            if is_single:
+                for place in places[1:]:
+                    cells[place] = []
+                places = places[:1]
             for place in places:
                 may_begin = begins and place == places[0]
                 token, log_prob, margin = self.choose(
-                    self.logits(tokens, place),
+                    self.logits(flat(cells), len(flat(cells[:place]))),
                     self.first if may_begin else self.later,
                     uniforms[len(steps)],
                 )
-                tokens[place] = token
+                cells[place] = [token]
                 steps.append(Step(place, token, log_prob, margin))
-        return tokens, steps
+        return cells, steps
 
     def choose(
         self, logits: List[float], allowed: List[int], uniform: float
@@ -212,3 +225,7 @@ class NaiveGenerator:
             near = [logits[x] for x in ranked[: self.topk + 1]]
             margin = min([margin, *(a - b for a, b in zip(near, near[1:]))])
         return token, logits[token] - total, margin
+
+
+def flat(cells: List[List[int]]) -> List[int]:
+    return [token for cell in cells for token in cell]

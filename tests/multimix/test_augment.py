@@ -45,9 +45,10 @@ def test_pairs_come_back_as_pairs(lm):
             assert lengths == [len(text.split()) for text in pair]
 
 
-def test_words_stay_aligned_and_others_are_returned_as_given(lm):
+@pytest.mark.parametrize("unit", ["word", "single"])
+def test_words_stay_aligned_and_others_are_returned_as_given(lm, unit):
     texts = [["THE", "dog", "zzz", "\u200b", "runs"], ["one"]]
-    results = augment(texts, str(lm), percentage=20, factor="5")
+    results = augment(texts, str(lm), percentage=20, factor="5", mask_unit=unit)
     for words, variants in zip(texts, results):
         assert variants
         for variant in variants:

@@ -169,6 +169,9 @@ def test_batches_shards_and_order_make_what_a_naive_loop_makes(kind, aug_type, s
         {"topk": 3, "mask_unit": "piece"},
         {"mask_unit": "piece"},
         {"mask_unit": "piece", "percentage": 60},
+        {"mask_unit": "single"},
+        {"mask_unit": "single", "percentage": 60, "topk": 5},
+        {"mask_unit": "single", "percentage": 100},
         {"percentage": 100},
         {"percentage": 0},
     ],
@@ -240,6 +243,61 @@ def test_each_word_is_masked_alone_and_sees_what_was_predicted_before_it():
     assert filled.positions.tolist() == [2, 3, 4, 6, 7]
     assert (filled.masked, filled.kept) == (2, 0)
     assert tokens.tolist() == [0, *writer.ids("_the _do g s _cat _run ning"), 2]
+
+
+@pytest.mark.parametrize(
+    "order, read, places",
+    [
+        ([3, 1], ["_the _do g s _cat <mask>", "_the <mask> _cat _house"], [6, 2]),
+        ([1, 3], ["_the <mask> _cat _run ning", "_the _house _cat <mask>"], [2, 4]),
+    ],
+)
+def test_a_single_mask_stands_for_a_whole_word(order, read, places):
+    """As the authors' code does it: "dogs" and "running" become one ``<mask>`` each."""
+    writer = Writer()
+    words = [writer.ids(x) for x in ("_the", "_do g s", "_cat", "_run ning")]
+    sample = tagged_of(words)
+    part = split_sample(PieceTable(writer.dictionary), sample, False, "single", 99)[0]
+    logits = torch.zeros(len(SYMBOLS))
+    logits[writer.ids("_house ed")] = 9.0
+    lm = FakeLM(len(SYMBOLS), logits)
+    generator = build_gen_lm(lm).generator
+    # Beside another that keeps its length.
+    other = split_sample(PieceTable(writer.dictionary), sample, False, "word", 99)[0]
+    requests = [
+        Request(part, Choice(np.array(order), np.zeros(2))),
+        Request(other, Choice(np.array([0, 2]), np.zeros(2))),
+    ]
+    filled, unlike = generator.fill(requests)
+    seen = [read_words(tokens) for rows, _ in lm.calls for tokens in rows[:1]]
+    assert [
+        " ".join(x for x in one[1:-1] if x[0] != "<" or x == "<mask>") for one in seen
+    ] == read
+    assert [at[0] for _, at in lm.calls] == places
+    assert read_words(filled.tokens[1:-1]) == "_the _house _cat _house".split()
+    assert filled.positions.tolist() == [2, 4]
+    assert filled.log_probs == pytest.approx(
+        logits.log_softmax(0)[writer.ids("_house")[0]].item()
+    )
+    assert filled.lost.tolist() == [3, 4, 7]
+    assert filled.word_starts(sample.word_starts).tolist() == [1, 2, 3, 4]
+    assert (filled.masked, filled.kept) == (2, 0)
+    assert read_words(unlike.tokens[1:-1]) == "_house _do g s _house _run ning".split()
+
+
+def test_a_first_piece_alone_is_another_word():
+    """Of "unable" "un" is predicted: its first token stays, and yet it changed."""
+    writer = Writer()
+    logits = torch.zeros(len(SYMBOLS))
+    logits[writer.ids("_do")] = 9.0
+    gen_lm = build_gen_lm(
+        FakeLM(len(SYMBOLS), logits), percentage=100, factors=(1,), mask_unit="single"
+    )
+    sample = tagged_of([writer.ids("_do gs"), writer.ids("_do")])
+    ((variant,),) = gen_lm.generate([sample])
+    assert read_words(variant.filled.tokens[1:-1]) == ["_do", "_do"]
+    assert variant.filled.changed(sample.tokens).tolist() == [1]
+    assert (variant.filled.masked, variant.filled.kept) == (2, 1)
 
 
 def test_log_probabilities_stand_in_the_order_of_positions():
@@ -415,6 +473,48 @@ def test_as_many_words_of_a_pair_change_as_the_percentage_says(
     check_variants(
         gen_lm.table, variants, sample.tokens, None, mask_unit, groups, percentage
     )
+
+
+@settings(max_examples=40)
+@given(
+    length=st.integers(1, 12),
+    percentage=PERCENTAGES,
+    is_cross=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_of_words_that_become_single_pieces_the_others_stay(
+    length, percentage, is_cross, seed
+):
+    writer = Writer(seed, odd=0)
+    sample = tagged_of([writer.word("en") for _ in range(length)], row=seed)
+    gen_lm = build_gen_lm(
+        FakeLM(len(SYMBOLS)),
+        aug_type="successive-cross" if is_cross else "successive-max",
+        percentage=percentage,
+        mask_unit="single",
+    )
+    for variant in gen_lm.generate([sample])[0]:
+        filled = variant.filled
+        starts = filled.word_starts(sample.word_starts)
+        before, after = (
+            np.split(tokens[1:-1], where[1:] - 1)
+            for tokens, where in (
+                (sample.tokens, sample.word_starts),
+                (filled.tokens, starts),
+            )
+        )
+        predicted = np.isin(starts, filled.positions)
+        assert predicted.sum() == len(filled.positions) == filled.masked
+        for old, new, is_new in zip(before, after, predicted):
+            assert len(new) == 1 if is_new else old.tolist() == new.tolist()
+        assert len(before) == len(after) == length
+        assert gen_lm.table.begins[filled.tokens[starts]].all()
+        differs = [
+            int(place)
+            for place, old, new in zip(starts, before, after)
+            if old.tolist() != new.tolist()
+        ]
+        assert filled.changed(sample.tokens).tolist() == differs
 
 
 def never_predicted(symbol):

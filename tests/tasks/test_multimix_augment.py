@@ -315,6 +315,35 @@ def test_pieces_are_masked_by_themselves(folders, lm, spm, tmp_path, kind):
 
 
 @KINDS
+def test_words_become_single_pieces(folders, lm, tmp_path, kind):
+    generate(folders[kind], lm, tmp_path, "--mask-unit=single", "--aug-percentage=50")
+    dictionary = Dictionary.load(str(folders[kind] / "dict.txt"))
+    original, shorter = open_folder(folders[kind]), 0
+    for lang, streams in open_folder(tmp_path).items():
+        lines = read_jsonl(tmp_path / f"train.{lang}.variants.jsonl")
+        for place, (line, new) in enumerate(zip(lines, rows_of(streams))):
+            texts = [(original[lang], line["row"]), (streams, place)]
+            old = original[lang].input[line["row"]].tolist()
+            before, after = (
+                words_of(
+                    dictionary,
+                    one.input[row].tolist(),
+                    one.word_starts and one.word_starts[row].tolist(),
+                    "word",
+                )
+                for one, row in texts
+            )
+            assert len(before) == len(after) and line["length"] == len(new)
+            for was, word in zip(before, after):
+                if word[0] in line["positions"]:
+                    assert len(word) == 1
+                else:
+                    assert [old[i] for i in was] == [new[i] for i in word]
+            shorter += len(new) < len(old)
+    assert shorter
+
+
+@KINDS
 def test_duplicates_are_kept_on_demand(folders, lm, spm, tmp_path, kind):
     for name, options in (("without", []), ("with", ["--keep-duplicates"])):
         generate(folders[kind], lm, tmp_path / name, *options)
