@@ -27,6 +27,7 @@ from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
 from fairseq_xling.data.destination import Output, check_replaceable  # noqa: E402
+from fairseq_xling.data.text_lines import lines_with_text  # noqa: E402
 from fairseq_xling.data.tokenizers import (  # noqa: E402
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
@@ -45,6 +46,9 @@ from fairseq_xling.interop.vocabulary import (  # noqa: E402
 from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 CHUNK_LINES = 8192
+# Bytes of a line, the most that SentencePiece takes; its own limit of 4,192 would leave
+# documents out.
+ANY_LENGTH = 2**30
 # Share of the text's characters that get a piece of their own.
 COVERAGE = 0.9995
 OUTPUT = Output(
@@ -70,18 +74,41 @@ def find_texts(folder: Path, split: str) -> List[Path]:
     return paths
 
 
+def check_texts(texts: List[Path]) -> None:
+    """Refuse a file without text, before anything is made of the others.
+
+    Raises:
+        UserError: one has no text, or is not UTF-8.
+    """
+    for path in texts:
+        if not sum(1 for _ in lines_with_text(path)):
+            raise UserError(f"{path}: has no text; give it some, or remove it")
+
+
 def train_sentencepiece(texts: List[Path], vocabulary: int, folder: Path) -> None:
-    """Train a unigram model, and write its pieces as a fairseq dictionary."""
-    sentencepiece.SentencePieceTrainer.train(
-        input=[str(path) for path in texts],
-        model_prefix=str(folder / "model"),
-        vocab_size=vocabulary,
-        character_coverage=COVERAGE,
-        hard_vocab_limit=False,
-        input_sentence_size=1_000_000,
-        shuffle_input_sentence=True,
-        minloglevel=2,
-    )
+    """Train a unigram model, and write its pieces as a fairseq dictionary.
+
+    Raises:
+        UserError: there is too little text, or there are too few pieces.
+    """
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            input=[str(path) for path in texts],
+            model_prefix=str(folder / "model"),
+            vocab_size=vocabulary,
+            character_coverage=COVERAGE,
+            hard_vocab_limit=False,
+            input_sentence_size=1_000_000,
+            shuffle_input_sentence=True,
+            max_sentence_length=ANY_LENGTH,
+            minloglevel=2,
+        )
+    except (RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"--vocabulary {vocabulary}: SentencePiece cannot be trained on "
+            f"{texts[0].parent} ({reason}); give another number, or more text"
+        ) from None
     (folder / "model.vocab").unlink()
     path = folder / SENTENCEPIECE_NAME
     (folder / "model.model").rename(path)
@@ -117,9 +144,8 @@ def frequent_characters(texts: List[Path]) -> List[str]:
     """The most frequent characters, which together make up nearly all of the text."""
     counts: Counter = Counter()
     for path in texts:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                counts.update("".join(line.split()))
+        for line in lines_with_text(path):
+            counts.update("".join(line.split()))
     left = COVERAGE * sum(counts.values())
     kept = []
     for letter, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
@@ -134,12 +160,11 @@ def binarize(texts: List[Path], prefix: Path, encoder: LineEncoder) -> None:
     """Write the lines of all texts as one stream; empty lines are left out."""
     writer = StreamWriter(str(prefix), len(encoder.dictionary))
     for path in texts:
-        with open(path, encoding="utf-8") as file:
-            lines = filter(None, map(str.strip, file))
-            with tqdm(desc=path.name, unit=" lines", disable=None) as progress:
-                while chunk := list(itertools.islice(lines, CHUNK_LINES)):
-                    writer.write(*encoder.encode(chunk))
-                    progress.update(len(chunk))
+        lines = lines_with_text(path)
+        with tqdm(desc=path.name, unit=" lines", disable=None) as progress:
+            while chunk := list(itertools.islice(lines, CHUNK_LINES)):
+                writer.write(*encoder.encode(chunk))
+                progress.update(len(chunk))
     writer.close()
 
 
@@ -166,6 +191,11 @@ def main() -> None:
     args = parser.parse_args()
     check_replaceable(args.destdir, args.overwrite, OUTPUT, [args.text])
     splits = {split: find_texts(args.text, split) for split in ("train", "valid")}
+    for name in ("vocabulary", "workers"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} {getattr(args, name)}: give 1 or more")
+    for texts in splits.values():
+        check_texts(texts)
     with atomic_folder(args.destdir) as folder:
         TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)
         dictionary = load_dictionary(str(folder / "dict.txt"))

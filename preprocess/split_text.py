@@ -26,7 +26,7 @@ from fairseq_xling.data.raw_parallel import (  # noqa: E402
     ParallelText,
     find_parallel,
 )
-from fairseq_xling.data.text_lines import decode_line, open_lines  # noqa: E402
+from fairseq_xling.data.text_lines import lines_with_text  # noqa: E402
 from fairseq_xling.errors import one_line_errors  # noqa: E402
 
 HELD_OUT_EVERY = 100
@@ -38,19 +38,6 @@ PAIR_NAME = re.compile(
 TEXT_NAME = re.compile(r"(?:train\.)?([A-Za-z0-9_-]+)\.txt")
 # A row of text has one column, a row of translations two.
 Rows = Iterator[Sequence[str]]
-
-
-def read_lines(path: Path) -> Rows:
-    """The lines of a file, without those that have no text.
-
-    Raises:
-        UserError: it is not UTF-8.
-    """
-    with open_lines(path) as file:
-        for number, raw in enumerate(file, 1):
-            line = decode_line(path, number, raw).strip()
-            if line:
-                yield [line]
 
 
 def split(train: Rows, valid: Optional[Rows], names: List[str], out: Path) -> None:
@@ -147,9 +134,9 @@ def main() -> None:
         (folder / "monolingual").mkdir()
         for lang, path in texts.items():
             held_out = args.text / f"valid.{lang}.txt"
-            valid = read_lines(held_out) if held_out.exists() else None
+            valid = columns(held_out) if held_out.exists() else None
             name = f"{lang}.txt"
-            split(read_lines(path), valid, [name], folder / "monolingual")
+            split(columns(path), valid, [name], folder / "monolingual")
         if pairs:
             (folder / "parallel").mkdir()
         for lang, pair in pairs.items():
@@ -158,6 +145,11 @@ def main() -> None:
             split(
                 whole(pair.rows()), valid and whole(valid), names, folder / "parallel"
             )
+
+
+def columns(path: Path) -> Rows:
+    """The lines of text of a file, as rows of one column."""
+    return ([line] for line in lines_with_text(path))
 
 
 def whole(rows: Iterator[Optional[Sequence[str]]]) -> Rows:

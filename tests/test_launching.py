@@ -98,7 +98,7 @@ def data(tmp_path_factory):
         ("--max-positions=-1", "--max-positions -1: give 3 to 131072"),
         ("--max-positions=0", "--max-positions 0: give 3 to 131072"),
         ("--max-positions=1000000000", "--max-positions 1000000000: give 3 to"),
-        ("--max-tokens=3", "--max-tokens 3: an item of the data takes"),
+        ("--max-tokens=3", "--max-tokens 3: an item of train takes"),
         ("--source-lang=", "--source-lang : "),
         ("--source-lang=/", "--source-lang /: the data's counterparts are in en"),
     ],

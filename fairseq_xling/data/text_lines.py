@@ -78,6 +78,19 @@ def lines_of(file: IO[bytes]) -> Iterator[bytes]:
     yield from file
 
 
+def lines_with_text(path: Union[str, Path]) -> Iterator[str]:
+    """The lines of a file that hold text, without space around them.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+    """
+    with open_lines(path) as file:
+        for number, raw in enumerate(file, 1):
+            line = decode_line(path, number, raw).strip()
+            if line:
+                yield line
+
+
 def read_text(path: Union[str, Path]) -> str:
     """A whole file, lines ended by ``\\n``, without a byte order mark.
 

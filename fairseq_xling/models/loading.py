@@ -9,6 +9,7 @@ from typing import Any, Dict, Type
 
 from fairseq import checkpoint_utils, file_utils
 from fairseq.data import Dictionary
+from fairseq.data.data_utils import post_process
 from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
@@ -36,7 +37,9 @@ class PieceCodec:
         return " ".join(self.tokenizer.tokenize(text))
 
     def decode(self, pieces: str) -> str:
-        """Pieces to text."""
+        """Pieces to text; those of SentencePiece as fairseq does, ``<unk>`` included."""
+        if self.tokenizer.kind == "sentencepiece":
+            return post_process(pieces, "sentencepiece")
         return self.tokenizer.decode(pieces.split())
 
 
@@ -184,7 +187,10 @@ def load_hub_interface(
         model = build_pretrained(model_class, state, dictionary, overrides)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    task = SimpleNamespace(source_dictionary=dictionary)
+    # What of a task the interface asks for.
+    task = SimpleNamespace(
+        source_dictionary=dictionary, mask_idx=dictionary.index("<mask>")
+    )
     hub = RobertaHubInterface(SimpleNamespace(bpe=None), task, model).eval()
     hub.bpe = bpe
     return hub

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.path_lists import join_paths
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.multimix.recipe import COMMON, RECIPES, schedule
 from fairseq_xling.multimix.stages import Stage
@@ -270,7 +271,7 @@ class Plan:
                 kind = ["--criterion=xmixup", "--training-set=pairs"]
             command = [
                 *kind,
-                f"--mixture={','.join(map(str, folders))}",
+                f"--mixture={join_paths(folders)}",
                 f"--sampling-factor={self.sampling_factor:g}",
                 *options,
                 *schedule(options, rows),

@@ -9,6 +9,7 @@ import torch
 from fairseq import checkpoint_utils, utils
 from tqdm import tqdm
 
+from fairseq_xling.data.batch_limits import check_max_tokens
 from fairseq_xling.errors import UserError
 from fairseq_xling.precision import half_dtype
 from fairseq_xling.prediction.answers import AnswerPredictions
@@ -77,21 +78,14 @@ def predict_batches(
     model = model.cuda() if use_cuda else model.cpu()
     model.eval()
     limit = task.max_positions()
-    try:
-        batches = task.get_batch_iterator(
-            dataset,
-            max_tokens=args.max_tokens,
-            max_sentences=None if args.max_tokens else args.batch_size,
-            max_positions=limit,
-            num_workers=args.num_workers,
-        ).next_epoch_itr(shuffle=False)
-    except AssertionError as error:
-        if "max_tokens" not in str(error):
-            raise
-        raise UserError(
-            f"--max-tokens {args.max_tokens}: a row of {title} is longer; give "
-            f"{limit} ({2 * limit} where rows have counterparts), or --batch-size"
-        ) from None
+    check_max_tokens(dataset, args.max_tokens, title)
+    batches = task.get_batch_iterator(
+        dataset,
+        max_tokens=args.max_tokens,
+        max_sentences=None if args.max_tokens else args.batch_size,
+        max_positions=limit,
+        num_workers=args.num_workers,
+    ).next_epoch_itr(shuffle=False)
     for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
         sample = utils.move_to_cuda(sample) if use_cuda else sample
         yield task.predict_step(sample, model)

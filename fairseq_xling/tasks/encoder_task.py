@@ -1,13 +1,13 @@
 """What tasks that train an encoder share: one dictionary, and options of the model."""
 
-from typing import Any, List, Optional, Tuple, Type
+from typing import Any, List, Tuple, Type
 
-import numpy as np
 from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
 from fairseq.data import Dictionary
 from fairseq.models import ARCH_MODEL_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
+from fairseq_xling.data.batch_limits import check_max_tokens
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
@@ -21,12 +21,14 @@ MOST_POSITIONS = 1 << 17
 class EncoderTask(MemoryLoggingTask):
     """A task with one dictionary that tells its model how long sequences are.
 
-    Subclasses have ``cfg``, with ``max_positions``, and ``dictionary``.
+    Subclasses have ``cfg``, with ``max_positions`` and ``train_subset``, and
+    ``dictionary``.
 
     Attributes:
         criterions: the classes that train for the task.
     """
 
+    cfg: Any
     dictionary: Dictionary
     criterions: Tuple[Type[FairseqCriterion], ...]
 
@@ -94,32 +96,25 @@ class EncoderTask(MemoryLoggingTask):
                 f"--best-checkpoint-metric {metric}: give one of {', '.join(known)}"
             )
 
-    def get_batch_iterator(
-        self, dataset: Any, max_tokens: Optional[int] = None, *args, **kwargs
-    ):
-        """Iterate over a dataset.
-
-        Raises:
-            UserError: an item to train on is longer than ``max_tokens``.
-        """
-        # Where an item is a row with all its windows, a too large one is alone.
-        whole_rows = getattr(dataset, "whole_rows", False)
-        if max_tokens is not None and not whole_rows:
-            longest = int(
-                dataset.num_tokens_vec(np.arange(len(dataset))).max(initial=0)
-            )
-            if longest > max_tokens:
-                raise UserError(
-                    f"--max-tokens {max_tokens}: an item of the data takes {longest} "
-                    "tokens, both streams together; give as many or more, or "
-                    "--batch-size instead"
-                )
-        return super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)
-
     def _fill_model_options(self, cfg) -> None:
         cfg.max_positions = self.cfg.max_positions
         if getattr(cfg, "mixup_layer", None) is None:
             cfg.mixup_layer = self.mixup_layer_of(cfg)
+
+    def get_batch_iterator(self, dataset, max_tokens=None, *args, **kwargs):
+        """As fairseq's.
+
+        Raises:
+            UserError: a row has more than ``max_tokens`` tokens.
+        """
+        known = [split for split, held in self.datasets.items() if held is dataset]
+        title = known[0] if known else "the data"
+        # Training loads its own split before it validates the others.
+        trains = self.cfg.train_subset in self.datasets
+        validates = trains and title != self.cfg.train_subset
+        option = "--max-tokens-valid" if validates else "--max-tokens"
+        check_max_tokens(dataset, max_tokens, title, option)
+        return super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)
 
     def max_positions(self) -> int:
         return self.cfg.max_positions

@@ -10,6 +10,7 @@ from fairseq.dataclass import ChoiceEnum
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.pair_streams import Streams, open_streams
+from fairseq_xling.data.path_lists import split_paths
 from fairseq_xling.errors import UserError
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
@@ -31,8 +32,9 @@ class MultiMixConfig(XMixupTaskConfig):
     mixture: Optional[str] = field(
         default=None,
         metadata={
-            "help": "comma list of folders whose train splits are mixed, instead of "
-            "the data's own; one that is the data folder gives its source language"
+            "help": "comma list of folders (one that has a comma in double quotes) "
+            "whose train splits are mixed, instead of the data's own; one that is the "
+            "data folder gives its source language"
         },
     )
     sampling_factor: float = field(
@@ -62,7 +64,8 @@ class MultiMixTask(XMixupTask):
             return super().load_dataset(split, combine, **kwargs)
         streams: List[Streams] = []
         groups: List[int] = []
-        for number, folder in enumerate(self.cfg.mixture.split(",")):
+        folders = split_paths(self.cfg.mixture, "--mixture")
+        for number, folder in enumerate(folders):
             opened = self._open_folder(folder, split)
             streams += opened
             groups += [number] * len(opened)

@@ -249,7 +249,7 @@ def test_language_without_labels_is_not_counted_as_wrong(
         (["--names", "/outside"], "'/outside': give a name that can name a folder"),
         (["--names", ""], "'': give a name that can name a folder"),
         (["--batch-size", "0"], "--batch-size 0: give 1 or more"),
-        (["--max-tokens", "5"], "--max-tokens 5: a row of test is longer; give 64"),
+        (["--max-tokens", "5"], "--max-tokens 5: an item of test takes"),
         (["--bootstrap-samples", "0"], "--bootstrap-samples 0: give 1 or more"),
         (["--num-workers", "-1"], "--num-workers -1: give 0 or more"),
         (["--seed", "-1"], "--seed -1: give 0 or more"),

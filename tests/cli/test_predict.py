@@ -215,7 +215,7 @@ def test_wrong_lines_are_refused_by_file_and_number(
         (["--batch-size", "0"], "--batch-size 0: give 1 or more"),
         (["--num-workers", "-1"], "--num-workers -1: give 0 or more"),
         (["--data", "/nowhere"], "dict.txt and .* not found in /nowhere"),
-        (["--max-tokens", "3"], "--max-tokens 3: a row of the input is longer"),
+        (["--max-tokens", "3"], "--max-tokens 3: an item of the input takes"),
     ],
 )
 def test_wrong_options_are_refused(paired, call, options, message):
