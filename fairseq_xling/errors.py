@@ -46,6 +46,8 @@ def find_user_error(error: Optional[BaseException]) -> Optional[UserError]:
 
 def install_excepthook() -> None:
     """Print an uncaught :class:`UserError` as one line; leave all else as it was."""
+    # fairseq-hydra-train's hydra would print a trace of its own and exit.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     previous = sys.excepthook
     if getattr(previous, "prints_user_errors", False):
         return

@@ -1,6 +1,5 @@
 """Finding a model's files, and building the model that they hold."""
 
-import argparse
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -21,6 +20,7 @@ from fairseq_xling.models.loading import (
     load_dictionary,
     model_folder,
 )
+from fairseq_xling.models.options import read_options
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.prediction.run import check_file
 from fairseq_xling.text_inputs import TextReader
@@ -44,7 +44,7 @@ def load_files(
     Raises:
         UserError: a file is missing or wrong, or an option is.
     """
-    overrides = read_overrides(overrides)
+    overrides = read_options(XMixupXLMRModel.add_args, overrides)
     path = find_checkpoint(path, checkpoint_file)
     state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     known = state.get("task_state") or {}
@@ -128,43 +128,6 @@ def find_folder(folders: Sequence[Any]) -> Path:
         f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
         f"{looked}; copy them beside the checkpoint"
     )
-
-
-class OptionParser(argparse.ArgumentParser):
-    """A parser whose complaints are ours."""
-
-    def error(self, message: str):  # type: ignore[override]
-        """Raise a :class:`UserError`."""
-        raise UserError(message)
-
-
-def read_overrides(overrides: Dict[str, Any]) -> Dict[str, Any]:
-    """Check model options by the rules of their command line.
-
-    Args:
-        overrides: values by name, such as ``{"mixup_layer": "1"}``.
-
-    Returns:
-        the values in the options' types.
-
-    Raises:
-        UserError: there is no such option, or it has no such value.
-    """
-    parser = OptionParser(add_help=False, allow_abbrev=False)
-    XMixupXLMRModel.add_args(parser)
-    known = {action.dest for action in parser._actions}
-    found = {}
-    for name, value in overrides.items():
-        if name not in known:
-            raise UserError(
-                f"{name}: not an option of a model, such as mixup_layer or ratio_scores"
-            )
-        flag = f"--{name.replace('_', '-')}"
-        if isinstance(value, bool):
-            found[name] = value
-        else:
-            found[name] = getattr(parser.parse_args([f"{flag}={value}"]), name)
-    return found
 
 
 def change_options(options: Any, values: Dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ class PieceCodec:
         return " ".join(self.tokenizer.tokenize(text))
 
     def decode(self, pieces: str) -> str:
-        """Pieces to text; those of SentencePiece as fairseq does, ``<unk>`` included."""
+        """Pieces to text; those of SentencePiece as fairseq does, with ``<unk>``."""
         if self.tokenizer.kind == "sentencepiece":
             return post_process(pieces, "sentencepiece")
         return self.tokenizer.decode(pieces.split())

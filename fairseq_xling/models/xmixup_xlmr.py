@@ -13,6 +13,7 @@ from fairseq.models.roberta.model import (
     roberta_large_architecture,
 )
 from fairseq.utils import safe_getattr
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from fairseq_xling.errors import UserError
@@ -27,6 +28,7 @@ from fairseq_xling.models.checkpoint_fitting import (
 )
 from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
 from fairseq_xling.models.loading import load_hub_interface
+from fairseq_xling.models.options import as_namespace
 from fairseq_xling.models.token_head import TokenHead
 from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces
 
@@ -105,6 +107,8 @@ class XMixupXLMRModel(RobertaModel):
     @classmethod
     def build_model(cls, args, task) -> "XMixupXLMRModel":
         """Build the model for ``task``'s dictionary."""
+        if OmegaConf.is_config(args):
+            args = as_namespace(cls.add_args, args)
         mixup_defaults(args)
         base_architecture(args)
         if not 0 < args.mixup_max_ratio <= 1:

@@ -5,10 +5,12 @@ from typing import Any, List, Tuple, Type
 from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
 from fairseq.data import Dictionary
 from fairseq.models import ARCH_MODEL_REGISTRY
-from omegaconf import OmegaConf, open_dict
+from fairseq.registry import REGISTRIES
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fairseq_xling.data.batch_limits import check_max_tokens
 from fairseq_xling.errors import UserError
+from fairseq_xling.models.options import check_names
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
 
@@ -52,15 +54,17 @@ class EncoderTask(MemoryLoggingTask):
         """Build the model, with the task's mixup layer where none was given.
 
         Raises:
-            UserError: it is none of this package.
+            UserError: it is none of this package, or a YAML file has options that it
+                has not.
         """
-        arch = getattr(cfg, "arch", None)
-        if not issubclass(
-            ARCH_MODEL_REGISTRY.get(arch, XMixupXLMRModel), XMixupXLMRModel
-        ):
-            ours = [k for k, v in ARCH_MODEL_REGISTRY.items() if v is XMixupXLMRModel]
+        arch = getattr(cfg, "_name", None) or getattr(cfg, "arch", None)
+        ours = [k for k, v in ARCH_MODEL_REGISTRY.items() if v is XMixupXLMRModel]
+        if arch is not None and arch not in ours:
             raise UserError(f"--arch {arch}: give one of {', '.join(ours)}")
         if OmegaConf.is_config(cfg):
+            if not from_checkpoint:  # which may be of a version that had others
+                check_names(XMixupXLMRModel.add_args, cfg)
+                fill_schedule(cfg)
             with open_dict(cfg):
                 self._fill_model_options(cfg)
         else:
@@ -126,3 +130,17 @@ class EncoderTask(MemoryLoggingTask):
     @property
     def target_dictionary(self) -> Dictionary:
         return self.dictionary
+
+
+def fill_schedule(cfg: DictConfig) -> None:
+    """Give a YAML file's run the learning rate's schedule that fairseq-train has.
+
+    fairseq would train with none, and fail.
+
+    Args:
+        cfg: the model's options, within those of the run.
+    """
+    run = cfg._get_parent()
+    if isinstance(run, DictConfig) and run.get("lr_scheduler") is None:
+        with open_dict(run):
+            run.lr_scheduler = {"_name": REGISTRIES["lr_scheduler"]["default"]}
