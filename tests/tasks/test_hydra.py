@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from family_data import pair_folder, question_folder, tag_folder
 from hostile import call
 from parallel_data import preprocess, raw_parallel
+from small_model import small_model
 from training import ROOT, train_command
 
 from fairseq_xling import from_pretrained
@@ -66,6 +68,10 @@ def as_options(values):
 def data(spm, tmp_path_factory):
     """Binarized data by what makes them, once each."""
     made = {}
+    # A step imports what torch needs for it, once for all forks.
+    model = small_model().train()
+    model(torch.tensor([[0, 4, 2, 1], [0, 4, 4, 2]]))[0].sum().backward()
+    FairseqAdam(FairseqAdamConfig(lr=[0.1]), list(model.parameters())).step()
 
     def make(maker):
         if maker not in made:
@@ -121,7 +127,7 @@ def test_checkpoint_of_a_yaml_file_is_evaluated_and_predicts(tmp_path, data):
     )
     check(done)
     results = json.loads((saved / "results-valid/results.json").read_text())
-    assert results["languages"] == ["en", "de", "zh"]
+    assert results["languages"] == ["en", "de"]
     found = from_pretrained(path, data=folder)
     assert found.model.encoder.sentence_encoder.mixup_layers == [1]
     assert found.predict([("the dog", "the cat")])
