@@ -56,5 +56,5 @@ def test_features_and_heads_are_those_of_fairseq(hubs):
     for hub in hubs:
         torch.manual_seed(0)
         hub.register_classification_head("new", num_classes=4)
-        scores.append(hub.predict("new", tokens))
+        scores.append(hub.eval().predict("new", tokens))
     torch.testing.assert_close(*scores)
