@@ -14,7 +14,8 @@ usage: bash examples/augment.sh DATA OUT_DIR [options] [-- more fairseq-generate
                    where it is set; their shards are joined (default: 1)
   --max-tokens N   tokens of a batch (default: 12000; with --cpu 2048)
   --seed N         (default: 1)
-  --cpu            run on the CPU, in fp32; on a GPU it is bf16
+  --precision NAME fp32 (default: the paper's), bf16 or fp16, which are faster
+  --cpu            run on the CPU
   --dry-run        print the commands instead of running them
 TEXT
 }
@@ -23,11 +24,11 @@ fail() { echo "error: $1" >&2; exit 2; }
 
 if [ $# -lt 2 ] || [ "${1#--}" != "$1" ]; then usage >&2; exit 2; fi
 data=$1 out=$2; shift 2
-model=xlmr.large split=train gpus=1 max_tokens='' seed=1 device=(--bf16) default=12000
-dry_run=
+model=xlmr.large split=train gpus=1 max_tokens='' seed=1 precision=fp32 device=()
+default=12000 dry_run=
 while [ $# -gt 0 ]; do
   case $1 in
-    --model|--split|--gpus|--max-tokens|--seed)
+    --model|--split|--gpus|--max-tokens|--seed|--precision)
       if [ $# -lt 2 ]; then fail "$1: give a value"; fi
       option=${1#--}
       printf -v "${option//-/_}" '%s' "$2"; shift 2 ;;
@@ -38,9 +39,15 @@ while [ $# -gt 0 ]; do
   esac
 done
 [[ $gpus =~ ^[1-9][0-9]*$ ]] || fail "--gpus $gpus: give a whole number from 1"
+half=()
+case $precision in
+  fp32) ;;
+  bf16|fp16) half=("--$precision") ;;
+  *) fail "--precision $precision: give fp32, bf16 or fp16" ;;
+esac
 # The GPUs of several processes, in turn: those that are visible.
 visible=()
-if [ "$gpus" -gt 1 ] && [ "${device[0]}" != --cpu ]; then
+if [ "$gpus" -gt 1 ] && [ ${#device[@]} = 0 ]; then
   for ((rank = 0; rank < gpus; rank++)); do visible+=($rank); done
   if [ -n "${CUDA_VISIBLE_DEVICES+set}" ]; then
     IFS=', ' read -ra visible <<< "$CUDA_VISIBLE_DEVICES"
@@ -66,7 +73,7 @@ generate() {
   step ${gpu:+env "CUDA_VISIBLE_DEVICES=$gpu"} "$bin/fairseq-generate" "$data" --user-dir "$here/fairseq_xling" \
     --task multimix_augment --path "$path" --gen-subset "$split" \
     --aug-percentage 30 --max-tokens "${max_tokens:-$default}" --seed "$seed" \
-    "${device[@]}" --results-path "$folder" "$@"
+    ${device[@]+"${device[@]}"} ${half[@]+"${half[@]}"} --results-path "$folder" "$@"
 }
 
 path=$model/model.pt

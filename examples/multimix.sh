@@ -20,6 +20,7 @@ usage: bash examples/multimix_TASK.sh RAW_DIR OUT_DIR --target-lang LANG [option
   --map-label A=B   read a type of xner as another, such as DATE=O
   --jobs N          commands side by side, each on a GPU of its own (default: 1)
   --seed N          of the first of the three models (default: 1)
+  --precision NAME  fp32 (default: the paper's), bf16 or fp16, which are faster
   --cpu             run on the CPU
   --dry-run         print the commands instead of running them
 TEXT
@@ -34,21 +35,21 @@ case $task in
   xner) script=panx ;;
   *) fail "unknown task $task; give xnli or xner" ;;
 esac
-target_lang='' model=xlmr.large arch=xmixup_xlmr_large jobs=1 seed=1 dry_run=
-raw_options=() options=(--augment-options=--bf16)
+target_lang='' model=xlmr.large arch=xmixup_xlmr_large jobs=1 seed=1 precision=fp32
+dry_run= raw_options=() options=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --target-lang|--model|--arch|--jobs|--seed|--labels|--map-label)
+    --target-lang|--model|--arch|--jobs|--seed|--precision|--labels|--map-label)
       if [ $# -lt 2 ]; then fail "$1: give a value"; fi ;;
   esac
   case $1 in
     --labels|--map-label)
       [ $script = panx ] || fail "$1: for xner only"
       raw_options+=("$1" "$2"); shift 2 ;;
-    --target-lang|--model|--arch|--jobs|--seed)
+    --target-lang|--model|--arch|--jobs|--seed|--precision)
       option=${1#--}
       printf -v "${option//-/_}" '%s' "$2"; shift 2 ;;
-    --cpu) options=(--cpu); shift ;;
+    --cpu) options+=(--cpu); shift ;;
     --dry-run) dry_run=yes; shift ;;
     --) shift; break ;;
     *) echo "error: unknown option $1" >&2; usage >&2; exit 2 ;;
@@ -73,4 +74,5 @@ if [ ! -e "$data/manifest.json" ]; then
 fi
 step "$bin/xling-multimix" "$data" --task "multimix_$task" --target-lang "$target_lang" \
   --pretrained "$model/model.pt" --arch "$arch" --jobs "$jobs" --seed "$seed" \
-  "${options[@]}" --results-path "$out/multimix-$target_lang-$seed" "$@"
+  --precision "$precision" ${options[@]+"${options[@]}"} \
+  --results-path "$out/multimix-$target_lang-$seed" "$@"

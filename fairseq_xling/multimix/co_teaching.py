@@ -64,7 +64,8 @@ class Plan:
         sampling_factor: alpha of eq. 3.
         agreement: whether both peers must agree.
         mixup: whether adapted models are X-Mixup's.
-        device_options: such as ``--cpu``, for all commands.
+        device_options: such as ``--cpu`` and ``--bf16``, for all commands that run a
+            model.
     """
 
     data: Path

@@ -315,9 +315,14 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
         lm=write_lm(tmp_path / "lm", spm),
     )
     options = ["--x-mixup", "--epochs=1", "--distill-factor=100,100,100"]
+    options.append("--precision=bf16")
     out = run(setting, tmp_path / "out", *options)
     command = json.loads((out / "epoch1/model1.stage.json").read_text())["command"]
     assert "--training-set=pairs" in command and "--criterion=xmixup" in command
+    # The precision is that of every command that runs a model.
+    for path in out.rglob("*.stage.json"):
+        command = json.loads(path.read_text())["command"]
+        assert ("--bf16" in command) == ("--cpu" in command), path
 
 
 def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
@@ -426,6 +431,7 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
         (["--target-lang=en"], "--target-lang en: is the source language"),
         (["--target-lang=fr"], "no split train in fr; it has"),
         (["--train-percentage=0"], "--train-percentage 0: give a value above 0"),
+        (["--precision=fp16"], "--precision fp16: needs a GPU"),
         (["--jobs=0"], "--jobs 0: give 1 or more"),
         (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
         (["--distill-factor=80,100,x"], "give 3 percentages"),

@@ -39,7 +39,9 @@ def test_one_gpu_runs_the_papers_settings():
         "--path": "lm/model.pt",
     }.items():
         assert words[words.index(option) + 1] == value
-    assert "--bf16" in words and "--cpu" not in words
+    assert not {"--bf16", "--fp16", "--cpu"} & set(words)
+    (words,) = commands("data", "out", "--model", "lm", "--precision", "bf16")
+    assert "--bf16" in words
 
 
 def test_several_gpus_run_shards_and_join_them():
@@ -59,6 +61,7 @@ def test_several_gpus_run_shards_and_join_them():
         (("data", "out", "--gpus", "0"), "--gpus 0"),
         (("data", "out", "--gpus", "2"), "--gpus 2: CUDA_VISIBLE_DEVICES="),
         (("data", "out", "--seed"), "give a value"),
+        (("data", "out", "--precision", "int8"), "--precision int8"),
         (("data", "out", "--what"), "unknown option --what"),
     ],
 )

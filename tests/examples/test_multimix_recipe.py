@@ -35,15 +35,16 @@ def test_data_are_made_and_the_run_started(task, script):
     args = build_parser().parse_args(run[1:])
     assert (args.task, args.target_lang, args.jobs) == (f"multimix_{task}", "es", 2)
     assert args.results_path == "out/multimix-es-1"
-    assert args.augment_options == "--bf16" and not args.cpu
+    assert args.precision == "fp32" and not args.cpu
 
 
 def test_options_are_passed_on():
     options = ["--map-label", "DATE=O", "--labels", "B-PER,I-PER,O", "--cpu"]
+    options += ["--precision", "bf16"]
     preprocess, run = commands("xner", *options)
     assert preprocess[-4:] == options[:4]
     args = build_parser().parse_args(run[1:])
-    assert args.cpu and args.augment_options == ""
+    assert args.cpu and args.precision == "bf16"
 
 
 @pytest.mark.parametrize(
