@@ -32,7 +32,10 @@ while [ $# -gt 0 ]; do
       if [ $# -lt 2 ]; then fail "$1: give a value"; fi
       option=${1#--}
       printf -v "${option//-/_}" '%s' "$2"; shift 2 ;;
-    --cpu) device=(--cpu) default=2048; shift ;;
+    --cpu)
+      device=(--cpu) default=2048
+      # OpenMP's threads would spin while they wait, on cores that others hold.
+      export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}; shift ;;
     --dry-run) dry_run=yes; shift ;;
     --) shift; break ;;
     *) echo "error: unknown option $1" >&2; usage >&2; exit 2 ;;

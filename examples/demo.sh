@@ -17,6 +17,8 @@ arch=xmixup_${backbone}_mini
 seed=${SEED:-2}
 demo=${DEMO:-pairs}
 export PYTHONWARNINGS=ignore
+# OpenMP's threads would spin while they wait, on cores that others hold.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 if [ "$demo" = all ]; then
   for each in pairs tagging qa multimix; do
     echo "== $each"
@@ -127,8 +129,8 @@ evaluate() {
 
 # MultiMix in a far language of which there is text alone (multimix_xnli).
 multimix() {
-  OMP_NUM_THREADS=1 "$bin/xling-multimix" "$run/data-bin" --task multimix_xnli \
-    --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
+  OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} "$bin/xling-multimix" "$run/data-bin" \
+    --task multimix_xnli --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
     --arch "$arch" --seed "$seed" --jobs 2 --cpu \
     --train-options '--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
       --dropout 0 --attention-dropout 0 --pooler-dropout 0' \

@@ -49,7 +49,10 @@ while [ $# -gt 0 ]; do
     --target-lang|--model|--arch|--jobs|--seed|--precision)
       option=${1#--}
       printf -v "${option//-/_}" '%s' "$2"; shift 2 ;;
-    --cpu) options+=(--cpu); shift ;;
+    --cpu)
+      options+=(--cpu)
+      # OpenMP's threads would spin while they wait, on cores that others hold.
+      export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}; shift ;;
     --dry-run) dry_run=yes; shift ;;
     --) shift; break ;;
     *) echo "error: unknown option $1" >&2; usage >&2; exit 2 ;;
