@@ -78,7 +78,7 @@ class FeatureExtractor:
     """
 
     def __init__(
-        self, model: Any, reader: TextReader, batch_size: int, device: str
+        self, model: Any, reader: TextReader, batch_size: int, device: torch.device
     ) -> None:
         if batch_size < 1:
             raise UserError(f"batch_size {batch_size}: give 1 or more")

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import numpy as np
 import torch
 
+from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.features import FeatureExtractor, MixedPair, TokenFeatures
 from fairseq_xling.model_files import load_files
@@ -178,7 +179,7 @@ class Predictor:
         return self._extractor(batch_size, cpu).mixed(read, others, per_head)
 
     def _extractor(self, batch_size: int, cpu: bool) -> FeatureExtractor:
-        device = "cuda" if torch.cuda.is_available() and not cpu else "cpu"
+        device = choose_device(cpu)
         return FeatureExtractor(self.model, self.reader, batch_size, device)
 
     def parse(self, text: Text, where: str) -> Any:
@@ -238,7 +239,7 @@ class Predictor:
 
     def _model(self, args: argparse.Namespace) -> Any:
         """The model, or a copy for half precision, which leaves it as it is."""
-        dtype = half_dtype(args, torch.cuda.is_available() and not args.cpu)
+        dtype = half_dtype(args, choose_device(args.cpu).type != "cpu")
         if dtype is None:
             return self.model
         if dtype not in self.half_models:

@@ -73,3 +73,12 @@ def raw(tmp_path) -> Path:
                 draw_rows(generator, "en", sets[split]),
             )
     return folder
+
+
+@pytest.fixture
+def simulated_gpu():
+    """A GPU that computes on the CPU; see the module of that name."""
+    from simulated_gpu import DEVICE, pretend
+
+    with pretend():
+        yield DEVICE

@@ -125,6 +125,7 @@ def make_batch(args, vocabulary):
     batch = {
         "net_input": net_input,
         "lang": np.ones(args.pairs, int),
+        "lengths": lengths,
         "ntokens": int(tokens.ne(1).sum()),
     }
     if args.task == "pairs":

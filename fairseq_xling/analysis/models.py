@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any, List, Tuple
 
-import torch
-
 from fairseq_xling.data.languages import list_of_languages
+from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import load_task_model
 from fairseq_xling.prediction.run import check_file
@@ -37,8 +36,7 @@ def load_model(path: str, args: argparse.Namespace) -> Tuple[Any, Any]:
     """
     # No head is looked at, so whatever it was trained to predict.
     task, model = load_task_model(path, args.data, target_langs=None)
-    model = model.cuda() if torch.cuda.is_available() and not args.cpu else model
-    return task, model.eval()
+    return task, model.to(choose_device(args.cpu)).eval()
 
 
 def held_languages(task: Any, args: argparse.Namespace) -> List[str]:

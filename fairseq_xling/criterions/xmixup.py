@@ -98,9 +98,8 @@ class XMixupCriterion(FairseqCriterion):
             "nsentences": rows,
             "ntokens": sample["ntokens"],
             "pairs": pairs,
-            "labelled_pairs": 0,
             # Tensors as where there are pairs: workers add up numbers by themselves.
-            **{term: loss.new_zeros(()) for term in PAIR_TERMS},
+            **{term: loss.new_zeros(()) for term in (*PAIR_TERMS, "labelled_pairs")},
         }
         if pairs:
             mse = self._representation_loss(sample, extra, pairs)
@@ -136,9 +135,11 @@ class XMixupCriterion(FairseqCriterion):
     @staticmethod
     def _log_pairs(terms: LossTerms, mse: Tensor, extra: Dict[str, Any]):
         labelled = terms.source_is_labelled
-        source = terms.source if labelled is None else terms.source[labelled]
+        if labelled is None:
+            labelled = torch.ones_like(terms.source, dtype=torch.bool)
+        # Not by indexing: a GPU would be asked how many are left.
         logged = {
-            "task_source": source,
+            "task_source": terms.source.masked_fill(~labelled, 0.0),
             "task_target": terms.target[: len(terms.source)],
             "mse": mse,
         }
@@ -149,7 +150,7 @@ class XMixupCriterion(FairseqCriterion):
             logged["lambda"] = ratio.mean(dim=1)
             logged["lambda_squared"] = ratio.pow(2).mean(dim=1)
         sums = {name: term.detach().sum() for name, term in logged.items()}
-        return {**sums, "labelled_pairs": len(source)}
+        return {**sums, "labelled_pairs": labelled.sum()}
 
     def _weigh(self, terms: LossTerms, mse: Tensor) -> Tensor:
         weight: Any = self.source_loss_weight

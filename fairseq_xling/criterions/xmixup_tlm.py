@@ -3,7 +3,6 @@
 import math
 from typing import Any, Dict, List, Tuple
 
-import torch
 import torch.nn.functional as F
 from fairseq import utils
 from fairseq.criterions import FairseqCriterion, register_criterion
@@ -11,10 +10,10 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.logging import metrics
 from torch import Tensor
 
-from fairseq_xling.models.encoder import find_segments
 from fairseq_xling.precision import at_least_fp32
 
-# What the loss is logged for beside the whole: the two sides of pairs, and text.
+# What the loss is logged for beside the whole, by a token's ``part`` in the batch: the
+# two sides of pairs, and text.
 PARTS = ("target", "source", "text")
 
 
@@ -38,7 +37,16 @@ class XMixupTLMCriterion(FairseqCriterion):
         Returns:
             the sum over masked tokens in nats, their number, and what to log.
         """
-        loss, parts, ratio = self.masked_losses(model, sample)
+        # Scored inside the model's forward: distributed training looks for parameters
+        # that took no part in what that returns.
+        logits, extra = model(
+            **sample["net_input"],
+            masked_tokens=sample["masked"],
+            lengths=sample["lengths"],
+        )
+        logits = at_least_fp32(logits)
+        loss = F.cross_entropy(logits, sample["masked_target"], reduction="none")
+        ratio = extra.get("mixup_ratio")
         # Workers add these up; what is a tensor with one must be one with all.
         ratios = loss.new_zeros(0, 1) if ratio is None else ratio.detach().float()
         logging_output: Dict[str, Any] = {
@@ -50,47 +58,10 @@ class XMixupTLMCriterion(FairseqCriterion):
             "lambda": ratios.mean(dim=1).sum(),
         }
         for index, name in enumerate(PARTS):
-            here = parts == index
-            logging_output[f"{name}_loss"] = loss.detach()[here].sum()
+            here = sample["part"] == index
+            logging_output[f"{name}_loss"] = loss.detach().masked_fill(~here, 0.0).sum()
             logging_output[f"{name}_masked"] = here.sum()
         return loss.sum(), len(loss), logging_output
-
-    def masked_losses(self, model, sample: Dict[str, Any]):
-        """The loss of each masked token.
-
-        Returns:
-            nats ``(masked,)``; of what each is from, the index in ``PARTS``, the same
-            shape; the mixup ratios ``(pairs, mixing layers)`` or None.
-        """
-        net_input, targets = sample["net_input"], sample["target"]
-        is_masked = targets.ne(self.padding_idx)
-        targets = targets[is_masked]
-        ratio = None
-        if "source_tokens" in net_input:
-            states, extra = model(**net_input, features_only=True)
-            ratio = extra["mixup_ratio"]
-            source_targets = sample["source_target"]
-            is_source_masked = source_targets.ne(self.padding_idx)
-            source_targets = source_targets[is_source_masked]
-            # States are as wide as the longer of both streams.
-            source_states = extra["source_features"][:, : is_source_masked.size(1)]
-            states = states[:, : is_masked.size(1)]
-            logits = model.encoder.output_layer(
-                torch.cat([states[is_masked], source_states[is_source_masked]])
-            )
-            parts = torch.cat(
-                [torch.zeros_like(targets), torch.ones_like(source_targets)]
-            )
-            targets = torch.cat([targets, source_targets])
-        else:
-            logits, _ = model(**net_input, masked_tokens=is_masked)
-            eos = self.task.source_dictionary.eos()
-            # In a joint sequence, the source comes first.
-            parts = 1 - find_segments(net_input["src_tokens"], eos)[is_masked]
-            if sample["is_text"]:
-                parts = torch.full_like(parts, PARTS.index("text"))
-        loss = F.cross_entropy(at_least_fp32(logits), targets, reduction="none")
-        return loss, parts, ratio
 
     @classmethod
     def reduce_metrics(cls, logging_outputs: List[Dict[str, Any]]) -> None:

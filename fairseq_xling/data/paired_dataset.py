@@ -45,19 +45,24 @@ class PairedDataset(FairseqDataset):
             ``net_input`` with ``src_tokens`` ``(batch, len)`` and ``source_tokens``
             ``(pairs, src_len)`` or None; ``backtranslation`` ``(pairs, bt_len)`` or
             None, with the real source where a row has none; ``has_backtranslation``
-            bool ``(pairs,)`` or None; numpy arrays ``lang``, ``row`` and ``rows``
-            ``(batch,)``, which stay on the CPU; ``nsentences``, ``ntokens``, ``id``.
+            bool ``(pairs,)`` or None; numpy arrays, which stay on the CPU: ``lang``,
+            ``row`` and ``rows`` ``(batch,)``, ``lengths`` in tokens of each row and
+            then of each source, ``(batch + pairs,)``, and ``backtranslation_lengths``
+            ``(pairs,)`` or None; ``nsentences``, ``ntokens``, ``id``.
         """
         pairs = [sample for sample in samples if sample["source"] is not None]
         sources = [sample["source"] for sample in pairs]
         back = [sample["backtranslation"] for sample in pairs]
         backtranslation: Optional[Tensor] = None
         has_back: Optional[Tensor] = None
+        back_lengths: Optional[np.ndarray] = None
         if any(tokens is not None for tokens in back):
             filled = [a if a is not None else b for a, b in zip(back, sources)]
             backtranslation = collate_tokens(filled, self.pad)
             has_back = torch.tensor([tokens is not None for tokens in back])
+            back_lengths = np.array([len(tokens) for tokens in filled])
         inputs = [sample["input"] for sample in samples]
+        lengths = [len(tokens) for tokens in inputs + sources]
         ids = [sample["id"] for sample in samples]
         return {
             "id": torch.tensor(ids),
@@ -65,12 +70,14 @@ class PairedDataset(FairseqDataset):
             "lang": np.array([sample["lang"] for sample in samples]),
             "row": np.array([sample["row"] for sample in samples]),
             "nsentences": len(samples),
-            "ntokens": sum(map(len, inputs)) + sum(map(len, sources)),
+            "ntokens": sum(lengths),
+            "lengths": np.array(lengths),
             "net_input": {
                 "src_tokens": collate_tokens(inputs, self.pad),
                 "source_tokens": collate_tokens(sources, self.pad) if pairs else None,
             },
             "backtranslation": backtranslation,
+            "backtranslation_lengths": back_lengths,
             "has_backtranslation": has_back,
         }
 

@@ -94,8 +94,12 @@ class TLMDataset(PairedDataset):
             ``net_input`` with ``src_tokens`` ``(batch, len)``; ``target``, its original
             tokens where they are to be predicted, padding elsewhere; for pairs that are
             not concatenated also ``source_tokens`` (in ``net_input``) and
-            ``source_target``, ``(batch, src_len)``; ``is_text``; ``nsentences``,
-            ``ntokens`` (all that are encoded, without padding), ``id``.
+            ``source_target``, ``(batch, src_len)``; of the tokens to be predicted
+            ``masked``, their rows (sources follow the others) and columns,
+            ``(2, masked)``, ``masked_target``, what they are, and ``part``, 0 for the
+            target side of a pair, 1 for the source side, 2 for text, ``(masked,)``;
+            ``is_text``; ``lengths`` of each row, sources last, a numpy array;
+            ``nsentences``, ``ntokens`` (all that are encoded, without padding), ``id``.
         """
         if not samples:
             return {}
@@ -105,12 +109,14 @@ class TLMDataset(PairedDataset):
         if self.concatenate and sources:
             inputs = [self._join(*two) for two in zip(sources, inputs)]
             sources = []
+        lengths = [len(one) for one, _ in inputs + sources]
         tokens, targets = self._collate(inputs)
         batch: Dict[str, Any] = {
             "id": torch.tensor([sample["id"] for sample in samples]),
             "is_text": is_text,
             "nsentences": len(samples),
-            "ntokens": sum(len(one) for one, _ in inputs + sources),
+            "ntokens": sum(lengths),
+            "lengths": np.array(lengths),
             "net_input": {"src_tokens": tokens},
             "target": targets,
         }
@@ -118,7 +124,31 @@ class TLMDataset(PairedDataset):
             tokens, targets = self._collate(sources)
             batch["net_input"]["source_tokens"] = tokens
             batch["source_target"] = targets
-        return batch
+        return {**batch, **self._find_masked(batch, samples)}
+
+    def _find_masked(self, batch: Dict[str, Any], samples: List[Dict[str, Any]]):
+        """What is to be predicted; here, as for a GPU the CPU would have to wait."""
+        sides = [batch["target"], batch.get("source_target", batch["target"][:0])]
+        chosen = [side.ne(self.pad) for side in sides]
+        # Sources follow their targets.
+        rows, columns = torch.cat(
+            [
+                mask.nonzero() + torch.tensor([number * len(samples), 0])
+                for number, mask in enumerate(chosen)
+            ]
+        ).T
+        part = (rows >= len(samples)).long()
+        if batch["is_text"]:
+            part = torch.full_like(rows, 2)
+        elif self.concatenate:
+            # In a joint sequence, the source comes first.
+            ends = torch.tensor([len(sample["source"][0]) for sample in samples])
+            part = (columns < ends[rows]).long()
+        return {
+            "masked": torch.stack([rows, columns]),
+            "masked_target": torch.cat([x[mask] for x, mask in zip(sides, chosen)]),
+            "part": part,
+        }
 
     def _join(self, first: Masked, second: Masked) -> Masked:
         separator = torch.tensor(self.joint, dtype=torch.long)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from fairseq.data import Dictionary
@@ -220,34 +221,54 @@ class MixupTransformerEncoder(TransformerEncoder):
             token_embedding = token_embedding + self.embed_segments(segments)
         return super().forward_embedding(src_tokens, token_embedding)
 
-    def forward_pairs(
-        self, tokens: Tensor, num_pairs: int
+    def encode(
+        self,
+        tokens: Tensor,
+        num_pairs: int = 0,
+        lengths: Optional[np.ndarray] = None,
+        token_embeddings: Optional[Tensor] = None,
+        inner_states: Optional[List[Tensor]] = None,
     ) -> Tuple[Tensor, List[Tensor]]:
-        """Encode targets, rows without pair and sources as one batch.
+        """Encode one stream, or targets, rows without pair and sources as one batch.
 
         Args:
-            tokens: ``(rows, len)``, laid out as :class:`Pairing` says.
+            tokens: ``(rows, len)``; with pairs, laid out as :class:`Pairing` says.
             num_pairs: number of pairs among the rows.
+            lengths: tokens of each row, ``(rows,)``, where they are known; else the
+                CPU asks the tokens whether there is padding, and waits for a GPU.
+            token_embeddings: ``(rows, len, dim)``, instead of the model's own.
+            inner_states: a list for the states ``(len, rows, dim)`` below the first
+                layer and after each.
 
         Returns:
-            last layer's states ``(rows, len, dim)`` and, for each mixing layer, the
-            mixup ratios ``(pairs,)``.
+            last layer's states ``(rows, len, dim)`` and, with pairs, the mixup ratios
+            ``(pairs,)`` of each mixing layer.
         """
-        padding_mask = tokens.eq(self.padding_idx)
-        has_pads = bool(padding_mask.any())
-        x, _ = self.forward_embedding(tokens)
-        if has_pads:
-            x = x * (~padding_mask).unsqueeze(-1).type_as(x)
+        padding_mask: Optional[Tensor] = tokens.eq(self.padding_idx)
+        if lengths is None:
+            has_padding = bool(padding_mask.any())  # type: ignore[union-attr]
+        else:
+            has_padding = bool((lengths < tokens.size(1)).any())
+        x, _ = self.forward_embedding(tokens, token_embeddings)
+        if has_padding:
+            x = x * (~padding_mask).unsqueeze(-1).type_as(x)  # type: ignore[operator]
+        else:
+            padding_mask = None
+        pairing: Optional[Pairing] = None
+        if num_pairs:
+            pairing = Pairing(num_pairs, count_tokens(tokens, self.dictionary))
         x = x.transpose(0, 1)
-        pairing = Pairing(num_pairs, count_tokens(tokens, self.dictionary))
-        ratios = []
+        ratios: List[Tensor] = []
         for layer in self.layers:
-            mask = padding_mask if has_pads else None
-            if hasattr(layer, "mixup_ratio"):
-                x, ratio = layer(x, encoder_padding_mask=mask, pairing=pairing)
+            if inner_states is not None:
+                inner_states.append(x)
+            if pairing is not None and hasattr(layer, "mixup_ratio"):
+                x, ratio = layer(x, encoder_padding_mask=padding_mask, pairing=pairing)
                 ratios.append(ratio)
             else:
-                x = layer(x, encoder_padding_mask=mask)
+                x = layer(x, encoder_padding_mask=padding_mask)
+        if inner_states is not None:
+            inner_states.append(x)
         if self.layer_norm is not None:
             x = self.layer_norm(x)
         return x.transpose(0, 1), ratios
@@ -267,14 +288,69 @@ class XMixupEncoder(RobertaEncoder):
         encoder.apply(init_bert_params)
         return encoder
 
+    def forward(
+        self,
+        src_tokens: Tensor,
+        features_only: bool = False,
+        return_all_hiddens: bool = False,
+        masked_tokens: Optional[Tensor] = None,
+        **options,
+    ):
+        """As fairseq's; ``lengths`` go to :meth:`MixupTransformerEncoder.encode`."""
+        x, extra = self.extract_features(src_tokens, return_all_hiddens, **options)
+        if not features_only:
+            x = self.output_layer(x, masked_tokens)
+        return x, extra
+
+    def extract_features(
+        self,
+        src_tokens: Tensor,
+        return_all_hiddens: bool = False,
+        lengths: Optional[np.ndarray] = None,
+        token_embeddings: Optional[Tensor] = None,
+        **unused,
+    ):
+        """States of one stream, ``(batch, len, dim)``, as fairseq gives them."""
+        inner_states: Optional[List[Tensor]] = [] if return_all_hiddens else None
+        x, _ = self.sentence_encoder.encode(
+            src_tokens,
+            lengths=lengths,
+            token_embeddings=token_embeddings,
+            inner_states=inner_states,
+        )
+        return x, {"inner_states": inner_states}
+
+    def output_layer(
+        self, features: Tensor, masked_tokens: Optional[Tensor] = None, **unused
+    ) -> Tensor:
+        """Scores over the vocabulary.
+
+        Args:
+            features: ``(rows, len, dim)``.
+            masked_tokens: which tokens are scored, None for all: bool ``(rows, len)``,
+                as fairseq's; or, which a GPU need not be waited for, their rows and
+                columns, long ``(2, masked)``.
+
+        Returns:
+            ``(rows, len, vocabulary)`` or ``(masked, vocabulary)``.
+        """
+        if masked_tokens is not None and masked_tokens.dtype == torch.long:
+            features = features[masked_tokens[0], masked_tokens[1]]
+            masked_tokens = None
+        return self.lm_head(features, masked_tokens)
+
     def extract_pair_features(
-        self, src_tokens: Tensor, source_tokens: Tensor
+        self,
+        src_tokens: Tensor,
+        source_tokens: Tensor,
+        lengths: Optional[np.ndarray] = None,
     ) -> Tuple[Tensor, List[Tensor]]:
         """Encode rows and the sources of the first of them as one batch.
 
         Args:
             src_tokens: ``(batch, len)``; the rows with a source come first.
             source_tokens: the sources, ``(pairs, src_len)``.
+            lengths: tokens of each row, and then of each source, ``(batch + pairs,)``.
 
         Returns:
             states ``(batch + pairs, width, dim)``, those of the sources last, with
@@ -287,4 +363,4 @@ class XMixupEncoder(RobertaEncoder):
         tokens = torch.cat(
             [F.pad(x, (0, width - x.size(1)), value=pad) for x in streams]
         )
-        return self.sentence_encoder.forward_pairs(tokens, len(source_tokens))
+        return self.sentence_encoder.encode(tokens, len(source_tokens), lengths)

@@ -81,7 +81,8 @@ def mix(target: Tensor, context: Tensor, ratio: Tensor) -> Tensor:
 
     Args:
         target: ``(tgt_len, batch, dim)``.
-        context: what the target attends to in the source, same shape.
+        context: what the target attends to in the source, same shape; in half precision
+            under autocast, where sums and norms, as the target is one, stay in fp32.
         ratio: the mixup ratio of each instance, ``(batch,)``.
 
     Returns:
@@ -89,7 +90,8 @@ def mix(target: Tensor, context: Tensor, ratio: Tensor) -> Tensor:
 
     Source: X-Mixup section 4.1, eq. 4.
     """
-    return torch.lerp(target, context, ratio.to(target.dtype)[None, :, None])
+    dtype = target.dtype
+    return torch.lerp(target, context.to(dtype), ratio.to(dtype)[None, :, None])
 
 
 class MixupRatio(nn.Module):

@@ -3,6 +3,7 @@
 import logging
 from typing import Dict, Optional
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from fairseq.models import register_model, register_model_architecture
@@ -91,6 +92,19 @@ class XMixupXLMRModel(RobertaModel):
             help="learning rate of the ratio's W and b relative to the rest "
             "(default: 1)",
         )
+        # Names, help and meaning are those of fairseq's other models.
+        parser.add_argument(
+            "--checkpoint-activations",
+            action="store_true",
+            help="keep only the states between layers, and compute the rest again in "
+            "the backward pass: less memory, a third more time",
+        )
+        parser.add_argument(
+            "--offload-activations",
+            action="store_true",
+            help="keep these states in the CPU's memory; turns on "
+            "--checkpoint-activations",
+        )
         parser.add_argument(
             "--num-segments",
             type=int,
@@ -157,6 +171,8 @@ class XMixupXLMRModel(RobertaModel):
         word_starts: Optional[Tensor] = None,
         source_word_starts: Optional[Tensor] = None,
         word_pooling: str = "first",
+        masked_tokens: Optional[Tensor] = None,
+        lengths: Optional[np.ndarray] = None,
         **kwargs,
     ):
         """Encode one stream, or rows together with the sources of the first of them.
@@ -171,18 +187,25 @@ class XMixupXLMRModel(RobertaModel):
             source_word_starts: the same of the sources, ``(pairs, src_words)``; where
                 only ``word_starts`` is given, sources are not scored.
             word_pooling: ``"first"`` piece's state, or ``"mean"`` over a word's pieces.
+            masked_tokens: without other head, the tokens whose scores over the
+                vocabulary are asked for; see :meth:`XMixupEncoder.output_layer`.
+            lengths: tokens of each row, and then of each source, ``(batch + pairs,)``
+                on the CPU; where they are not given, it waits for a GPU to tell
+                whether there is padding.
 
         Returns:
             With one stream and no head for tokens, fairseq's output. Else the logits
-            ``(batch, classes)``, ``(batch, words, tags)`` or ``(batch, width, 2)``
-            (without head: the features) and a dictionary of ``features``
-            ``(batch, width, dim)`` and, with two streams, ``source_features``
-            ``(pairs, width, dim)``, ``source_logits`` of the same kind as the logits,
-            and ``mixup_ratio`` ``(pairs, mixing layers)`` or None.
+            ``(batch, classes)``, ``(batch, words, tags)``, ``(batch, width, 2)`` or
+            ``(masked, vocabulary)`` (without head: the features) and a dictionary of
+            ``features`` ``(batch, width, dim)`` and, with two streams,
+            ``source_features`` ``(pairs, width, dim)``, ``source_logits`` of the same
+            kind as the logits, and ``mixup_ratio`` ``(pairs, mixing layers)`` or None.
         """
         if source_tokens is None or len(source_tokens) == 0:
             if token_head_name is not None:
-                states, _ = super().forward(src_tokens, features_only=True, **kwargs)
+                states, _ = super().forward(
+                    src_tokens, features_only=True, lengths=lengths, **kwargs
+                )
                 states = self._touch_ratio_parameters(states)
                 return self._score_tokens(
                     states, src_tokens, word_starts, token_head_name, word_pooling
@@ -192,10 +215,14 @@ class XMixupXLMRModel(RobertaModel):
                 features_only=features_only,
                 return_all_hiddens=return_all_hiddens,
                 classification_head_name=classification_head_name,
+                masked_tokens=masked_tokens,
+                lengths=lengths,
                 **kwargs,
             )
             return self._touch_ratio_parameters(x), extra
-        states, ratios = self.encoder.extract_pair_features(src_tokens, source_tokens)
+        states, ratios = self.encoder.extract_pair_features(
+            src_tokens, source_tokens, lengths
+        )
         rows = len(src_tokens)
         extra = {
             "features": states[:rows],
@@ -214,6 +241,8 @@ class XMixupXLMRModel(RobertaModel):
             return self._score_tokens(
                 states[:rows], src_tokens, word_starts, token_head_name, word_pooling
             ), extra
+        if classification_head_name is None and masked_tokens is not None:
+            return self.encoder.output_layer(states, masked_tokens), extra
         if classification_head_name is None:
             return states[:rows], extra
         logits = self.classification_heads[classification_head_name](states)
@@ -282,6 +311,9 @@ def mixup_defaults(args) -> None:
     args.mixup_ratio_lr_scale = safe_getattr(args, "mixup_ratio_lr_scale", 1.0)
     args.num_segments = safe_getattr(args, "num_segments", 0)
     args.layer_norm_eps = safe_getattr(args, "layer_norm_eps", 1e-5)
+    args.offload_activations = safe_getattr(args, "offload_activations", False)
+    if args.offload_activations:
+        args.checkpoint_activations = True
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_mini")

@@ -1,5 +1,6 @@
 """The parts of a sample that are changed by themselves, and how they join again."""
 
+from dataclasses import dataclass
 from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -9,8 +10,12 @@ from fairseq_xling.multimix.pieces import PieceTable, find_units
 Units = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Sample:
     """One row of the data.
+
+    Batches hold it, so it is no tuple: of named tuples fairseq makes plain ones when it
+    moves a batch to a GPU.
 
     Attributes:
         stream: its split and language, such as ``"train.en"``.

@@ -5,11 +5,11 @@ import os
 from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
-import torch
 from fairseq import checkpoint_utils, utils
 from tqdm import tqdm
 
 from fairseq_xling.data.batch_limits import check_max_tokens
+from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.precision import half_dtype
 from fairseq_xling.prediction.answers import AnswerPredictions
@@ -71,11 +71,12 @@ def predict_batches(
     Raises:
         UserError: a row has more than ``max_tokens`` tokens.
     """
-    use_cuda = torch.cuda.is_available() and not args.cpu
-    dtype = half_dtype(args, use_cuda)
+    device = choose_device(args.cpu)
+    on_gpu = device.type != "cpu"
+    dtype = half_dtype(args, on_gpu)
     if dtype is not None:
         model = model.to(dtype)
-    model = model.cuda() if use_cuda else model.cpu()
+    model = model.to(device)
     model.eval()
     limit = task.max_positions()
     check_max_tokens(dataset, args.max_tokens, title)
@@ -87,7 +88,7 @@ def predict_batches(
         num_workers=args.num_workers,
     ).next_epoch_itr(shuffle=False)
     for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
-        sample = utils.move_to_cuda(sample) if use_cuda else sample
+        sample = utils.move_to_cuda(sample, device) if on_gpu else sample
         yield task.predict_step(sample, model)
 
 

@@ -9,6 +9,8 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq.logging import metrics
 from fairseq.tasks import FairseqTask
 
+from fairseq_xling.tasks.logged_numbers import as_numbers
+
 GIB = 1024**3
 
 
@@ -67,6 +69,7 @@ class MemoryLoggingTask(FairseqTask):
         return sums
 
     def reduce_metrics(self, logging_outputs, criterion):
+        logging_outputs = as_numbers(logging_outputs)
         super().reduce_metrics(logging_outputs, criterion)
 
         def total(key: str) -> float:

@@ -170,7 +170,10 @@ class QuestionAnsweringTask(XMixupTask):
     def forward(self, model, sample: Dict[str, Any]):
         """Logits of tokens: ``(batch, width, 2)``, and those of the sources'."""
         return model(
-            **sample["net_input"], features_only=True, token_head_name=SPAN_HEAD
+            **sample["net_input"],
+            lengths=sample.get("lengths"),
+            features_only=True,
+            token_head_name=SPAN_HEAD,
         )
 
     def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:

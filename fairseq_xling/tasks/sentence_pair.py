@@ -82,6 +82,7 @@ class SentencePairTask(XMixupTask):
         """Logits of both streams: ``(batch, classes)``, and those of the sources."""
         return model(
             **sample["net_input"],
+            lengths=sample.get("lengths"),
             features_only=True,
             classification_head_name=HEAD_NAME,
         )
@@ -106,12 +107,17 @@ class SentencePairTask(XMixupTask):
         pairs = len(source_logits)
         predicted[:pairs] += F.softmax(source_logits.detach().float(), dim=-1)
         predicted[:pairs] /= 2
-        correct = predicted.argmax(dim=-1).eq(sample["target"]).cpu().numpy()
+        correct = predicted.argmax(dim=-1).eq(sample["target"])
+        langs = sample["lang"]
+        # In training, too: what a GPU has found is left there until all is logged.
+        index = torch.from_numpy(langs).to(correct.device, non_blocking=True)
+        right = index.new_zeros(len(self.languages)).index_add_(
+            0, index, correct.long()
+        )
         counts: Dict[str, Any] = {}
-        for index, lang in enumerate(self.languages):
-            here = sample["lang"] == index
-            counts[f"rows:{lang}"] = int(here.sum())
-            counts[f"correct:{lang}"] = int(correct[here].sum())
+        for number, lang in enumerate(self.languages):
+            counts[f"rows:{lang}"] = int((langs == number).sum())
+            counts[f"correct:{lang}"] = right[number]
         return counts
 
     @torch.no_grad()

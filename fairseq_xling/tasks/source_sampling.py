@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Optional
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -61,7 +62,7 @@ class SourceSamplingTask(EncoderTask):
             update: the update number.
 
         Returns:
-            the batch with its ``source_tokens`` chosen, in
+            the batch with its ``source_tokens`` chosen, and their ``lengths``; in
             ``real_source_probability`` p*, and in ``source_is_real`` which source is
             the real one, bool ``(pairs,)``.
 
@@ -76,7 +77,9 @@ class SourceSamplingTask(EncoderTask):
         rows = sample["rows"][: len(real)]
         unit = str(self.cfg.scheduled_sampling_unit)
         draws = uniform_draws(self.cfg.seed, update, rows.tolist(), unit)
-        keep = torch.from_numpy(draws <= probability).to(real.device)
+        drawn = draws <= probability
+        # So few bytes are copied without a wait for what a GPU is at.
+        keep = torch.from_numpy(drawn).to(real.device, non_blocking=True)
         keep = keep | ~sample["has_backtranslation"]
         width = max(real.size(1), back.size(1))
         pad = self.dictionary.pad()
@@ -84,9 +87,13 @@ class SourceSamplingTask(EncoderTask):
         back = F.pad(back, (0, width - back.size(1)), value=pad)
         chosen = torch.where(keep[:, None], real, back)
         net_input = {**sample["net_input"], "source_tokens": chosen}
+        own, of_real = np.split(sample["lengths"], [-len(drawn)])
+        # Where a row has no back-translation, both are the real source's.
+        of_chosen = np.where(drawn, of_real, sample["backtranslation_lengths"])
         return {
             **sample,
             "net_input": net_input,
+            "lengths": np.concatenate([own, of_chosen]),
             "real_source_probability": probability,
             "source_is_real": keep,
         }

@@ -152,6 +152,7 @@ class TaggingTask(XMixupTask):
         """Logits of words: ``(batch, words, tags)``, and those of the sources'."""
         return model(
             **sample["net_input"],
+            lengths=sample.get("lengths"),
             features_only=True,
             token_head_name=TAGGING_HEAD,
             word_pooling=str(self.cfg.word_pooling),

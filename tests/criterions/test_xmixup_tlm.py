@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
+from fairseq.distributed import ModuleProxyWrapper
 from fairseq.logging import metrics
 from naive_mixing import naive_mix, softmax
 from pair_data import tiny_dictionary
 from small_model import pad_rows, small_model
+from torch.nn.parallel import DistributedDataParallel
 
 from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
 from fairseq_xling.data.tlm_dataset import TLMDataset
@@ -164,9 +166,9 @@ def test_gradients_reach_the_ratio_and_agree_with_differences():
 def test_batch_without_masked_tokens_costs_nothing_and_trains_on(kind):
     model = small_model().train()
     sample = make_sample(kind)
-    for name in ("target", "source_target"):
-        if name in sample:
-            sample[name] = torch.full_like(sample[name], 1)
+    sample["masked"] = sample["masked"][:, :0]
+    for name in ("masked_target", "part"):
+        sample[name] = sample[name][:0]
     loss, size, logged = compute(model, sample)
     loss.backward()
     assert (loss.item(), size) == (0, 0)
@@ -216,3 +218,20 @@ def test_padding_of_either_stream_changes_nothing():
     )
     wide["source_target"] = pad_rows(sample["source_target"].tolist(), 12)
     assert compute(model, wide)[0].item() == pytest.approx(want, rel=1e-6)
+
+
+def test_distributed_training_may_look_for_unused_parameters(tmp_path):
+    # It looks at what the model's forward returns, so that all heads are part of that.
+    model = small_model().train()
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    try:
+        wrapped = DistributedDataParallel(model, find_unused_parameters=True)
+        wrapped = ModuleProxyWrapper(wrapped)  # as fairseq does
+        for kind in ("mixup", "concatenated", "text", "mixup"):
+            compute(wrapped, make_sample(kind))[0].backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    head = model.encoder.lm_head
+    assert all(p.grad is not None and p.grad.norm() > 0 for p in head.parameters())

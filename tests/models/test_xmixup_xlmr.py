@@ -1,6 +1,6 @@
 """Loading checkpoints: XLM-R as it is, shorter positions, and what does not fit."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 import pytest
 import sentencepiece
@@ -12,6 +12,8 @@ from small_model import HEAD, checkpoint, small_args, small_model, small_task
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+
+FIRST = "encoder.sentence_encoder.layers.0"
 
 
 def fresh(**options) -> XMixupXLMRModel:
@@ -181,3 +183,36 @@ def test_dropout_acts_before_both_layers_of_the_head_in_training_only(options, s
         head.train(training)(states)
         found = [(one == 0).float().mean().item() for one in read]
         assert found == pytest.approx([share * training] * 2, abs=0.01)
+
+
+@pytest.mark.parametrize("layers", ["0", "1", "1,2"])
+@pytest.mark.parametrize("option", ["checkpoint_activations", "offload_activations"])
+def test_states_that_are_computed_again_give_the_same_gradients(option, layers):
+    tokens = torch.tensor([[0, 10, 11, 12, 2], [0, 13, 2, 1, 1], [0, 14, 15, 2, 1]])
+    sources = torch.tensor([[0, 20, 21, 22, 23, 2], [0, 24, 25, 2, 1, 1]])
+
+    def run(**options):
+        model = small_model(mixup_layer=layers, **options).train()
+        torch.manual_seed(5)
+        for given in ((tokens, sources), (tokens,)):
+            model(*given, classification_head_name=HEAD)[0].pow(2).sum().backward()
+        return model, {name: p.grad for name, p in model.named_parameters()}
+
+    # With dropout: its draws are the same ones.
+    _, want = run()
+    model, found = run(**{option: True})
+    assert want.keys() == found.keys() and want[f"{FIRST}.fc1.weight"].norm() > 0
+    for name, grad in want.items():
+        assert (grad is None) == (found[name] is None), name
+        assert grad is None or torch.equal(grad, found[name]), name
+    for layer in model.encoder.sentence_encoder.layers:
+        _, offloads = layer.forward.args
+        assert offloads == (option == "offload_activations")
+
+
+def test_both_options_are_known_to_fairseq_train():
+    parser = ArgumentParser()
+    XMixupXLMRModel.add_args(parser)
+    given = parser.parse_args(["--offload-activations"])
+    assert given.offload_activations and not given.checkpoint_activations
+    assert parser.parse_args(["--checkpoint-activations"]).checkpoint_activations
