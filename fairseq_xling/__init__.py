@@ -4,6 +4,17 @@ Importing the package, or naming it as ``--user-dir``, registers its tasks, mode
 and criterions.
 """
 
+# ruff: noqa: E402
+import os
+import sys
+
+NAME = "fairseq_xling"
+if __name__ != NAME:  # --user-dir is a link of another name
+    _folder = os.path.dirname(os.path.realpath(__file__))
+    if os.path.basename(_folder) != NAME:
+        sys.exit(f"error: --user-dir {_folder}: must be called {NAME}, or a link to it")
+    sys.path.insert(0, os.path.dirname(_folder))
+
 from fairseq_xling.compat import (
     allow_fairseq_checkpoints,
     bound_primitive_cache,
@@ -12,6 +23,7 @@ from fairseq_xling.compat import (
 )
 from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.launching import guard_commands
+from fairseq_xling.restoring import guard_restoring
 from fairseq_xling.version import __version__
 
 allow_fairseq_checkpoints()
@@ -20,10 +32,15 @@ bound_primitive_cache()
 mend_precision_options()
 install_excepthook()
 guard_commands()
+guard_restoring()
 
-from fairseq_xling import criterions, models, tasks  # noqa: E402
-from fairseq_xling.multimix.augment import augment  # noqa: E402
-from fairseq_xling.predictor import Predictor, from_pretrained  # noqa: E402
+from fairseq_xling import criterions, models, tasks
+from fairseq_xling.multimix.augment import augment
+from fairseq_xling.predictor import Predictor, from_pretrained
+
+if __name__ != NAME:  # fairseq imports tasks and models by the link's name, too
+    for _name in [name for name in sys.modules if name.startswith(f"{NAME}.")]:
+        sys.modules[__name__ + _name[len(NAME) :]] = sys.modules[_name]
 
 __all__ = [
     "Predictor",

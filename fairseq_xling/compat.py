@@ -151,9 +151,7 @@ def safe_loading(path) -> Iterator[None]:
         raise UserError(_explain(str(path), error)) from None
     except (RuntimeError, EOFError, KeyError) as error:
         first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"{path}: not a fairseq checkpoint, or cut short ({first_line})"
-        ) from None
+        raise UserError(f"{_not_ours(str(path))} ({first_line})") from None
     finally:
         if trusting is not None:
             os.environ[TRUSTING] = trusting
@@ -162,9 +160,18 @@ def safe_loading(path) -> Iterator[None]:
 def _explain(path: str, error: pickle.UnpicklingError) -> str:
     match = re.search(r"GLOBAL ([\w.]+)", str(error))
     if match is None:
-        return f"{path}: not a fairseq checkpoint, or cut short"
+        return _not_ours(path)
     return (
         f"{path}: refused, because loading it would run {match.group(1)}; only "
         "tensors, plain containers and argparse.Namespace are loaded. If you trust its "
         "origin, save the weights anew without that object"
     )
+
+
+def _not_ours(path: str) -> str:
+    if path.endswith((".bin", ".safetensors")):
+        return (
+            f"{path}: Hugging Face's weights; convert their folder with "
+            "preprocess/convert_hf.py, and give the model.pt that it writes"
+        )
+    return f"{path}: not a fairseq checkpoint, or cut short"

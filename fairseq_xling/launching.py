@@ -78,6 +78,11 @@ def check_run(cfg: Any) -> None:
     Raises:
         UserError: the message names the option.
     """
+    if os.pathsep in cfg.task.data:
+        raise UserError(
+            f"{cfg.task.data}: fairseq takes {os.pathsep} for the end of one folder of "
+            "data and the beginning of another; give a path without it, such as a link"
+        )
     for name, values in UNUSABLE.items():
         value = getattr(cfg.distributed_training, name)
         if value in values:

@@ -15,9 +15,10 @@ TAGS = LABELS["panx"]
 
 
 def places(split: str, lang: str) -> list:
-    """XTREME's file, WikiANN's, or a CoNLL file in the language's folder."""
+    """XTREME's file, X-Mixup's, WikiANN's, or a CoNLL file in the language's folder."""
     return [
         f"{split}-{lang}.tsv",
+        f"{lang}/{split}.tsv",
         f"{split}-{lang}.txt",
         f"{lang}-{split}",
         f"{lang}/{split}",

@@ -15,9 +15,10 @@ TAGS = LABELS["udpos"]
 
 
 def places(split: str, lang: str) -> list:
-    """XTREME's file, one CoNLL-U file, or all treebanks of a language."""
+    """XTREME's file, X-Mixup's, one CoNLL-U file, or all treebanks of a language."""
     return [
         f"{split}-{lang}.tsv",
+        f"{lang}/{split}.tsv",
         f"{split}-{lang}.conllu",
         f"{lang}_*-ud-{split}.conllu",
         f"*/{lang}_*-ud-{split}.conllu",

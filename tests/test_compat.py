@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 import fairseq.options
 import pytest
+import safetensors.torch
 import torch
 from fairseq import checkpoint_utils
 from small_model import checkpoint
@@ -136,3 +137,15 @@ def test_two_half_precisions_are_refused():
         fairseq.options.parse_args_and_arch(
             parser, ["data", "--arch=xmixup_xlmr_mini", "--fp16", "--bf16"]
         )
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
+def test_hugging_faces_weights_are_named_with_their_converter(tmp_path, name):
+    path = tmp_path / name
+    weights = {"encoder.weight": torch.zeros(2)}
+    if path.suffix == ".bin":
+        torch.save(weights, path)
+    else:
+        safetensors.torch.save_file(weights, path)
+    with pytest.raises(UserError, match=f"{name}: Hugging Face's w.*convert_hf.py"):
+        checkpoint_utils.load_checkpoint_to_cpu(str(path))

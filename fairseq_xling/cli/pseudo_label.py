@@ -20,6 +20,7 @@ from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.json_text import read_object
 from fairseq_xling.data.languages import list_of_languages
+from fairseq_xling.data.locks import locked
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import predict_batches
@@ -67,33 +68,49 @@ def main(args: argparse.Namespace) -> None:
     task.languages = task.manifest.languages
     folder = Path(args.data)
     digest = sha256_of(args.path)
-    record_path = folder / RECORD
-    record: Dict[str, Any] = {}
-    if record_path.exists():
-        record = read_object(record_path)
     languages = choose_languages(task.manifest, args)
-    there = [lang for lang in languages if has_stream(task.manifest, lang)]
-    done = [lang for lang in there if record.get(lang, {}).get("sha256") == digest]
-    for lang in there:
-        if lang not in done and not args.overwrite:
-            raise UserError(
-                f"{folder}: train.{lang} has pseudo-labels of another checkpoint "
-                f"({record.get(lang, {}).get('path', 'unknown')}); replace them with "
-                "--overwrite"
-            )
+    for lang in languages:  # before anything is written
+        is_done(folder, lang, digest, args.overwrite)
     for lang in languages:
-        if lang in done:
-            logger.info(f"train.{lang}: done before")
-            continue
-        remove_stream(folder, lang)
-        write_stream(task, model, folder, lang, args)
-        record[lang] = {"path": str(args.path), "sha256": digest}
-        with atomic_file(record_path) as file:
-            json.dump(record, file, indent=2)
-        # Only now, with all files in place, does the manifest name the stream.
-        manifest = Manifest.load(folder)
-        manifest.splits["train"][lang].streams.append(STREAM)
-        manifest.save(folder)
+        # Another process may be at the same language.
+        with locked(stream_prefix(folder, "train", lang, "input") + ".bin"):
+            if is_done(folder, lang, digest, args.overwrite):
+                logger.info(f"train.{lang}: done before")
+                continue
+            remove_stream(folder, lang)
+            write_stream(task, model, folder, lang, args)
+            add_stream(folder, lang, {"path": str(args.path), "sha256": digest})
+
+
+def is_done(folder: Path, lang: str, digest: str, overwrite: bool) -> bool:
+    """Whether a language has the pseudo-labels of a checkpoint.
+
+    Args:
+        folder: the data.
+        lang: the language.
+        digest: of the checkpoint.
+        overwrite: whether those of another may be replaced.
+
+    Raises:
+        UserError: it has those of another, which must not be replaced.
+    """
+    if not has_stream(Manifest.load(folder), lang):
+        return False
+    written_by = read_record(folder).get(lang, {})
+    if written_by.get("sha256") == digest:
+        return True
+    if not overwrite:
+        raise UserError(
+            f"{folder}: train.{lang} has pseudo-labels of another checkpoint "
+            f"({written_by.get('path', 'unknown')}); replace them with --overwrite"
+        )
+    return False
+
+
+def read_record(folder: Path) -> Dict[str, Any]:
+    """Which checkpoint each language's pseudo-labels come from."""
+    path = folder / RECORD
+    return read_object(path) if path.exists() else {}
 
 
 def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
@@ -125,9 +142,21 @@ def has_stream(manifest: Manifest, lang: str) -> bool:
 
 def remove_stream(folder: Path, lang: str) -> None:
     """Take the stream out of the manifest before its files are replaced."""
-    manifest = Manifest.load(folder)
-    if has_stream(manifest, lang):
-        manifest.splits["train"][lang].streams.remove(STREAM)
+    with locked(folder):
+        manifest = Manifest.load(folder)
+        if has_stream(manifest, lang):
+            manifest.splits["train"][lang].streams.remove(STREAM)
+            manifest.save(folder)
+
+
+def add_stream(folder: Path, lang: str, written_by: Dict[str, Any]) -> None:
+    """Name the stream, whose files are in place, in the record and the manifest."""
+    with locked(folder):
+        record = {**read_record(folder), lang: written_by}
+        with atomic_file(folder / RECORD) as file:
+            json.dump(record, file, indent=2)
+        manifest = Manifest.load(folder)
+        manifest.splits["train"][lang].streams.append(STREAM)
         manifest.save(folder)
 
 

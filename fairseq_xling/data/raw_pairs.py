@@ -86,6 +86,8 @@ class Table:
         if first_line is None:
             raise UserError(f"{self.path}: is empty; give it rows, or remove it")
         fields = decode_line(self.path, *first_line[:2]).split("\t")
+        if len(fields) == 1:
+            self._refuse_format(fields[0])
         self.width = len(fields)
         self.header = self._header_columns([field.strip().lower() for field in fields])
         if self.header:
@@ -95,6 +97,21 @@ class Table:
         else:
             order = ["first", "second", "label"][: max(2, len(fields))]
         return {name: position for position, name in enumerate(order)}
+
+    def _refuse_format(self, line: str) -> None:
+        """Say what to do about a file whose first line has no tab.
+
+        Raises:
+            UserError: it is of a format that is not read.
+        """
+        found = "JSON lines" if line.lstrip().startswith("{") else ""
+        if not found and line.count(",") + line.count(";") > 0:
+            found = "CSV"
+        if found:
+            raise UserError(
+                f"{self.path}, line 1: no tab, so this may be {found}; write premise, "
+                "hypothesis and label into a line each, with tabs between them"
+            )
 
     def _header_columns(self, fields: List[str]) -> Columns:
         columns: Columns = {}

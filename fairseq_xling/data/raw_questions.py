@@ -1,4 +1,8 @@
-"""Questions about passages, from SQuAD 1.1's JSON as XTREME lays it out."""
+"""Questions about passages, from SQuAD 1.1's JSON as XTREME lays it out.
+
+Or from JSON lines as Hugging Face's ``datasets`` writes them: an object a question, of
+which ``answers`` has the lists ``text`` and ``answer_start``.
+"""
 
 import json
 import re
@@ -23,6 +27,8 @@ from fairseq_xling.errors import UserError
 
 # Text of an answer, and its first character in the passage.
 Answer = Tuple[str, int]
+# An object a line.
+JSON_LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
@@ -211,6 +217,11 @@ def read_questions(
         UserError: the file is no JSON, or not as SQuAD has it.
     """
     content = _read_json(path)
+    if isinstance(content, dict) and {"question", "context"} <= content.keys():
+        content = [content]  # JSON lines of one question
+    if isinstance(content, list):
+        yield from _flat_questions(path, content, with_answers)
+        return
     articles = content.get("data") if isinstance(content, dict) else None
     if not isinstance(articles, list):
         _refuse(path, "line 1", "no list of articles under 'data'")
@@ -230,10 +241,30 @@ def read_questions(
                 )
 
 
+def _flat_questions(
+    path: Path, entries: List[Any], with_answers: bool
+) -> Iterator[Tuple[str, str, str, List[Answer]]]:
+    """Questions with a passage each, and answers as lists by name."""
+    for number, entry in enumerate(entries, 1):
+        where = f"question {number}"
+        fields = [_text(path, where, entry, x) for x in ("id", "question", "context")]
+        answers = entry.get("answers")
+        if with_answers and answers and isinstance(answers, dict):
+            texts = _list(path, where, answers, "text")
+            starts = _list(path, where, answers, "answer_start")
+            if len(texts) != len(starts):
+                _refuse(path, where, "not as many 'answer_start' as 'text'")
+            pairs = zip(texts, starts)
+            answers = [{"text": text, "answer_start": at} for text, at in pairs]
+            entry = {**entry, "answers": answers}
+        yield (*fields, _answers(path, where, entry) if with_answers else [])  # type: ignore
+
+
 def _read_json(path: Path) -> Any:
+    """A file's JSON; a list where it has JSON lines, an object each."""
     text = read_text(path)
     try:
-        return parse_json(text)
+        return list(_json_lines(text)) if JSON_LINES.match(text) else parse_json(text)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}, line {error.lineno}: not JSON ({error.msg}); the file may be cut "
@@ -241,6 +272,18 @@ def _read_json(path: Path) -> Any:
         ) from None
     except ValueError as error:
         raise UserError(f"{path}: not SQuAD's JSON ({error})") from None
+
+
+def _json_lines(text: str) -> Iterator[Any]:
+    offset = 0
+    for line in text.split("\n"):
+        try:
+            if line.strip():
+                yield parse_json(line)
+        except json.JSONDecodeError as error:
+            place = offset + error.pos
+            raise json.JSONDecodeError(error.msg, text, place) from None
+        offset += len(line) + 1
 
 
 def _answers(path: Path, where: str, entry: dict) -> List[Answer]:

@@ -7,6 +7,7 @@ single column has no tags. Also read:
 * CoNLL-U (``.conllu``): form and universal part of speech of each syntactic word;
   ranges such as ``1-2`` and empty nodes such as ``1.1`` are left out;
 * CoNLL-2002 and 2003: ``-DOCSTART-`` lines are left out, IOB1 becomes IOB2;
+* MultiCoNER: ``# id ...`` gives a sentence its id;
 * WikiANN: words with their language in front (``en:word``);
 * translations as running text (``*-translated.txt``): one sentence a line, see
   :func:`split_words`; an empty line is a sentence without translation.
@@ -36,6 +37,8 @@ COMMENT = re.compile(
 # What a line of tabs may also be, if it has none.
 LOOSE_COMMENT = re.compile(r"#+ +\S")
 SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(\S.*?)\s*$")
+# MultiCoNER's, whose ids have this form; with their domain, they begin a sentence.
+MULTICONER_ID = re.compile(r"# id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 SPACES = re.compile(" +")
 TEXT_ENDING = "-translated.txt"
 WITHHELD = "_"
@@ -275,6 +278,10 @@ class _Block:
 
     def add(self, line: str, number: int) -> None:
         self.line = self.line or number
+        multiconer = MULTICONER_ID.match(line)
+        if multiconer:
+            self.id = multiconer.group(1)
+            return
         if line.startswith("#") and self._is_comment(line):
             match = SENTENCE_ID.match(line)
             self.id = match.group(1) if match else self.id

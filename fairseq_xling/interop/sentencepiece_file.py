@@ -11,6 +11,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Fields of the message, and of those in it.
 PIECE, TRAINER, NORMALIZER = 1, 2, 3
 PIECE_TYPE, MODEL_TYPE, CHARACTER_MAP = 3, 3, 2
+SPACE_IS_SUFFIX, ADDS_SPACE, TRIMS_SPACES = 24, 3, 4
 UNIGRAM = NORMAL = 1
 Field = Tuple[int, Union[int, bytes]]
 
@@ -22,11 +23,17 @@ class SentencePieceFile(NamedTuple):
         is_unigram: whether it is a unigram model, as XLM-R's, and not one of merges.
         piece_types: by id; 1 is a normal piece.
         character_map: how characters are normalised, as the library has compiled it.
+        space_is_suffix: whether a space belongs to the word before it.
+        adds_space: whether text begins with a space that it has not.
+        trims_spaces: whether spaces at both ends go, and several become one.
     """
 
     is_unigram: bool
     piece_types: List[int]
     character_map: bytes
+    space_is_suffix: bool = False
+    adds_space: bool = True
+    trims_spaces: bool = True
 
 
 def read_sentencepiece(path: Union[str, Path]) -> SentencePieceFile:
@@ -47,7 +54,12 @@ def read_sentencepiece(path: Union[str, Path]) -> SentencePieceFile:
     character_map = normalizer.get(CHARACTER_MAP, b"")
     assert isinstance(character_map, bytes)
     return SentencePieceFile(
-        trainer.get(MODEL_TYPE, UNIGRAM) == UNIGRAM, types, character_map
+        trainer.get(MODEL_TYPE, UNIGRAM) == UNIGRAM,
+        types,
+        character_map,
+        bool(trainer.get(SPACE_IS_SUFFIX, False)),
+        bool(normalizer.get(ADDS_SPACE, True)),
+        bool(normalizer.get(TRIMS_SPACES, True)),
     )
 
 

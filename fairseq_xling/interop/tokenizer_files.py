@@ -226,9 +226,18 @@ def give_fast_xlmr(path: Path, folder: Path) -> None:
     """Write XLM-R's tokenizer in the form of the ``tokenizers`` library, if it can be.
 
     Its normalisation is that of Hugging Face's own conversion: SentencePiece's map of
-    characters, then spaces.
+    characters, then spaces; where the model treats spaces in a way of its own, that.
+
+    Raises:
+        UserError: spaces belong to the words before them, which no Hugging Face
+            tokenizer of this kind can do.
     """
     model = read_sentencepiece(path)
+    if model.space_is_suffix:
+        raise UserError(
+            f"{path}: was trained with treat_whitespace_as_suffix, which Hugging "
+            "Face's XLM-R would tokenise otherwise; it cannot be converted"
+        )
     if not model.is_unigram or set(model.piece_types[3:]) != {NORMAL}:
         logger.warning(
             f"{path}: no unigram model of plain pieces, so no {WORDPIECE_NAME} is "
@@ -243,12 +252,20 @@ def give_fast_xlmr(path: Path, folder: Path) -> None:
     ]
     pieces.append((MASK, 0.0))
     tokenizer = tokenizers.Tokenizer(Unigram(pieces, FIRST.index("<unk>")))
-    steps = [normalizers.Strip(left=False), normalizers.Replace(Regex(" {2,}"), BEGIN)]
+    steps: List[Any] = []
     if model.character_map:
-        steps.insert(0, normalizers.Precompiled(model.character_map))
+        steps.append(normalizers.Precompiled(model.character_map))
+    if model.trims_spaces:
+        steps.append(normalizers.Strip(left=not model.adds_space))
+        steps.append(normalizers.Replace(Regex(" {2,}"), BEGIN))
+    elif model.adds_space:  # also where there is one already
+        steps.append(normalizers.Prepend(BEGIN))
     tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(BEGIN)
-    tokenizer.decoder = decoders.Metaspace(BEGIN)
+    scheme = "always" if model.adds_space and model.trims_spaces else "never"
+    # Where spaces are kept, a piece may be of several.
+    spaces = {"prepend_scheme": scheme, "split": model.trims_spaces}
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(BEGIN, **spaces)
+    tokenizer.decoder = decoders.Metaspace(BEGIN, **spaces)
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",

@@ -147,6 +147,15 @@ def augment(
 def _kind_of(texts: Sequence[Text]) -> str:
     if isinstance(texts, str):
         raise UserError("texts: one sentence; give a list of them")
+    for number, text in enumerate(texts):
+        parts = [text] if isinstance(text, str) else text
+        if not isinstance(parts, (list, tuple)) or not all(
+            isinstance(part, str) for part in parts
+        ):
+            raise UserError(
+                f"texts: number {number} is {text!r:.60}; give a sentence, a pair of "
+                "them or a list of words"
+            )
     kinds = {
         "sentences"
         if isinstance(text, str)

@@ -18,6 +18,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dt
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.destination import BINARIZED, names_below
 from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.data.locks import claim
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
@@ -139,6 +140,8 @@ class VariantStore:
             if size and (not path.exists() or path.stat().st_size < size):
                 raise UserError(f"{path}: cut short; {ANOTHER}")
             file = open(path, "ab")
+            if not self.files:
+                claim(file, self.folder, ANOTHER)
             file.truncate(size)
             self.files[name] = file
         self._save_progress()

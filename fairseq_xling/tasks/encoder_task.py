@@ -14,8 +14,8 @@ from fairseq_xling.models.options import check_names
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
 
-# <s>, a token and </s>.
-LEAST_POSITIONS = 3
+# Those between and around the two texts of a pair.
+LEAST_POSITIONS = 4
 # The longest sequence that any encoder has; each of them has a row of embeddings.
 MOST_POSITIONS = 1 << 17
 

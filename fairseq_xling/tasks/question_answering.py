@@ -134,6 +134,7 @@ class QuestionAnsweringTask(XMixupTask):
             seed=self.cfg.seed,
         )
         if is_train:
+            check_answers(streams, self.cfg.data, parts)
             windows = np.bincount(dataset.part, minlength=len(streams))
             for one, (split, lang), count in zip(streams, parts, windows):
                 lost = dataset.answers_in_no_window(one)
@@ -252,6 +253,27 @@ class QuestionAnsweringTask(XMixupTask):
                 self.cfg.max_answer_length,
             )
             yield AnsweredRow(lang, row, example, answers)
+
+
+def check_answers(
+    streams: Sequence[Streams], data: str, parts: Sequence[Tuple[str, str]]
+) -> None:
+    """Refuse to train on questions of which none has an answer.
+
+    Args:
+        streams: one entry a language.
+        data: their folder.
+        parts: the split and language of each.
+
+    Raises:
+        UserError: a language has none.
+    """
+    for one, (split, lang) in zip(streams, parts):
+        if one.span is None or not np.any(one.span.sizes):
+            raise UserError(
+                f"{data}: {split}.{lang} has no answers to train on; leave {lang} out "
+                "of --target-langs"
+            )
 
 
 class ExampleFile:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -174,6 +175,45 @@ def test_killed_run_leaves_no_half_stream_and_goes_on(
         assert len(read(data, lang)) == 24
     label(data, tagged.zero)
     assert named(data) == ["de", "zh"]
+    assert stream_files(data) == stream_files(whole)
+
+
+def slow_changes(monkeypatch):
+    """Let what is read be old by the time that it is written."""
+    load = Manifest.load
+
+    def loading(folder):
+        found = load(folder)
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(Manifest, "load", loading)
+
+
+@pytest.mark.parametrize("languages", [("de", "zh"), ("de", "de,zh")])
+def test_two_processes_side_by_side_lose_nothing(
+    tagged, data, tmp_path, monkeypatch, languages
+):
+    whole = tmp_path / "whole"
+    shutil.copytree(data, whole)
+    label(whole, tagged.zero)
+    children = []
+    for langs in languages:
+        children.append(os.fork())
+        if children[-1] == 0:
+            code = 1
+            try:
+                slow_changes(monkeypatch)
+                label(data, tagged.zero, f"--target-langs={langs}")
+                code = 0
+            finally:
+                os._exit(code)
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    assert [os.waitstatus_to_exitcode(status) for status in statuses] == [0, 0]
+    assert sorted(named(data)) == ["de", "zh"]
+    train = Manifest.load(data).splits["train"]
+    assert all(train[lang].streams.count("soft_tags") == 1 for lang in ("de", "zh"))
+    assert json.loads((data / "pseudo_labels.json").read_text()).keys() == {"de", "zh"}
     assert stream_files(data) == stream_files(whole)
 
 

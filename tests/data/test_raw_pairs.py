@@ -163,3 +163,18 @@ def test_line_ends_and_marks_of_all_systems(tmp_path, end):
     index = table.index()
     assert [table.row_at(*index.find(id)) for id in "21"] == rows[::-1]
     table.close()
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ('{"premise": "a", "hypothesis": "b", "label": "neutral"}', "JSON lines"),
+        ("premise,hypothesis,label", "CSV"),
+        ('"a";"b";"neutral"', "CSV"),
+    ],
+)
+def test_other_formats_are_named_with_what_to_do(tmp_path, line, said):
+    path = tmp_path / "train-en.tsv"
+    path.write_text(line + "\n")
+    with pytest.raises(UserError, match=f"line 1: no tab, so this may be {said};"):
+        Table(path, {})

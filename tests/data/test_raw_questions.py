@@ -215,3 +215,42 @@ def test_place_of_an_answer_and_its_beginning_in_messages():
     assert not stands_in("abc", "bc", -2) and not stands_in("abc", "bcd", 1)
     assert shorten("x" * 40) == "x" * 40
     assert shorten("x" * 41) == "x" * 37 + "..."
+
+
+FLAT = [
+    {
+        "id": str(number),
+        "question": "Where?",
+        "context": CONTEXT,
+        "answers": {"text": ["Málaga"], "answer_start": [16]} if number else {},
+    }
+    for number in range(3)
+]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_json_lines_are_read(tmp_path, count):
+    path = tmp_path / "train-v1.1.json"
+    path.write_text("".join(json.dumps(one) + "\n" for one in FLAT[:count]))
+    answers = [[], [("Málaga", 16)], [("Málaga", 16)]]
+    want = [(str(n), "Where?", CONTEXT, answers[n]) for n in range(count)]
+    assert list(read_questions(path)) == want
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("{oops", "line 3: not JSON"),
+        ('{"id": "b"}', "question 3: no text 'question'"),
+        (
+            json.dumps({**FLAT[1], "answers": {"text": ["a"], "answer_start": []}}),
+            "question 3: not as many 'answer_start' as 'text'",
+        ),
+    ],
+)
+def test_wrong_json_lines_are_refused_by_their_number(tmp_path, line, said):
+    path = tmp_path / "train-v1.1.json"
+    lines = [json.dumps(one) for one in FLAT[:2]]
+    path.write_text("\n".join([*lines, line]))
+    with pytest.raises(UserError, match=said):
+        list(read_questions(path))

@@ -381,3 +381,26 @@ def test_what_is_written_is_read(tmp_path_factory, drawn):
     text = "\n".join("".join(f"{w}\t{t}\n" for w, t in row) for row in rows)
     want = [([w for w, _ in row], [t for _, t in row]) for row in rows]
     assert sentences(open_text(folder, "a.tsv", text)) == want
+
+
+MULTICONER = """\
+# id 5239d808-f300-46ea-aa3b-5093040213a3\tdomain=en
+its _ _ O
+leaves _ _ B-LOC
+
+# id a8a2fd11-83ad-4c7c-99d6-0cd0b3e0cd82
+# _ _ O
+id _ _ O
+"""
+
+
+def test_multiconers_ids_are_no_words(tmp_path):
+    file = open_text(tmp_path, "en-train.conll", MULTICONER, NER, chunked=True)
+    assert sentences(file) == [
+        (["its", "leaves"], ["O", "B-LOC"]),
+        (["#", "id"], ["O", "O"]),
+    ]
+    assert [row.id for row in file.rows()] == [
+        "5239d808-f300-46ea-aa3b-5093040213a3",
+        "a8a2fd11-83ad-4c7c-99d6-0cd0b3e0cd82",
+    ]

@@ -122,6 +122,7 @@ def test_killed_before_finishing_is_finished_without_the_model(folders, tmp_path
     for chunk in made_up_samples(folders.has_words):
         run.step(chunk)
     assert (folders.out / "unfinished").exists()
+    del run  # with its open files, as a killed process
     gen_lm = MadeUpGenLM()
     assert run_all(folders, gen_lm=gen_lm) == expected(folders.has_words)
     assert gen_lm.asked == []

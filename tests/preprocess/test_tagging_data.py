@@ -580,3 +580,19 @@ def test_words_of_running_text_are_those_of_its_splitter(raw, spm, tmp_path):
     preprocess(raw, spm, tmp_path / "bin")
     sentences = [split_words(line) for line in lines]
     check_words(spm, tmp_path / "bin", "test", "de", sentences, ["source"])
+
+
+@pytest.mark.parametrize("task", [udpos, panx])
+def test_folders_by_language_are_read(spm, tmp_path, task):
+    generator = random.Random(4)
+    raw = tmp_path / "raw"
+    for lang in ("en", "de"):
+        for split in ("train", "dev", "test"):
+            rows = draw(generator, lang, 3, task.TAGS)
+            if task is panx:
+                rows = [[(word, "O") for word, _ in row] for row in rows]
+            write(raw / lang / f"{split}.tsv", rows)
+    manifest = preprocess(raw, spm, tmp_path / "bin", task=task)
+    held = {split: sorted(entries) for split, entries in manifest.splits.items()}
+    both = ["de", "en"]
+    assert held == {"train": ["en"], "supervised": ["de"], "valid": both, "test": both}

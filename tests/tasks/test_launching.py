@@ -125,3 +125,34 @@ def test_user_error_is_one_line_and_exit_status_one(tmp_path):
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ") and "manifest.json: not found" in last
     assert not (tmp_path / "out" / "checkpoint_last.pt").exists()
+
+
+def import_user_dir(path: Path) -> subprocess.CompletedProcess:
+    script = (
+        "import sys\n"
+        "from argparse import Namespace\n"
+        "from fairseq.tasks import TASK_REGISTRY\n"
+        "from fairseq.utils import import_user_module\n"
+        "import_user_module(Namespace(user_dir=sys.argv[1]))\n"
+        "print(TASK_REGISTRY['xmixup_xnli'].__module__)\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    return run(command, check=False, cwd=path.parent, PYTHONPATH="")
+
+
+def test_user_dir_may_be_a_link_of_another_name(tmp_path):
+    link = tmp_path / "plugin"
+    link.symlink_to(ROOT / "fairseq_xling")
+    done = import_user_dir(link)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.strip().endswith("fairseq_xling.tasks.xmixup_xnli")
+
+
+def test_user_dir_of_another_name_is_refused_in_one_line(tmp_path):
+    (tmp_path / "plugin").mkdir()
+    init = (ROOT / "fairseq_xling/__init__.py").read_bytes()
+    (tmp_path / "plugin/__init__.py").write_bytes(init)
+    done = import_user_dir(tmp_path / "plugin")
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith("error: --user-dir ") and "must be called fairseq_xl" in last

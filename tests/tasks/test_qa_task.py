@@ -275,7 +275,8 @@ def test_questions_without_gold_answer_are_answered_and_not_scored(tmp_path):
     examples = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps({**x, "answers": []}) + "\n" for x in examples))
     task = question_task(data)
-    model, valid = with_head(task), task.load_dataset("valid")
+    valid = task.load_dataset("valid", with_unlabelled=True)
+    model = with_head(task)
     found = predict(task, model, valid, 24)
     assert len(found) == 24
     assert all(row.answers[0].text for row in found.values())

@@ -29,8 +29,8 @@ def options(**given):
         "memory_efficient_fp16": False,
         "amp": False,
     }
-    both = SimpleNamespace(**{**values, **given})
-    return SimpleNamespace(common=both, distributed_training=both)
+    both = SimpleNamespace(**{"data": "bin", **values, **given})
+    return SimpleNamespace(task=both, common=both, distributed_training=both)
 
 
 @pytest.mark.parametrize("backend", ["pytorch_ddp", "c10d", "legacy_ddp", "no_c10d"])
@@ -46,6 +46,7 @@ def test_backends_that_work_are_accepted(backend):
         ({"zero_sharding": "os"}, "--zero-sharding os: not possible"),
         ({"cpu_offload": True}, "--cpu-offload: not possible"),
         ({"pipeline_model_parallel": True}, "--pipeline-model-parallel: not possible"),
+        ({"data": "a:b"}, "a:b: fairseq takes : for the end of one folder"),
         ({"fp16": True}, "--fp16: needs a GPU"),
         ({"memory_efficient_fp16": True}, "--memory-efficient-fp16: needs a GPU"),
         ({"amp": True}, "--amp: needs a GPU"),
@@ -95,9 +96,9 @@ def data(tmp_path_factory):
         ("--arch=roberta_base", "--arch roberta_base: give one of xmixup_xlmr_mini, "),
         ("--criterion=masked_lm", "masked_lm: give confidence_penalty or xmixup"),
         ("--criterion=xmixup_tlm", "xmixup_tlm: give confidence_penalty or xmixup"),
-        ("--max-positions=-1", "--max-positions -1: give 3 to 131072"),
-        ("--max-positions=0", "--max-positions 0: give 3 to 131072"),
-        ("--max-positions=1000000000", "--max-positions 1000000000: give 3 to"),
+        ("--max-positions=-1", "--max-positions -1: give 4 to 131072"),
+        ("--max-positions=0", "--max-positions 0: give 4 to 131072"),
+        ("--max-positions=1000000000", "--max-positions 1000000000: give 4 to"),
         ("--max-tokens=3", "--max-tokens 3: an item of train takes"),
         ("--source-lang=", "--source-lang : "),
         ("--source-lang=/", "--source-lang /: the data's counterparts are in en"),

@@ -1,0 +1,46 @@
+"""Processes side by side that write into one folder."""
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Iterator, Union
+
+from fairseq_xling.errors import UserError
+
+
+@contextmanager
+def locked(path: Union[str, Path]) -> Iterator[None]:
+    """Hold a file or folder in the block; another process waits until it ends.
+
+    It leaves no file behind, and ends with the process in any case.
+
+    Args:
+        path: of what exists and is not replaced meanwhile.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems of networks lock nothing
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def claim(file: IO, folder: Path, mend: str) -> None:
+    """Hold an open file until it is closed.
+
+    Args:
+        file: the file.
+        folder: where the process writes, for the message.
+        mend: what else to do, for the message.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"{folder}: another process is writing there; {mend}") from None
+    except OSError:  # a file system that locks nothing
+        pass
