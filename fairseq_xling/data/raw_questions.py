@@ -17,6 +17,7 @@ from typing import (
     NamedTuple,
     NoReturn,
     Optional,
+    Sequence,
     Tuple,
 )
 
@@ -218,8 +219,8 @@ def read_questions(
     """
     content = _read_json(path)
     if isinstance(content, dict) and {"question", "context"} <= content.keys():
-        content = [content]  # JSON lines of one question
-    if isinstance(content, list):
+        content = (content,)  # JSON lines of one question
+    if isinstance(content, tuple):
         yield from _flat_questions(path, content, with_answers)
         return
     articles = content.get("data") if isinstance(content, dict) else None
@@ -242,7 +243,7 @@ def read_questions(
 
 
 def _flat_questions(
-    path: Path, entries: List[Any], with_answers: bool
+    path: Path, entries: Sequence[Any], with_answers: bool
 ) -> Iterator[Tuple[str, str, str, List[Answer]]]:
     """Questions with a passage each, and answers as lists by name."""
     for number, entry in enumerate(entries, 1):
@@ -261,10 +262,10 @@ def _flat_questions(
 
 
 def _read_json(path: Path) -> Any:
-    """A file's JSON; a list where it has JSON lines, an object each."""
+    """A file's JSON; a tuple where it has JSON lines, an object each."""
     text = read_text(path)
     try:
-        return list(_json_lines(text)) if JSON_LINES.match(text) else parse_json(text)
+        return tuple(_json_lines(text)) if JSON_LINES.match(text) else parse_json(text)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}, line {error.lineno}: not JSON ({error.msg}); the file may be cut "
