@@ -9,7 +9,8 @@ usage: bash examples/multimix_TASK.sh RAW_DIR OUT_DIR --target-lang LANG [option
            [-- more xling-multimix options]
   TASK              xnli or xner
   RAW_DIR           raw folder of preprocess/xnli.py or preprocess/panx.py
-  OUT_DIR           gets data-bin/ and multimix-LANG-SEED/
+  OUT_DIR           gets data-bin/ and multimix-LANG-SEED/ (with the percentage in its
+                    name where that is not the default)
   --target-lang L   language without labels
   --model DIR       folder with model.pt, dict.txt, sentencepiece.bpe.model (of mBERT
                     tokenizer.json) (default: xlmr.large); it is fine-tuned, and it
@@ -20,6 +21,9 @@ usage: bash examples/multimix_TASK.sh RAW_DIR OUT_DIR --target-lang LANG [option
   --map-label A=B   read a type of xner as another, such as DATE=O
   --jobs N          commands side by side, each on a GPU of its own (default: 1)
   --seed N          of the first of the three models (default: 1)
+  --train-percentage P
+                    of xnli 5 (default: the paper's XNLI-5%, with another share of the
+                    target for each model) or 100 (XNLI-100%); of xner 100 (default)
   --precision NAME  fp32 (default: the paper's), bf16 or fp16, which are faster
   --cpu             run on the CPU
   --dry-run         print the commands instead of running them
@@ -31,22 +35,23 @@ fail() { echo "error: $1" >&2; exit 2; }
 if [ $# -lt 3 ] || [ "${2#--}" != "$2" ] || [ "${3#--}" != "$3" ]; then usage >&2; exit 2; fi
 task=$1 raw=$2 out=$3; shift 3
 case $task in
-  xnli) script=xnli ;;
-  xner) script=panx ;;
+  xnli) script=xnli usual=5 ;;
+  xner) script=panx usual=100 ;;
   *) fail "unknown task $task; give xnli or xner" ;;
 esac
-target_lang='' model=xlmr.large arch=xmixup_xlmr_large jobs=1 seed=1 precision=fp32
-dry_run= raw_options=() options=()
+target_lang='' train_percentage=$usual model=xlmr.large arch=xmixup_xlmr_large jobs=1 seed=1
+precision=fp32 dry_run= raw_options=() options=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --target-lang|--model|--arch|--jobs|--seed|--precision|--labels|--map-label)
+    --target-lang|--model|--arch|--jobs|--seed|--precision|--train-percentage|\
+    --labels|--map-label)
       if [ $# -lt 2 ]; then fail "$1: give a value"; fi ;;
   esac
   case $1 in
     --labels|--map-label)
       [ $script = panx ] || fail "$1: for xner only"
       raw_options+=("$1" "$2"); shift 2 ;;
-    --target-lang|--model|--arch|--jobs|--seed|--precision)
+    --target-lang|--model|--arch|--jobs|--seed|--precision|--train-percentage)
       option=${1#--}
       printf -v "${option//-/_}" '%s' "$2"; shift 2 ;;
     --cpu)
@@ -75,7 +80,10 @@ if [ ! -e "$data/manifest.json" ]; then
     --tokenizer "$model/$tokenizer" --dict "$model/dict.txt" \
     ${raw_options[@]+"${raw_options[@]}"}
 fi
+folder=$out/multimix-$target_lang-$seed
+# Both settings of XNLI may stand side by side.
+if [ "$train_percentage" != "$usual" ]; then folder=$folder-$train_percentage; fi
 step "$bin/xling-multimix" "$data" --task "multimix_$task" --target-lang "$target_lang" \
   --pretrained "$model/model.pt" --arch "$arch" --jobs "$jobs" --seed "$seed" \
-  --precision "$precision" ${options[@]+"${options[@]}"} \
-  --results-path "$out/multimix-$target_lang-$seed" "$@"
+  --precision "$precision" --train-percentage "$train_percentage" \
+  ${options[@]+"${options[@]}"} --results-path "$folder" "$@"

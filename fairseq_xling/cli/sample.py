@@ -40,6 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--target-split", default="train")
     parser.add_argument("--percentage", type=float, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--target-seed",
+        type=int,
+        help="of the target's share: with the same --seed, another one beside the "
+        "same share of the source",
+    )
     parser.add_argument("--results-path", required=True, help="folder to write")
     return parser
 
@@ -67,6 +73,8 @@ def main(args: argparse.Namespace) -> None:
     generator = np.random.default_rng(args.seed)
     chosen = {source: draw(generator, manifest, source, args.percentage, None)}
     allowed = untranslated(data, manifest, source, chosen[source], target)
+    if args.target_seed is not None:
+        generator = np.random.default_rng([args.seed, args.target_seed])
     chosen[target] = draw(generator, manifest, target, args.percentage, allowed)
     with atomic_folder(destination) as work:
         for name in common_files(data):

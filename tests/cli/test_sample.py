@@ -55,6 +55,19 @@ def parallel(folder):
     return data
 
 
+def test_other_shares_of_the_target_stand_beside_one_of_the_source(tmp_path):
+    data = parallel(tmp_path / "bin")
+    outs = [
+        draw(data, tmp_path / str(seed), "--percentage=25", f"--target-seed={seed}")
+        for seed in (1, 2, 3)
+    ]
+    assert len({str(rows_of(out, "train.en.input")) for out in outs}) == 1
+    assert len({str(rows_of(out, "train.de.input")) for out in outs}) == 3
+    for out in outs:
+        counterparts = rows_of(out, "train.de.source")
+        assert not set(counterparts) & set(rows_of(out, "train.en.input"))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_target_is_no_translation_of_the_source(tmp_path, seed):
     data = parallel(tmp_path / "bin")

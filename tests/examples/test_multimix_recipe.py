@@ -60,3 +60,20 @@ def test_options_are_passed_on():
 def test_wrong_options_are_refused(arguments, told):
     done = bash("xnli", *arguments)
     assert done.returncode == 2 and told in done.stdout
+
+
+@pytest.mark.parametrize(
+    "task, options, percentage, folder",
+    [
+        ("xnli", [], 5, "multimix-es-1"),
+        ("xnli", ["--train-percentage", "100"], 100, "multimix-es-1-100"),
+        ("xner", [], 100, "multimix-es-1"),
+    ],
+)
+def test_settings_of_the_paper_are_chosen_by_the_share_of_the_data(
+    task, options, percentage, folder
+):
+    *_, run = commands(task, *options)
+    args = build_parser().parse_args(run[1:])
+    assert args.train_percentage == percentage
+    assert args.results_path == f"out/{folder}"
