@@ -13,9 +13,12 @@ from typing import Iterator
 
 import torch
 from fairseq import checkpoint_utils, options
+from omegaconf.errors import OmegaConfBaseException
 
+from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.errors import UserError
 from fairseq_xling.stored_options import check_options
+from fairseq_xling.stored_task import take_typed
 
 # Compiled products that oneDNN keeps, one a shape; its own 1,024 fill a gigabyte when
 # the shapes of batches vary.
@@ -50,9 +53,14 @@ def allow_fairseq_checkpoints() -> None:
 
     @functools.wraps(load)
     def load_checkpoint_to_cpu(path, arg_overrides=None, *args, **kwargs):
+        typed = dict(arg_overrides or {})
+        task = typed.pop("task", None)  # or it could not be told from the stored one
         with safe_loading(path):
-            state = load(path, arg_overrides, *args, **kwargs)
-        check_options(str(path), state, arg_overrides or ())
+            state = load(path, typed, *args, **kwargs)
+        check_options(str(path), state, typed)
+        if task is not None:
+            typed["task"] = task
+        take_typed(str(path), state, typed)
         return state
 
     load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
@@ -147,9 +155,18 @@ def safe_loading(path) -> Iterator[None]:
     trusting = os.environ.pop(TRUSTING, None)
     try:
         yield
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder; give the checkpoint in it") from None
     except pickle.UnpicklingError as error:
+        refuse_stand_in(path)
         raise UserError(_explain(str(path), error)) from None
-    except (RuntimeError, EOFError, KeyError) as error:
+    except UserError:
+        raise
+    except (
+        *(RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
+        OmegaConfBaseException,
+    ) as error:
+        refuse_stand_in(path)
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{_not_ours(str(path))} ({first_line})") from None
     finally:

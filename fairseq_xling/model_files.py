@@ -8,6 +8,7 @@ from fairseq.data import Dictionary
 from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
+from fairseq_xling.data.file_kinds import adapter_in
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
@@ -97,10 +98,11 @@ def find_checkpoint(path: Union[str, Path], name: Optional[str] = None) -> Path:
     if name is None:
         found = [folder / one for one in CHECKPOINT_NAMES if (folder / one).exists()]
         if not found:
-            raise UserError(
-                f"{folder}: neither {' nor '.join(CHECKPOINT_NAMES)} in there; give a "
-                "model's folder, or the checkpoint itself"
+            lacks = (
+                f"neither {' nor '.join(CHECKPOINT_NAMES)} in there; give a model's "
+                "folder, or the checkpoint itself"
             )
+            raise UserError(f"{folder}: {adapter_in(folder) or lacks}")
         return found[0]
     check_file(folder / name)
     return folder / name

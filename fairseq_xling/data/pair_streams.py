@@ -8,6 +8,7 @@ from typing import Optional
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
+from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 
@@ -88,6 +89,8 @@ def open_streams(
                 f"{prefix}.bin, {prefix}.idx: not found, though manifest.json names "
                 "them; run preprocessing again"
             )
+        for ending in (".bin", ".idx"):
+            refuse_stand_in(prefix + ending, may_be_empty=True)
         dataset = MMapIndexedDataset(prefix)
         if len(dataset) != entry.rows:
             raise UserError(

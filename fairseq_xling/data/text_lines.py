@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import IO, Iterator, Union
 
+from fairseq_xling.data.file_kinds import GIT_LFS, stand_in_head
 from fairseq_xling.errors import UserError
 
 BOM = "\ufeff"
@@ -29,7 +30,7 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
         UserError: it is not UTF-8.
     """
     if number == 1:
-        refuse_utf16(path, raw)
+        refuse_other_kinds(path, raw)
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -43,12 +44,16 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
     return (line if is_column else without).rstrip("\r\n")
 
 
-def refuse_utf16(path: Union[str, Path], raw: bytes) -> None:
-    """Refuse UTF-16, as Windows PowerShell writes, by the beginning of a file.
+def refuse_other_kinds(path: Union[str, Path], raw: bytes) -> None:
+    """Refuse what is no UTF-8 text of its own, by the beginning of a file.
+
+    That is UTF-16, as Windows PowerShell writes, and what git-lfs leaves for a file.
 
     Raises:
         UserError: it is that.
     """
+    if raw.startswith(GIT_LFS):
+        raise UserError(f"{path}: {stand_in_head(raw)}")
     if raw.startswith(UTF16) or raw[1:2] == b"\0" or raw[:1] == b"\0":
         raise UserError(f"{path}, line 1: UTF-16, not UTF-8; {CONVERT}")
 
@@ -99,7 +104,7 @@ def read_text(path: Union[str, Path]) -> str:
     """
     with open_lines(path) as file:
         raw = file.read()
-    refuse_utf16(path, raw)
+    refuse_other_kinds(path, raw)
     try:
         return raw.decode("utf-8").lstrip(BOM).replace("\r\n", "\n")
     except UnicodeDecodeError as error:

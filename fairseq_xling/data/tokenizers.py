@@ -9,6 +9,7 @@ import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
 
+from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
 
@@ -48,6 +49,7 @@ class SentencePieceTokenizer:
 
     def __init__(self, path: str, threads: int = 1) -> None:
         refuse_folder(path)
+        refuse_stand_in(path)
         try:
             self.processor = sentencepiece.SentencePieceProcessor(path)
         except (OSError, RuntimeError):
@@ -107,6 +109,7 @@ class WordPieceTokenizer:
 
     def __init__(self, path: str) -> None:
         refuse_folder(path)
+        refuse_stand_in(path)
         text = read_text(path)
         try:
             self.tokenizer = tokenizers.Tokenizer.from_str(text)

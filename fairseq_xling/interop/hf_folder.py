@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from fairseq_xling.data.file_kinds import adapter_in, refuse_stand_in
 from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
@@ -74,7 +75,11 @@ def read_json(path: Path) -> Dict[str, Any]:
         UserError: there is none, or it holds no settings.
     """
     if not path.exists():
+        adapter = adapter_in(path.parent)
+        if adapter:
+            raise UserError(f"{path.parent}: {adapter}")
         raise UserError(f"{path}: not found; give a folder that save_pretrained wrote")
+    refuse_stand_in(path)
     text = read_text(path)
     try:
         found = parse_json(text)
@@ -97,9 +102,8 @@ def read_weights(folder: Path) -> Weights:
             return Weights(path, renamed(read_file(path)))
         if index.exists():
             return Weights(index, renamed(read_shards(index)))
-    raise UserError(
-        f"{folder}: has neither {' nor '.join(FILES)}; one holds the weights"
-    )
+    lacks = f"has neither {' nor '.join(FILES)}; one holds the weights"
+    raise UserError(f"{folder}: {adapter_in(folder) or lacks}")
 
 
 def read_shards(index: Path) -> Dict[str, Tensor]:
@@ -129,6 +133,7 @@ def read_file(path: Path) -> Dict[str, Tensor]:
     Raises:
         UserError: it is damaged, or holds more than tensors.
     """
+    refuse_stand_in(path)
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(str(path))

@@ -14,6 +14,7 @@ from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
 
+from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import Tokenizer, find_tokenizer, open_tokenizer
@@ -67,6 +68,7 @@ def read_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionar
         raise UserError(f"{path}: not found; it comes with the model")
     if os.path.isdir(path):
         raise UserError(f"{path}: a folder; give the {DICTIONARY_NAME} in it")
+    refuse_stand_in(path, may_be_empty=True)
     dictionary = kind()
     try:
         dictionary.add_from_file(io.StringIO(read_text(path)))

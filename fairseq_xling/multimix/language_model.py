@@ -27,8 +27,8 @@ def check_when_loaded(
     Raises:
         UserError: the model is none that fills masks, or the dictionary beside the
             checkpoint is not that of the data. At loading: the checkpoint has no head
-            for masked tokens, or was trained without ``<mask>`` or with another
-            dictionary.
+            for masked tokens, or has one for classes, or was trained without ``<mask>``
+            or with another dictionary.
     """
     if not isinstance(model, RobertaModel):
         raise UserError(
@@ -61,4 +61,16 @@ def check_when_loaded(
                 "binarize them with the dict.txt that comes with the model"
             )
 
+    upgrade = model.upgrade_state_dict
+
+    def check_heads(state_dict: Dict[str, Any]) -> None:
+        # fairseq drops them without a word.
+        if any(key.startswith("classification_heads.") for key in state_dict):
+            raise UserError(
+                f"--path {path}: fine-tuned, as it has a head for classes; give the "
+                "masked language model that it was made from"
+            )
+        upgrade(state_dict)
+
+    model.upgrade_state_dict = check_heads
     model.register_load_state_dict_pre_hook(check)

@@ -6,6 +6,8 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 from fairseq import checkpoint_utils, utils
+from fairseq.tasks import TASK_REGISTRY
+from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
 from fairseq_xling.data.batch_limits import check_max_tokens
@@ -15,6 +17,7 @@ from fairseq_xling.precision import half_dtype
 from fairseq_xling.prediction.answers import AnswerPredictions
 from fairseq_xling.prediction.classes import as_arrays, put_together
 from fairseq_xling.prediction.tags import TagPredictions
+from fairseq_xling.stored_task import foreign_task, is_ours, stored_task
 
 
 def check_file(path: Any) -> None:
@@ -41,17 +44,22 @@ def load_task_model(path: str, data: str, **options: Any) -> Tuple[Any, Any]:
             these labels.
     """
     check_file(path)
+    state = checkpoint_utils.load_checkpoint_to_cpu(path, {"data": data, **options})
+    stored = stored_task(state)
+    if not is_ours(stored) or not hasattr(TASK_REGISTRY[stored], "predict_step"):
+        raise foreign_task(path, stored)
     try:
         models, _, task = checkpoint_utils.load_model_ensemble_and_task(
-            [path], arg_overrides={"data": data, **options}
+            [path], state=state
         )
     except UserError as error:
         raise UserError(error if path in str(error) else f"{path}: {error}") from None
-    if not hasattr(task, "predict_step"):
+    except (OmegaConfBaseException, AssertionError, LookupError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
-            f"{path}: was trained with task {type(task).__name__}; give a checkpoint "
-            "that was fine-tuned for the data's task"
-        )
+            f"{path}: cannot be loaded by this version ({reason}); give another "
+            "checkpoint, or save it anew without what is named"
+        ) from None
     return task, models[0]
 
 

@@ -1,0 +1,82 @@
+"""The task that a checkpoint was trained with, and options that were typed instead."""
+
+from dataclasses import fields
+from typing import Any, Collection, Dict, Optional
+
+from fairseq.criterions import CRITERION_DATACLASS_REGISTRY
+from fairseq.tasks import TASK_DATACLASS_REGISTRY, TASK_REGISTRY
+from omegaconf import DictConfig, open_dict
+
+from fairseq_xling.errors import UserError
+
+
+def is_ours(name: Optional[str]) -> bool:
+    """Whether a task is one of this package."""
+    task = TASK_REGISTRY.get(name)
+    return task is not None and task.__module__.startswith("fairseq_xling.")
+
+
+def stored_task(state: Any) -> Optional[str]:
+    """The name of the task that a checkpoint was trained with, where it tells."""
+    if state.get("args") is not None:
+        return getattr(state["args"], "task", None)
+    task = (state.get("cfg") or {}).get("task")
+    if isinstance(task, dict) or isinstance(task, DictConfig):
+        return task.get("_name")
+    return getattr(task, "_name", None) or getattr(task, "task", None)
+
+
+def take_typed(path: str, state: Any, typed: Dict[str, Any]) -> None:
+    """Let what a command line says go before what a checkpoint stores, in place.
+
+    fairseq replaces the options that both have. Here those follow that the checkpoint
+    lacks, as it is of another version, and the task; and options go that this version
+    has not.
+
+    Args:
+        path: of the checkpoint, for messages.
+        state: what it holds.
+        typed: options by name.
+
+    Raises:
+        UserError: a task of this package is to run a model of another.
+    """
+    name, stored = typed.get("task"), stored_task(state)
+    if is_ours(name) and not is_ours(stored):
+        raise foreign_task(path, stored)
+    cfg = state.get("cfg")
+    if not isinstance(cfg, DictConfig):
+        return
+    if is_ours(name) and isinstance(cfg.get("task"), DictConfig):
+        cfg.task._name = name
+    for part, registry in (
+        ("task", TASK_DATACLASS_REGISTRY),
+        ("criterion", CRITERION_DATACLASS_REGISTRY),
+    ):
+        options = cfg.get(part)
+        kind = registry.get(options.get("_name")) if is_options(options) else None
+        if kind is not None and kind.__module__.startswith("fairseq_xling."):
+            fit(options, {field.name for field in fields(kind)}, typed)
+
+
+def is_options(value: Any) -> bool:
+    """Whether a part of a run's options is a nested one."""
+    return isinstance(value, DictConfig)
+
+
+def fit(options: DictConfig, known: Collection[str], typed: Dict[str, Any]) -> None:
+    """Add typed options that are lacking, and remove those that are unknown."""
+    with open_dict(options):
+        for name in [x for x in options if x not in known and x != "_name"]:
+            del options[name]
+        for name in known:
+            if name in typed:
+                options[name] = typed[name]
+
+
+def foreign_task(path: str, stored: Optional[str]) -> UserError:
+    """What to say of a checkpoint of another task."""
+    return UserError(
+        f"{path}: was trained with task {stored or 'unknown'}; give a checkpoint that "
+        "was fine-tuned for the data's task"
+    )
