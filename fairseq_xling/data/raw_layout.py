@@ -171,9 +171,11 @@ class RawLayout:
         source_part = self._source_part("train", "train")
         if source_part is None:
             place = self.folder / self.places["train"][0].format(src=self.source_lang)
+            others = sorted(x.name for x in place.parent.glob(f"{place.stem}.*"))
+            there = f" (of another format: {', '.join(others)})" if others else ""
             raise UserError(
-                f"{place}: not found; it must hold the labelled rows of the source "
-                "language (see the README for the folder's layout)"
+                f"{place}: not found{there}; it must hold the labelled rows of the "
+                "source language (see the README for the folder's layout)"
             )
         splits, source_train = [source_part], source_part.input
         for lang in langs:

@@ -535,3 +535,10 @@ def test_labels_are_known_but_for_case_and_spaces(raw, spm, tmp_path):
     write_rows(raw / "train-en.tsv", [[*row[:2], f" {row[2].upper()}"] for row in rows])
     preprocess(raw, spm, tmp_path / "bin")
     assert digest(tmp_path / "plain") == digest(tmp_path / "bin")
+
+
+@pytest.mark.parametrize("name", ["train-en.csv", "train-en.jsonl"])
+def test_training_file_of_another_format_is_named(raw, spm, tmp_path, name):
+    (raw / "train-en.tsv").rename(raw / name)
+    with pytest.raises(UserError, match=rf"not found \(of another format: {name}\)"):
+        preprocess(raw, spm, tmp_path / "bin")
