@@ -130,8 +130,8 @@ evaluate() {
 # MultiMix in a far language of which there is text alone (multimix_xnli).
 multimix() {
   OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} "$bin/xling-multimix" "$run/data-bin" \
-    --task multimix_xnli --target-lang "$far" --target-split supervised --pretrained "$mini/model.pt" \
-    --arch "$arch" --seed "$seed" --jobs 2 --cpu \
+    --task multimix_xnli --target-lang "$far" --target-split supervised \
+    --pretrained "$mini/model.pt" --arch "$arch" --seed "$seed" --jobs 2 --cpu \
     --train-options '--max-positions 126 --batch-size 32 --update-freq 1 --num-workers 0
       --dropout 0 --attention-dropout 0 --pooler-dropout 0' \
     --warmup-options "--lr $lr --max-update $updates --warmup-updates 60" \

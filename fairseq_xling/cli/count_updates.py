@@ -5,6 +5,7 @@
 The arguments are those of ``fairseq-train``. No model is made, so it takes seconds.
 """
 
+import logging
 from typing import List, Optional
 
 from fairseq import options
@@ -27,4 +28,5 @@ def main(argv: Optional[List[str]] = None) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.INFO)  # the training says it all again
     main()
