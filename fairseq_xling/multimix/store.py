@@ -178,7 +178,6 @@ class VariantStore:
         for name in names_below(self.folder):
             folder, _, own = name.rpartition("/")
             is_left = own in self._names() or own.startswith(f".{PROGRESS}.")
-            is_left = is_left and not (self.folder / name).stat().st_size
             if folder == UNFINISHED and is_left:
                 continue
             if name.startswith(f"{UNFINISHED}/") or BINARIZED.files.fullmatch(name):
