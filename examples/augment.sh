@@ -80,7 +80,9 @@ generate() {
 }
 
 path=$model/model.pt
-if [ ! -d "$model" ] && [ -z "$dry_run" ]; then
+if [ -f "$model" ]; then
+  path=$model
+elif [ ! -d "$model" ] && [ -z "$dry_run" ]; then
   # One of fairseq's names; anything else is refused by name.
   path=$("$bin/python" - "$model" <<'PYTHON'
 import sys

@@ -108,6 +108,9 @@ set_options() {
   esac
 }
 
+# The model may be named by its file, too.
+pretrained=$model/model.pt
+if [ -f "$model" ]; then pretrained=$model model=$(dirname "$model"); fi
 set_options "$method"
 # The zero-shot model is the translate-test model, too: trained once.
 run_dir=$out/${run:-${method/translate-test/zero-shot}-$seed}
@@ -166,7 +169,7 @@ train() {
   set_options "$method"
   training=("$data" --user-dir "$here/fairseq_xling"
     --task "xmixup_$task" --arch "$arch" --criterion xmixup
-    --finetune-from-model "$model/model.pt" "${lengths[@]}"
+    --finetune-from-model "$pretrained" "${lengths[@]}"
     --optimizer adam --adam-betas '(0.9, 0.999)' --adam-eps 1e-8 --clip-norm 1.0
     --lr $lr --lr-scheduler polynomial_decay
     --max-epoch $epochs --batch-size "$batch" --update-freq "$update_freq"

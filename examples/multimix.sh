@@ -66,6 +66,9 @@ done
 [ -n "$target_lang" ] || fail "--target-lang: give the language without labels"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${XLING_BIN:-$here/.venv/bin}
+# The model may be named by its file, too.
+pretrained=$model/model.pt
+if [ -f "$model" ]; then pretrained=$model model=$(dirname "$model"); fi
 data=$out/data-bin tokenizer=sentencepiece.bpe.model
 case $arch in xmixup_mbert*) tokenizer=tokenizer.json ;; esac
 
@@ -84,6 +87,6 @@ folder=$out/multimix-$target_lang-$seed
 # Both settings of XNLI may stand side by side.
 if [ "$train_percentage" != "$usual" ]; then folder=$folder-$train_percentage; fi
 step "$bin/xling-multimix" "$data" --task "multimix_$task" --target-lang "$target_lang" \
-  --pretrained "$model/model.pt" --arch "$arch" --jobs "$jobs" --seed "$seed" \
+  --pretrained "$pretrained" --arch "$arch" --jobs "$jobs" --seed "$seed" \
   --precision "$precision" --train-percentage "$train_percentage" \
   ${options[@]+"${options[@]}"} --results-path "$folder" "$@"

@@ -8,13 +8,15 @@ import logging
 import os
 import pickle
 import re
+from collections import OrderedDict
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Dict, Iterator
 
 import torch
 from fairseq import checkpoint_utils, options
 from omegaconf.errors import OmegaConfBaseException
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.errors import UserError
 from fairseq_xling.stored_options import check_options
@@ -53,6 +55,7 @@ def allow_fairseq_checkpoints() -> None:
 
     @functools.wraps(load)
     def load_checkpoint_to_cpu(path, arg_overrides=None, *args, **kwargs):
+        path = find_checkpoint_file(path)
         typed = dict(arg_overrides or {})
         task = typed.pop("task", None)  # or it could not be told from the stored one
         with safe_loading(path):
@@ -61,10 +64,22 @@ def allow_fairseq_checkpoints() -> None:
         if task is not None:
             typed["task"] = task
         take_typed(str(path), state, typed)
+        name_labels(state)
         return state
 
     load_checkpoint_to_cpu.names_refused_globals = True  # type: ignore[attr-defined]
     checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
+
+
+def name_labels(state: Dict[str, Any]) -> None:
+    """Let the weights of a checkpoint tell the labels that their head was trained on.
+
+    fairseq gives a model its weights alone; the model looks at ``labels`` of them.
+    """
+    labels = (state.get("task_state") or {}).get("labels")
+    if labels:
+        state["model"] = OrderedDict(state["model"])
+        state["model"].labels = labels  # type: ignore[attr-defined]
 
 
 def skip_interval_copies() -> None:

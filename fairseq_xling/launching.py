@@ -8,22 +8,29 @@ import functools
 import os
 import re
 import socket
+import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Iterator, List, Union
 
 import torch
 from fairseq.distributed import utils as distributed_utils
 from fairseq.models import distributed_fairseq_model
 from fairseq.tasks import TASK_REGISTRY
+from fairseq.utils import split_paths
 from omegaconf import open_dict
 from torch.multiprocessing import ProcessRaisedException
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.compat import safe_loading
 from fairseq_xling.errors import UserError
+from fairseq_xling.models.loading import read_dictionary
 
 HALF = ("fp16", "memory_efficient_fp16", "amp")
 # What torch.distributed's own launchers tell the processes that they start.
 LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+# What --restore-file is by default, in --save-dir.
+LAST = "checkpoint_last.pt"
 # Options that need fairscale or Megatron, or flat parameters that are all trained:
 # the LM head of our models is not.
 UNUSABLE = {
@@ -49,6 +56,7 @@ def guard_commands() -> None:
         if not is_ours(cfg):
             return start(cfg, main, **kwargs)
         check_run(cfg)
+        find_checkpoints(cfg)
         missing = list(missing_folders(cfg.checkpoint.save_dir))
         try:
             if cfg.common.cpu:
@@ -97,6 +105,48 @@ def check_run(cfg: Any) -> None:
             if getattr(cfg.common, name):
                 flag = "--" + name.replace("_", "-")
                 raise UserError(f"{flag}: needs a GPU; leave it out on a CPU")
+
+
+def find_checkpoints(cfg: Any) -> None:
+    """Put the checkpoints in place of their folders in the options of a run.
+
+    fairseq starts from random weights where ``--restore-file``, or what
+    ``--finetune-from-model`` names, is no file.
+
+    Raises:
+        UserError: there is none.
+    """
+    chosen = cfg.checkpoint
+    start: Union[str, Path] = Path(chosen.save_dir) / LAST
+    if chosen.restore_file != LAST:
+        start = find_checkpoint_file(chosen.restore_file, "--restore-file")
+        chosen.restore_file = start
+    # A run that goes on does not look at it.
+    elif chosen.finetune_from_model is not None and not os.path.exists(start):
+        start = find_checkpoint_file(
+            chosen.finetune_from_model, "--finetune-from-model"
+        )
+        chosen.finetune_from_model = start
+    if has_other_labels(start, getattr(cfg.task, "data", None)):
+        # What fairseq sends to other processes does not tell the order of labels.
+        chosen.load_checkpoint_on_all_dp_ranks = True
+    if cfg.common_eval.path:
+        paths = filter(None, split_paths(cfg.common_eval.path))
+        files = [find_checkpoint_file(path, "--path") for path in paths]
+        cfg.common_eval.path = os.pathsep.join(files)
+
+
+def has_other_labels(checkpoint: Any, data: Any) -> bool:
+    """Whether a checkpoint was trained on labels in another order than the data's."""
+    path = Path(data or "") / "label.dict.txt"
+    if not path.is_file() or not zipfile.is_zipfile(checkpoint):
+        return False
+    # Memory-mapped, so that only what is looked at is read.
+    with safe_loading(checkpoint):
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    labels = (state.get("task_state") or {}).get("labels")
+    held = read_dictionary(str(path))
+    return bool(labels) and labels != held.symbols[held.nspecial :]
 
 
 def missing_folders(path: str) -> Iterator[Path]:

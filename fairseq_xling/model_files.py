@@ -8,7 +8,7 @@ from fairseq.data import Dictionary
 from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
-from fairseq_xling.data.file_kinds import adapter_in
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
@@ -23,12 +23,8 @@ from fairseq_xling.models.loading import (
 )
 from fairseq_xling.models.options import read_options
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
-from fairseq_xling.prediction.run import check_file
 from fairseq_xling.text_inputs import TextReader
 from fairseq_xling.version import __version__
-
-# What a checkpoint is called: fine-tuned by fairseq-train; pre-trained, or converted.
-CHECKPOINT_NAMES = ("checkpoint_best.pt", "model.pt")
 
 
 def load_files(
@@ -92,20 +88,9 @@ def find_checkpoint(path: Union[str, Path], name: Optional[str] = None) -> Path:
                 f"{path}: could not be downloaded; download and unpack "
                 f"{XMixupXLMRModel.hub_models()[str(path)]}, and give its folder"
             )
-    if not folder.is_dir():
-        check_file(folder)
-        return folder
-    if name is None:
-        found = [folder / one for one in CHECKPOINT_NAMES if (folder / one).exists()]
-        if not found:
-            lacks = (
-                f"neither {' nor '.join(CHECKPOINT_NAMES)} in there; give a model's "
-                "folder, or the checkpoint itself"
-            )
-            raise UserError(f"{folder}: {adapter_in(folder) or lacks}")
-        return found[0]
-    check_file(folder / name)
-    return folder / name
+    if not folder.is_dir() or name is None:
+        return Path(find_checkpoint_file(folder))
+    return Path(find_checkpoint_file(folder / name))
 
 
 def data_of(cfg: Any) -> List[str]:

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any, List, Tuple
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import load_task_model
-from fairseq_xling.prediction.run import check_file
 
 
 def check_names(args: argparse.Namespace) -> List[str]:
@@ -17,8 +17,7 @@ def check_names(args: argparse.Namespace) -> List[str]:
     Raises:
         UserError: a checkpoint is missing, or the names do not fit.
     """
-    for path in args.path:
-        check_file(path)
+    args.path = [find_checkpoint_file(path) for path in args.path]
     names = args.names or [Path(path).resolve().parent.name for path in args.path]
     if len(names) != len(args.path) or len(set(names)) < len(names):
         raise UserError(

@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.checked_prediction import load_checked
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.data.atomic import atomic_file
@@ -93,6 +94,7 @@ def main(args: argparse.Namespace) -> None:
     """
     check_least(args)
     check_selection(args)
+    args.path = find_checkpoint_file(args.path)
     folder = Path(args.results_path)
     task, model = load_checked(args.path, args.data, target_langs=None)
     if task.family == "qa":

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.checked_prediction import has_source, predict
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
@@ -20,7 +21,6 @@ from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.prediction import WAYS
-from fairseq_xling.prediction.run import check_file
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +73,13 @@ def build_parser() -> argparse.ArgumentParser:
 def check_options(args: argparse.Namespace) -> None:
     """Refuse numbers out of range and missing checkpoints before any work is done.
 
+    Folders of checkpoints become the checkpoints in them.
+
     Raises:
         UserError: there is one.
     """
-    for path in (args.path, *args.compare):
-        check_file(path)
+    args.path = find_checkpoint_file(args.path)
+    args.compare = [find_checkpoint_file(path) for path in args.compare]
     check_least(args, bootstrap_samples=1, seed=0)
 
 

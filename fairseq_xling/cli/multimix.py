@@ -14,6 +14,7 @@ import shlex
 from pathlib import Path
 from typing import List, Optional
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
@@ -22,7 +23,6 @@ from fairseq_xling.multimix.recipe import RECIPES
 from fairseq_xling.multimix.report import describe_epoch, write_report
 from fairseq_xling.multimix.stages import only_one_run, run_stages
 from fairseq_xling.precision import DTYPES
-from fairseq_xling.prediction.run import check_file
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
         "(default: train, or supervised where there is none; for XNER the reverse)",
     )
     parser.add_argument(
-        "--pretrained", required=True, help="model.pt that the task models start from"
+        "--pretrained",
+        required=True,
+        help="model.pt that the task models start from, or its folder",
     )
     parser.add_argument(
         "--lm-path", help="model.pt that generates (default: that of --pretrained)"
@@ -182,9 +184,13 @@ def make_plan(args: argparse.Namespace) -> Plan:
         )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
-    for path in (args.pretrained, args.lm_path, *(args.warmup_path or [])):
-        if path is not None:
-            check_file(path)
+    args.pretrained = find_checkpoint_file(args.pretrained, "--pretrained")
+    if args.lm_path is not None:
+        args.lm_path = find_checkpoint_file(args.lm_path, "--lm-path")
+    if args.warmup_path:
+        args.warmup_path = [
+            find_checkpoint_file(path, "--warmup-path") for path in args.warmup_path
+        ]
     if args.cpu and args.precision == "fp16":
         raise UserError("--precision fp16: needs a GPU; leave out --cpu, or give bf16")
     device = ["--cpu"] if args.cpu else []

@@ -24,6 +24,7 @@ from fairseq_xling.analysis.penalty_charts import (
     loss_by_length,
     loss_histogram,
 )
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.checked_prediction import load_checked
 from fairseq_xling.cli.distill import predict_rows, words_of
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
@@ -59,6 +60,7 @@ def main(args: argparse.Namespace) -> None:
         UserError: the data have no labels, or an option is wrong.
     """
     check_least(args)
+    args.path = [find_checkpoint_file(path) for path in args.path]
     names = args.names or [Path(path).resolve().parent.name for path in args.path]
     if len(names) != len(args.path):
         raise UserError(f"--names: give {len(args.path)}, one a checkpoint")

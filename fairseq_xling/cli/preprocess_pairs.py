@@ -159,8 +159,8 @@ def write_split(
             }
             for position, name in enumerate(("source", "backtranslation")):
                 pairs[name] = [
-                    None if other[position] is None else other[position][:2]
-                    for _, other in chunk
+                    None if (other := others[position]) is None else other[:2]
+                    for _, others in chunk
                 ]
             for name in writers:
                 if name == "label":

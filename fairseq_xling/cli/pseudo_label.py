@@ -14,6 +14,7 @@ from typing import Any, Dict, List
 
 import numpy as np
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.checked_prediction import load_checked
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 from fairseq_xling.data.atomic import atomic_file
@@ -59,6 +60,7 @@ def main(args: argparse.Namespace) -> None:
             checkpoint are there.
     """
     check_least(args)
+    args.path = find_checkpoint_file(args.path)
     task, model = load_checked(args.path, args.data)
     if task.family != "tagging":
         raise UserError(

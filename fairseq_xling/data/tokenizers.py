@@ -59,6 +59,15 @@ class SentencePieceTokenizer:
             ) from None
         self.threads = threads
 
+    @classmethod
+    def around(
+        cls, processor: sentencepiece.SentencePieceProcessor
+    ) -> "SentencePieceTokenizer":
+        """That of a model which is loaded already, as fairseq's own interfaces are."""
+        tokenizer = cls.__new__(cls)
+        tokenizer.processor, tokenizer.threads = processor, 1
+        return tokenizer
+
     def pieces(self) -> List[str]:
         """Every piece, by its id."""
         count = self.processor.get_piece_size()

@@ -9,11 +9,11 @@ from fairseq import checkpoint_utils
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, HEAD_PREFIXES, POSITIONS
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
 from fairseq_xling.models.loading import model_options
-from fairseq_xling.prediction.run import check_file
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         UserError: it is no checkpoint of such a model, or Hugging Face's would compute
             otherwise.
     """
-    check_file(path)
+    path = Path(find_checkpoint_file(path))
     state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     if not state.get("model") or not (state.get("args") or state.get("cfg")):
         raise UserError(f"{path}: has no model and options; give a fairseq checkpoint")

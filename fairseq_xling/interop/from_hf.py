@@ -12,10 +12,17 @@ from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from fairseq_xling.data.labels import LABELS, SPELLINGS, order_of
 from fairseq_xling.data.manifest import sha256_of
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
-from fairseq_xling.interop.names import Entry, pooler, tensors_of, to_ours
+from fairseq_xling.interop.names import (
+    HEAD_PREFIXES,
+    Entry,
+    pooler,
+    tensors_of,
+    to_ours,
+)
 from fairseq_xling.interop.shapes import (
     MBERT,
     SINGLE_LABEL,
@@ -88,10 +95,19 @@ def convert(
     symbols, order = order_tokens(tokens, shape.vocabulary, str(path))
     text = dictionary_text(symbols)
     (folder / "dict.txt").write_bytes(text.encode("utf-8"))
+    tensors = to_ours(model.tensors, model.entries, shape, order)
+    labels = list(model.labels)
+    ours = LABELS.get(task or "", ())
+    places = order_of(labels, ours, SPELLINGS.get(task or ""))
+    if places and model.head is not None:
+        for part in ("weight", "bias"):
+            key = f"{HEAD_PREFIXES[model.head]}out_proj.{part}"
+            tensors[key] = tensors[key][places]
+        labels = list(ours)
     state: Dict[str, Any] = {
         "args": None,
         "cfg": None,
-        "model": to_ours(model.tensors, model.entries, shape, order),
+        "model": tensors,
         "optimizer_history": [
             {
                 "criterion_name": "MaskedLmLoss",
@@ -111,13 +127,13 @@ def convert(
             "task": f"xmixup_{task}",
             "benchmark": task,
             "languages": [source_lang],
-            "labels": list(model.labels),
+            "labels": labels,
             "dictionary_sha256": sha256_of(folder / "dict.txt"),
         }
-        labels = Dictionary()
-        for label in model.labels:
-            labels.add_symbol(label)
-        labels.save(str(folder / "label.dict.txt"))
+        label_dictionary = Dictionary()
+        for label in labels:
+            label_dictionary.add_symbol(label)
+        label_dictionary.save(str(folder / "label.dict.txt"))
     torch.save(state, folder / "model.pt")
 
 

@@ -1,10 +1,11 @@
 """Fit a checkpoint's names and shapes to a model, or say why it does not belong."""
 
 import logging
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from torch import Tensor
 
+from fairseq_xling.data.labels import order_of
 from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,35 @@ def fit_token_heads(model: Any, state_dict: Dict[str, Tensor], prefix: str) -> N
                 del state_dict[key]
     for key, value in heads.state_dict().items():
         state_dict.setdefault(prefix + key, value)
+
+
+def fit_labels(state_dict: Dict[str, Tensor], ours: Sequence[str], prefix: str) -> None:
+    """Bring the rows of a checkpoint's head to the order of our labels, by name.
+
+    Args:
+        state_dict: the checkpoint's, changed in place; where it is known, its
+            ``labels`` tell their order.
+        ours: the labels in the order of their ids; none where the task has none.
+        prefix: what stands before the model's names in the checkpoint.
+
+    Raises:
+        UserError: it was trained on as many, but other labels.
+    """
+    theirs = list(getattr(state_dict, "labels", ()))
+    if theirs == list(ours) or not ours or len(theirs) != len(ours):
+        return
+    order = order_of(theirs, ours)
+    if order is None:
+        raise UserError(
+            f"trained on the labels {', '.join(theirs)}, but the data have "
+            f"{', '.join(ours)}; give a checkpoint that was trained on them"
+        )
+    heads = (f"{prefix}classification_heads.", f"{prefix}token_heads.")
+    for key, value in state_dict.items():
+        is_ours = key.startswith(heads) and ".out_proj." in key
+        if is_ours and len(value) == len(order):
+            state_dict[key] = value[order]
+    logger.info(f"labels of the checkpoint, {', '.join(theirs)}: matched by name")
 
 
 def check_shapes(

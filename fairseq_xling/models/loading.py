@@ -189,9 +189,12 @@ def load_hub_interface(
         model = build_pretrained(model_class, state, dictionary, overrides)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    # What of a task the interface asks for.
+    known = state.get("task_state") or {}
+    # What of a task the interface asks for; the benchmark is of fine-tuned models.
     task = SimpleNamespace(
-        source_dictionary=dictionary, mask_idx=dictionary.index("<mask>")
+        source_dictionary=dictionary,
+        mask_idx=dictionary.index("<mask>"),
+        benchmark=known.get("benchmark"),
     )
     hub = RobertaHubInterface(SimpleNamespace(bpe=None), task, model).eval()
     hub.bpe = bpe

@@ -1,7 +1,7 @@
 """The registered model: XLM-R or mBERT with cross-lingual manifold mixup."""
 
 import logging
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.checkpoint_fitting import (
     check_shapes,
+    fit_labels,
     fit_lm_head,
     fit_pooler,
     fit_positions,
@@ -51,6 +52,8 @@ class XMixupXLMRModel(RobertaModel):
         super().__init__(args, encoder)
         self.token_heads = nn.ModuleDict()
         self.lm_head_is_new = False
+        # What the task's head predicts, in the order of their ids.
+        self.label_names: Sequence[str] = ()
 
     @classmethod
     def hub_models(cls) -> Dict[str, str]:
@@ -286,6 +289,7 @@ class XMixupXLMRModel(RobertaModel):
             UserError: the checkpoint belongs to another dictionary or architecture.
         """
         prefix = f"{name}." if name else ""
+        fit_labels(state_dict, self.label_names, prefix)
         fit_pooler(self.classification_heads, state_dict, prefix)
         fit_segments(state_dict, prefix)
         super().upgrade_state_dict_named(state_dict, name)

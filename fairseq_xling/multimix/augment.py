@@ -3,18 +3,20 @@
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import torch
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from tqdm import tqdm
 
+from fairseq_xling.data.tokenizers import SentencePieceTokenizer, Tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+from fairseq_xling.multimix.language_model import check_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.parts import Filled, Sample, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
+from fairseq_xling.multimix.surface import Surface
 from fairseq_xling.multimix.variants import (
     AUG_TYPES,
     MASK_UNITS,
@@ -35,7 +37,8 @@ class AugmentedText(NamedTuple):
     """A virtual sample.
 
     Attributes:
-        text: of the kind that was given: a sentence, a pair, or a list of words.
+        text: of the kind that was given: a sentence, a pair, or a list of words; what
+            was not changed in it stands as it was given.
         log_prob: what the language model gave all that it predicted (natural
             logarithm).
     """
@@ -85,7 +88,7 @@ def augment(
 
     Raises:
         UserError: texts of several kinds, an option out of range, or a model that
-            cannot be loaded.
+            cannot be loaded or is no masked language model.
 
     Source: MultiMix section 3.2.
     """
@@ -113,9 +116,12 @@ def augment(
             f"sampling_topk {sampling_topk}, temperature {temperature}: give 0 or "
             "more, and a value above 0"
         )
+    name = "the model"
     if isinstance(model, str):
+        name = model
         without_mixing = {"mixup_layer": "0"}
         model = load_hub_interface(XMixupXLMRModel, model, "model.pt", without_mixing)
+    check_loaded(model, name)
     codec = _Codec(model, kind)
     generator = SuccessiveGenerator(
         MaskedLM(model.model, model.task.source_dictionary),
@@ -132,13 +138,12 @@ def augment(
             for text, sample, variants in zip(
                 chunk, samples, gen_lm.generate(samples, bar.update)
             ):
+                filled = [variant.filled for variant in variants]
+                written = codec.decode(text, sample, filled)
                 results.append(
                     [
-                        AugmentedText(
-                            codec.decode(text, sample, variant.filled),
-                            float(variant.filled.log_probs.sum()),
-                        )
-                        for variant in variants
+                        AugmentedText(one, float(which.log_probs.sum()))
+                        for one, which in zip(written, filled)
                     ]
                 )
     return results
@@ -174,16 +179,14 @@ class _Codec:
 
     def __init__(self, hub: RobertaHubInterface, kind: str) -> None:
         self.dictionary = hub.task.source_dictionary
-        self.bpe = hub.bpe
         self.kind = kind
         # fairseq's own interfaces hold SentencePiece in another way.
-        tokenizer = getattr(hub.bpe, "tokenizer", None)
-        self.table = PieceTable(
-            self.dictionary, getattr(tokenizer, "kind", "sentencepiece")
-        )
+        held = getattr(hub.bpe, "tokenizer", None)
+        self.tokenizer: Tokenizer = held or SentencePieceTokenizer.around(hub.bpe.sp)
+        self.table = PieceTable(self.dictionary, self.tokenizer.kind)
 
     def _pieces(self, text: str) -> List[int]:
-        return [self.dictionary.index(piece) for piece in self.bpe.encode(text).split()]
+        return [self.dictionary.index(one) for one in self.tokenizer.tokenize(text)]
 
     def encode(self, row: int, text: Any) -> Sample:
         bos, eos = self.table.bos, self.table.eos
@@ -201,25 +204,37 @@ class _Codec:
             starts = find_units(self.table, np.array(tokens), None, "word")[0]
         return Sample(STREAM, row, np.array(tokens), starts)
 
-    def _text(self, tokens: np.ndarray) -> str:
-        pieces = self.dictionary.string(torch.from_numpy(tokens), unk_string="<unk>")
-        return self.bpe.decode(pieces)
-
-    def decode(self, text: Any, sample: Sample, filled: Filled) -> Text:
-        tokens = filled.tokens
-        if self.kind == "pairs":
-            first, second = split_pair(self.table, tokens)
-            return self._text(first), self._text(second)
+    def decode(
+        self, text: Any, sample: Sample, variants: Sequence[Filled]
+    ) -> List[Text]:
+        """The texts of a sample's variants; what stayed keeps the form of ``text``."""
+        old = sample.tokens
+        aligned = [filled.aligned(old) for filled in variants]
+        if self.kind == "words":
+            return [self._words(text, sample, new) for new in aligned]
         if self.kind == "sentences":
-            return self._text(tokens)
+            surface = self._surface(text)
+            return [surface.replaced(old[1:-1], new[1:-1]) for new in aligned]
+        surfaces = [self._surface(one) for one in text]
+        halves = split_pair(self.table, old)
+        found: List[Text] = []
+        for new in aligned:
+            first, second = (
+                surface.replaced(a[1:-1], b[1:-1])
+                for surface, a, b in zip(surfaces, halves, split_pair(self.table, new))
+            )
+            found.append((first, second))
+        return found
+
+    def _surface(self, text: str) -> Surface:
+        return Surface(self.tokenizer, self.dictionary.symbols, text)
+
+    def _words(self, words: Any, sample: Sample, new: np.ndarray) -> List[str]:
         assert sample.word_starts is not None
-        starts = filled.word_starts(sample.word_starts)
-        ends = np.append(starts[1:], len(tokens) - 1)
-        changed = filled.changed(sample.tokens)
-        # Words that stayed keep the form they were given in.
+        old, ends = sample.tokens, np.append(sample.word_starts[1:], len(new) - 1)
         return [
-            "".join(self._text(tokens[a:b]).split())
-            if ((a <= changed) & (changed < b)).any()
-            else word
-            for word, a, b in zip(text, starts, ends)
+            word
+            if (new[a:b] == old[a:b]).all()
+            else "".join(self._surface(word).replaced(old[a:b], new[a:b]).split())
+            for word, a, b in zip(words, sample.word_starts, ends)
         ]

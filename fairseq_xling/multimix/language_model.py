@@ -5,12 +5,45 @@ from typing import Any, Dict
 
 from fairseq.data import Dictionary
 from fairseq.models.roberta import RobertaModel
+from fairseq.models.roberta.hub_interface import RobertaHubInterface
 
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.errors import UserError
 
 HEAD = "encoder.lm_head.dense.weight"
 EMBEDDINGS = "encoder.sentence_encoder.embed_tokens.weight"
+
+
+NO_HEAD = (
+    "no head for masked tokens; give the masked language model that it was made from"
+)
+
+
+def fine_tuned(benchmark: str) -> str:
+    """What is wrong with a model that was fine-tuned."""
+    return (
+        f"fine-tuned on {benchmark}; give the masked language model that it was made "
+        "from"
+    )
+
+
+def check_loaded(hub: RobertaHubInterface, name: str) -> None:
+    """Refuse a loaded model that fills no masks.
+
+    Args:
+        hub: the model.
+        name: what messages call it.
+
+    Raises:
+        UserError: it was fine-tuned, or has no head for masked tokens.
+    """
+    model = hub.model
+    benchmark = getattr(hub.task, "benchmark", None)
+    heads = [*model.classification_heads, *getattr(model, "token_heads", ())]
+    if benchmark or heads:
+        raise UserError(f"{name}: {fine_tuned(benchmark or 'another task')}")
+    if getattr(model, "lm_head_is_new", False):
+        raise UserError(f"{name}: {NO_HEAD}")
 
 
 def check_when_loaded(
@@ -45,10 +78,7 @@ def check_when_loaded(
 
     def check(module: Any, state_dict: Dict[str, Any], *rest: Any) -> None:
         if HEAD not in state_dict or getattr(module, "lm_head_is_new", False):
-            raise UserError(
-                f"--path {path}: no head for masked tokens; give the masked language "
-                "model that it was made from"
-            )
+            raise UserError(f"--path {path}: {NO_HEAD}")
         rows = len(state_dict[EMBEDDINGS])
         if rows == len(dictionary) - 1:
             raise UserError(

@@ -88,6 +88,19 @@ class Filled(NamedTuple):
         is_several = np.diff(places, append=len(original)) > 1
         return np.flatnonzero((self.tokens != original[places]) | is_several)
 
+    def aligned(self, original: np.ndarray) -> np.ndarray:
+        """The tokens in the places of the original's, -1 where one is lost.
+
+        Args:
+            original: the tokens before, ``(len + lost,)``.
+
+        Returns:
+            ``(len + lost,)``.
+        """
+        found = np.full(len(original), -1)
+        found[np.delete(np.arange(len(original)), self.lost)] = self.tokens
+        return found
+
 
 def unchanged(tokens: np.ndarray) -> Filled:
     """The tokens as they are."""

@@ -1,7 +1,6 @@
 """Running a trained model over a split."""
 
 import argparse
-import os
 from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from fairseq.tasks import TASK_REGISTRY
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.batch_limits import check_max_tokens
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
@@ -18,17 +18,6 @@ from fairseq_xling.prediction.answers import AnswerPredictions
 from fairseq_xling.prediction.classes import as_arrays, put_together
 from fairseq_xling.prediction.tags import TagPredictions
 from fairseq_xling.stored_task import foreign_task, is_ours, stored_task
-
-
-def check_file(path: Any) -> None:
-    """Refuse what cannot be a checkpoint.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    if not os.path.isfile(path):
-        found = "a folder" if os.path.isdir(path) else "not found"
-        raise UserError(f"{path}: {found}; give a checkpoint of fairseq-train")
 
 
 def load_task_model(path: str, data: str, **options: Any) -> Tuple[Any, Any]:
@@ -43,7 +32,7 @@ def load_task_model(path: str, data: str, **options: Any) -> Tuple[Any, Any]:
         UserError: there is no such file, or it was not trained by a task of ours on
             these labels.
     """
-    check_file(path)
+    path = find_checkpoint_file(path)
     state = checkpoint_utils.load_checkpoint_to_cpu(path, {"data": data, **options})
     stored = stored_task(state)
     if not is_ours(stored) or not hasattr(TASK_REGISTRY[stored], "predict_step"):

@@ -10,12 +10,12 @@ from typing import Any, Dict, List, Optional
 import torch
 from fairseq.data.data_utils import collate_tokens
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
-from fairseq.file_io import PathManager
 from fairseq.models.roberta import RobertaModel
 from fairseq.tasks import FairseqTask, register_task
 from fairseq.utils import split_paths
 from omegaconf import II
 
+from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import open_streams
@@ -24,7 +24,7 @@ from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_data_dictionary
 from fairseq_xling.multimix.augmentation_run import AugmentationRun
-from fairseq_xling.multimix.language_model import check_when_loaded
+from fairseq_xling.multimix.language_model import check_when_loaded, fine_tuned
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.predicting import Decoding, read_decoding
@@ -149,9 +149,8 @@ class MultiMixAugmentTask(FairseqTask):
             UserError: the folder is damaged, or an option is wrong.
         """
         manifest = Manifest.load(cfg.data)
-        for model in split_paths(cfg.path or ""):
-            if model and not PathManager.exists(model):
-                raise UserError(f"--path {model}: not found")
+        for model in filter(None, split_paths(cfg.path or "")):
+            find_checkpoint_file(model, "--path")
         dictionary = load_data_dictionary(cfg.data, manifest, SegmentDictionary)
         dictionary.separators = manifest.separators
         return cls(cfg, manifest, dictionary)
@@ -212,7 +211,8 @@ class MultiMixAugmentTask(FairseqTask):
     def build_model(self, cfg, from_checkpoint: bool = False) -> RobertaModel:
         """Build the language model; what it is loaded from is checked at loading."""
         model = super().build_model(cfg, from_checkpoint)
-        check_when_loaded(model, self.dictionary, self.manifest, self.cfg.path or "")
+        path = self.cfg.path and find_checkpoint_file(self.cfg.path)
+        check_when_loaded(model, self.dictionary, self.manifest, path or "")
         return model
 
     def build_bpe(self, args):
@@ -272,7 +272,7 @@ class MultiMixAugmentTask(FairseqTask):
         return {
             "data": data,
             "dictionary": sha256_of(os.path.join(self.cfg.data, "dict.txt")),
-            "language_model": sha256_of(str(self.cfg.path)),
+            "language_model": sha256_of(find_checkpoint_file(str(self.cfg.path))),
             "aug_type": what.aug_type,
             "aug_percentage": what.percentage,
             "diversification_factor": "x".join(map(str, what.factors)),
@@ -327,10 +327,8 @@ class MultiMixAugmentTask(FairseqTask):
             UserError: it was.
         """
         if "benchmark" in state_dict:
-            raise UserError(
-                f"--path {self.cfg.path}: fine-tuned on {state_dict['benchmark']}; "
-                "give the masked language model that it was made from"
-            )
+            told = fine_tuned(state_dict["benchmark"])
+            raise UserError(f"--path {self.cfg.path}: {told}")
 
     @property
     def source_dictionary(self) -> SegmentDictionary:

@@ -11,6 +11,7 @@ from torch import Tensor
 from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
+from fairseq_xling.data.labels import order_of
 from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.pair_streams import Streams, open_streams
@@ -334,7 +335,8 @@ class XMixupTask(SourceSamplingTask):
         """
         ours = self.state_dict()
         labels = state_dict.get("labels", ours["labels"])
-        if labels != ours["labels"]:
+        # The same labels in another order are matched when the model is loaded.
+        if order_of(labels, ours["labels"]) is None:
             raise UserError(
                 f"trained on the labels {', '.join(labels)}, but {self.cfg.data} has "
                 f"{', '.join(self.label_names)}; give a checkpoint that was trained on "
@@ -355,6 +357,7 @@ class XMixupTask(SourceSamplingTask):
         """Build the model with the task's head."""
         model = super().build_model(cfg, from_checkpoint)
         self.build_head(model)
+        model.label_names = self.label_names
         # The LM head is not trained; its output matrix is the input embeddings.
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
         for parameter in model.encoder.lm_head.parameters():

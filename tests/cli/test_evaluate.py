@@ -244,7 +244,7 @@ def test_language_without_labels_is_not_counted_as_wrong(
         (["--names", "a", "b"], "--names a b: give 1 different names"),
         (["--predict", "mean", "target"], "--predict mean target: give one for all 1"),
         (["--compare", "missing.pt"], "missing.pt: not found"),
-        (["--compare", "/"], "/: a folder; give a checkpoint of fairseq-train"),
+        (["--compare", "/"], "/: a folder with neither checkpoint_best.pt nor"),
         (["--names", "../outside"], "'../outside': give a name that can name a folder"),
         (["--names", "/outside"], "'/outside': give a name that can name a folder"),
         (["--names", ""], "'': give a name that can name a folder"),

@@ -284,5 +284,5 @@ def test_data_and_checkpoints_of_other_tasks_are_refused(
         label(xnli.data, xnli.mixed)
     with pytest.raises(UserError, match="holds udpos data; this task reads xnli"):
         label(data, xnli.mixed)
-    with pytest.raises(UserError, match="a folder; give a checkpoint of fairseq-train"):
+    with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
         label(data, data)

@@ -1,6 +1,7 @@
 """Forms of Hugging Face folders and of checkpoints that are read."""
 
 import json
+import shutil
 
 import pytest
 import tokenizers
@@ -24,6 +25,8 @@ from hf_models import (
 from safetensors.torch import save_file
 
 import fairseq_xling
+from fairseq_xling.data.labels import LABELS
+from fairseq_xling.errors import UserError
 from fairseq_xling.interop.fairseq_checkpoint import modern_names
 from fairseq_xling.interop.vocabulary import rows_of_tokens
 from fairseq_xling.models import XMixupXLMRModel
@@ -176,6 +179,60 @@ def test_converted_model_fills_masks_for_multimix(made, spm, tmp_path):
     data = write_pairs(tmp_path / "data", spm, pairs)
     arguments = generate_command(data, folder / "model.pt", "--aug-percentage=50")
     assert "H-0\t" in generate_in_fork(arguments).stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["added_tokens.json", "tokenizer.json", "tokenizer_config.json"]
+    + ["special_tokens_map.json"],
+)
+def test_added_tokens_are_named_whichever_file_lists_them(copy, name, capsys):
+    folder = copy("xlmr")
+    marker = {"content": "[E1]", "special": True}
+    path = folder / name
+    held = json.loads(path.read_text()) if path.exists() else {}
+    if name == "added_tokens.json":
+        held["[E1]"] = 9999
+    elif name == "tokenizer.json":
+        held["added_tokens"] = [*held.get("added_tokens", []), marker]
+    elif name == "tokenizer_config.json":
+        held.setdefault("added_tokens_decoder", {})["9999"] = marker
+    else:
+        held["additional_special_tokens"] = ["[E1]"]
+    path.write_text(json.dumps(held))
+    to_fairseq(folder, "ForMaskedLM")
+    said = capsys.readouterr().err
+    assert said.count("[E1] are not taken over") == 1 and f"{name}: [E1]" in said
+
+
+def test_head_is_brought_to_the_benchmarks_order_of_labels(spm, tmp_path):
+    theirs = ["ENTAILMENT", "Neutral", "contradiction"]
+    options = {"id2label": dict(enumerate(theirs))}
+    ending = "ForSequenceClassification"
+    model = write_hf("xlmr", ending, tmp_path / "hf", spm, **options)
+    folder = to_fairseq(tmp_path / "hf", ending)
+    state = torch.load(folder / "model.pt", weights_only=True)
+    assert state["task_state"]["labels"] == list(LABELS["xnli"])
+    head = "classification_heads.sentence_classification_head.out_proj."
+    out = model.classifier.out_proj
+    assert torch.equal(state["model"][f"{head}weight"], out.weight[[2, 0, 1]])
+    assert torch.equal(state["model"][f"{head}bias"], out.bias[[2, 0, 1]])
+    lines = (folder / "label.dict.txt").read_text().split("\n")
+    assert [line.split(" ")[0] for line in lines[:3]] == list(LABELS["xnli"])
+
+
+def test_berts_with_sentencepiece_are_refused_by_what_they_are(copy, spm):
+    folder = copy("mbert")
+    (folder / "vocab.txt").unlink()
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    shutil.copy(spm.model, folder / "sentencepiece.bpe.model")
+    told = "a BERT with a SentencePiece tokenizer, which is not converted"
+    with pytest.raises(UserError, match=told):
+        to_fairseq(folder, "ForMaskedLM")
+    (folder / "sentencepiece.bpe.model").unlink()
+    (folder / "tokenizer.json").write_text('{"model": {"type": "Unigram"}}')
+    with pytest.raises(UserError, match=told):
+        to_fairseq(folder, "ForMaskedLM")
 
 
 def test_names_of_first_checkpoints_of_fairseq():

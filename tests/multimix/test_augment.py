@@ -1,5 +1,6 @@
 """``fairseq_xling.augment``: virtual samples from Python."""
 
+import difflib
 from unittest import mock
 
 import pytest
@@ -17,6 +18,7 @@ from mbert_data import write_mbert
 from raw_data import WORDS
 
 from fairseq_xling import UserError, augment
+from fairseq_xling.models import XMixupXLMRModel
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,60 @@ def test_an_mbert_writes_all_kinds_of_texts(tmp_path):
     for one in variants:
         assert sum(a != b for a, b in zip(one.text, words)) == 1
         assert len(one.text) == 4 and not any(" " in word for word in one.text)
+
+
+ODD = "the  dog \U0001f995 10\u00a0000 \u00bd cat, \u201cruns\u201d e\u0301 \ufb01 "
+ODD += "\u72d7\u732b\u8dd1 small "
+
+
+def kept(text, variant):
+    """The parts of a text that a variant has as they were, masked ones cut out."""
+    matcher = difflib.SequenceMatcher(None, text, variant, autojunk=False)
+    return [text[a : a + n] for a, _, n in matcher.get_matching_blocks() if n]
+
+
+@pytest.mark.parametrize("mask_unit", ["word", "piece"])
+@pytest.mark.parametrize("backbone", ["xlmr", "mbert"])
+def test_what_was_not_masked_stays_as_it_was_given(lm, tmp_path, backbone, mask_unit):
+    folder = str(lm)
+    if backbone == "mbert":
+        lines = [" ".join(words) for words in WORDS.values()]
+        folder = str(write_mbert(tmp_path / "mbert", lines).parent)
+    options = {"percentage": 10, "factor": "8", "mask_unit": mask_unit}
+    for text in (ODD, f"({ODD})"):
+        pairs = augment([(text, text)], folder, aug_type="successive-max", **options)[0]
+        variants = [one.text for one in augment([text], folder, **options)[0]]
+        variants += [side for one in pairs for side in one.text]
+        assert set(variants) != {text}
+        for variant in variants:
+            assert "<unk>" not in variant and "\u2047" not in variant
+            # A few words are other ones; all else is there, in its order.
+            assert sum(map(len, kept(text, variant))) >= 0.6 * len(text)
+            spaces = [x for x in variant if x.isspace()]
+            assert spaces == [x for x in text if x.isspace()]
+
+
+def test_models_that_fill_no_masks_are_refused(spm, tmp_path):
+    def lose_the_head(state):
+        heads = [key for key in state["model"] if key.startswith("encoder.lm_head.")]
+        for key in heads:
+            del state["model"][key]
+
+    def fine_tune(state):
+        state["task_state"] = {"benchmark": "xnli"}
+
+    for name, change, told in (
+        ("headless", lose_the_head, "headless: no head for masked tokens; give"),
+        ("tuned", fine_tune, "tuned: fine-tuned on xnli; give the masked"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_lm(folder, spm, change=change, is_published=True)
+        with pytest.raises(UserError, match=told):
+            augment(["the dog"], str(folder))
+        hub = XMixupXLMRModel.from_pretrained(str(folder))
+        with pytest.raises(UserError, match=told.partition(": ")[2]):
+            augment(["the dog"], hub)
 
 
 def test_what_cannot_be_changed_comes_back(lm):

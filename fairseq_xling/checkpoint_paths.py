@@ -1,0 +1,37 @@
+"""A checkpoint's file, named by itself or by its folder."""
+
+import os
+from pathlib import Path
+from typing import Union
+
+from fairseq_xling.data.file_kinds import adapter_in
+from fairseq_xling.errors import UserError
+
+# What it is called: fine-tuned by fairseq-train; pre-trained, or converted.
+CHECKPOINT_NAMES = ("checkpoint_best.pt", "model.pt")
+
+
+def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
+    """The checkpoint that a path means: the file, or that in the folder.
+
+    Args:
+        path: of the file or its folder.
+        option: what messages name before the path, such as ``--path``.
+
+    Raises:
+        UserError: there is none.
+    """
+    shown = f"{option} {path}".strip()
+    if os.path.isfile(path):
+        return str(path)
+    if not os.path.isdir(path):
+        raise UserError(f"{shown}: not found; give a checkpoint, or its folder")
+    for name in CHECKPOINT_NAMES:
+        file = os.path.join(path, name)
+        if os.path.isfile(file):
+            return file
+    lacks = (
+        f"a folder with neither {' nor '.join(CHECKPOINT_NAMES)} in it; give a model's "
+        "folder, or the checkpoint itself"
+    )
+    raise UserError(f"{shown}: {adapter_in(Path(path)) or lacks}")
