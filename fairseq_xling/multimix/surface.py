@@ -51,7 +51,7 @@ class Surface:
                 if new[i] >= 0
             ]
             out += [self.text[place:begin], self.tokenizer.decode(names).strip()]
-            place = end
+            place = max(begin, end)
         return "".join([*out, self.text[place:]])
 
     def _groups(self) -> Iterator[Tuple[int, int]]:
