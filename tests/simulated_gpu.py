@@ -236,5 +236,10 @@ def pretend() -> Iterator[None]:
             torch.nn.Module, "cuda", lambda self, device=None: self.to(DEVICE)
         )
         stack.enter_context(to_device)
+        # Tensors that wrap others cannot be inference tensors.
+        no_grad = mock.patch.object(
+            torch._C, "_InferenceMode", lambda mode: torch.no_grad()
+        )
+        stack.enter_context(no_grad)
         stack.enter_context(_CudaIsSimulated())
         yield

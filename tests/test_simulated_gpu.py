@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from parallel_data import preprocess, raw_parallel
 from simulated_gpu import DEVICE, count_waits, pretend
 from trainer import FAMILIES, NO_DROPOUT, batch_of, build, write_families
 
@@ -107,3 +108,11 @@ def test_other_ways_of_training_do_not_wait_either(data, family, options):
 @pytest.mark.parametrize("family, task", [("pairs", "xnli"), ("tagging", "xner")])
 def test_warm_up_does_not_wait(data, family, task):
     check_steps(f"multimix_{task}", data[family], PENALTY, PREDICTING[family])
+
+
+@pytest.mark.parametrize("kind", ["mixup", "concatenated"])
+def test_pre_training_on_parallel_text_does_not_wait(spm, tmp_path, kind):
+    raw = raw_parallel(tmp_path / "raw", langs=["de"])
+    data = preprocess(raw, spm, tmp_path / "bin")
+    options = ["--criterion=xmixup_tlm", f"--tlm-kind={kind}"]
+    check_steps("xmixup_tlm", data, options, {})
