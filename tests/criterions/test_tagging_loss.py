@@ -263,7 +263,7 @@ def test_scores_are_counted_in_evaluation_alone(task, dataset):
 def test_every_validation_batch_has_the_same_sums(tmp_path):
     data = write_tag_data(tmp_path / "bin", without=["valid.sw.tags"])
     task = tagging_task(data, max_positions=12)
-    valid = task.load_dataset("valid")
+    valid = task.load_dataset("valid", with_unlabelled=True)
     model, criterion = with_head(task), make_criterion(task)
     items = {
         "all": range(24),
