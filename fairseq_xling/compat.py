@@ -128,10 +128,29 @@ def mend_precision_options() -> None:
         ):
             found.tpu = False
         warn_of_lost_steps(found)
+        refuse_unreadable(found)
         return parsed
 
     parse_args_and_arch.knows_bf16 = True  # type: ignore[attr-defined]
     options.parse_args_and_arch = parse_args_and_arch
+
+
+def refuse_unreadable(args: argparse.Namespace) -> None:
+    """Refuse values that fairseq cannot hand on to hydra, such as odd names of folders.
+
+    Args:
+        args: fairseq's command line.
+
+    Raises:
+        UserError: there is one; the message names the option.
+    """
+    for name, value in vars(args).items():
+        if isinstance(value, str) and re.search(r"\$\{|\\('|$)", value):
+            option = name if name == "data" else "--" + name.replace("_", "-")
+            raise UserError(
+                f"{option} {value!r}: fairseq cannot read a ${{, or a backslash before "
+                "a quote or at the end; give another name"
+            )
 
 
 def warn_of_lost_steps(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from pair_data import write_pair_data
 from tag_data import write_tag_data
 
 from fairseq_xling.data.mixture_dataset import MixtureDataset
+from fairseq_xling.data.path_lists import join_paths
 from fairseq_xling.errors import UserError
 from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
 from fairseq_xling.tasks.multimix_xnli import MultiMixXNLIConfig, MultiMixXNLITask
@@ -134,3 +135,10 @@ def test_a_folder_that_is_missing_is_refused(family, tmp_path):
     task = make_task(family, data, mixture=f"{data},{tmp_path / 'none'}")
     with pytest.raises(UserError, match="none/manifest.json: not found"):
         task.load_dataset("train")
+
+
+def test_folder_with_a_comma_is_mixed(family, tmp_path):
+    data, chosen = folders(family, tmp_path)
+    odd = chosen.rename(tmp_path / 'cho,"sen')
+    task = make_task(family, data, mixture=join_paths([data, odd]))
+    assert len(task.load_dataset("train")) == 20 + 5 + 5
