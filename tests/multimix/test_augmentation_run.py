@@ -157,6 +157,7 @@ def test_bar_counts_samples(folders):
     for chunk in samples[:2]:
         run.step(chunk)
     assert run.bar.n == 7
+    del run  # with its open files, as a killed process
     again = build(folders)
     assert (again.bar.n, again.bar.total) == (7, 16)
     for chunk in samples:

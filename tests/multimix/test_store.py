@@ -1,6 +1,7 @@
 """The resumable store of virtual samples."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_description_of_a_variant():
         "log_probs": [-1.0, -2.5, -0.25],
         "log_prob": -3.75,
     }
-    pair = sample._replace(word_starts=None)
+    pair = replace(sample, word_starts=None)
     assert "words" not in describe(pair, Variant((), filled))
 
 

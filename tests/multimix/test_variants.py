@@ -1,5 +1,7 @@
 """The variants of samples: how many, of what, and what they depend on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def text_of(tokens):
 
 @pytest.fixture(scope="module")
 def samples():
-    tagged = [x._replace(row=x.row + 99) for x in Writer(9).samples("tagged", 40)]
+    tagged = [replace(x, row=x.row + 99) for x in Writer(9).samples("tagged", 40)]
     return [*Writer(8).samples("pair", 40), *tagged]
 
 
@@ -111,9 +113,9 @@ def test_another_seed_stream_or_row_gives_other_variants(aug_type, decoding):
         make([sample], seed=1, **options),
         make([sample], seed=2, **options),
         make([sample], seed=-1, **options),
-        make([sample._replace(row=4)], seed=1, **options),
-        make([sample._replace(stream="train.de")], seed=1, **options),
-        make([sample._replace(stream="valid.en")], seed=1, **options),
+        make([replace(sample, row=4)], seed=1, **options),
+        make([replace(sample, stream="train.de")], seed=1, **options),
+        make([replace(sample, stream="valid.en")], seed=1, **options),
     ]
     found = [str(variants) for made in others for variants in made.values()]
     assert len(set(found)) == len(found) == 6
@@ -250,7 +252,7 @@ def test_words_at_other_places_are_no_duplicates():
 def test_sentences_in_the_other_order_are_no_duplicates():
     gen_lm = build_gen_lm(always("_house", "ed"), "successive-cross", factors=(1, 1))
     first, second = pair_of(IDS("_cat"), IDS("_cat s")), pair_of(IDS("_cat s"), [])
-    made, counts = count(gen_lm, [first, second._replace(row=1)])
+    made, counts = count(gen_lm, [first, replace(second, row=1)])
     assert [[text_of(x.filled.tokens) for x in one] for one in made] == [
         ["<s>_house</s></s>_houseed</s>"],
         ["<s>_houseed</s></s></s>"],
