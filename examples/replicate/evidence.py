@@ -102,9 +102,17 @@ class MultiMixEvidence(NamedTuple):
 
         Each is the mean over the three models.
         """
-        reports = read(self.setting.folder(self.seed, row, self.out) / "report.json")
         lang = self.setting.lang
-        return [statistics.mean(one["scores"][split][lang]) for one in reports]
+        return [statistics.mean(x["scores"][split][lang]) for x in self.reports(row)]
+
+    def kept(self, row: str = "") -> List[bool]:
+        """Of each training of adaptation, whether it was better than what was there."""
+        epochs = self.reports(row)[1:]
+        return [training["kept"] for one in epochs for training in one["trainings"]]
+
+    def reports(self, row: str) -> List[Dict[str, Any]]:
+        """What the run says of each epoch."""
+        return read(self.setting.folder(self.seed, row, self.out) / "report.json")
 
 
 class Measured(NamedTuple):

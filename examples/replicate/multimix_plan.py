@@ -1,4 +1,4 @@
-"""MultiMix's runs: Algorithm 1, warm-up without penalty, and Table 3's distillation."""
+"""MultiMix's runs: both schedules, warm-up without penalty, Table 3's distillation."""
 
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
@@ -7,6 +7,9 @@ from plan import tool
 
 from fairseq_xling.multimix.stages import Stage
 
+# Figure 1's schedule, beside Algorithm 1's.
+SIMULTANEOUS = "simultaneous"
+FIGURE_1 = f"--co-teaching={SIMULTANEOUS}"
 # Table 3: how labels are trusted, as options of xling-multimix.
 CLUSTERING = "--distill-options=--distill-type clustering --posterior-threshold "
 TABLE_3: Dict[str, List[str]] = {
@@ -104,7 +107,7 @@ def first_seeds(seeds: Sequence[int]) -> List[int]:
 
 
 def running(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[Stage]:
-    """Algorithm 1, and warm-up without penalty."""
+    """Algorithm 1 as printed, and warm-up without penalty."""
     penalty = [*setting.options[1:2]]
     plain = [f"{penalty[0]} --confidence-penalty 0", "--epochs=0"]
     runs = first_seeds(seeds)
@@ -114,18 +117,22 @@ def running(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[S
     ]
 
 
-def distilling(
-    setting: MultiMixSetting, seeds: Sequence[int], out: Path
-) -> List[Stage]:
-    """Table 3: one epoch, from the same warmed-up models."""
+def adapting(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[Stage]:
+    """What starts from the same warmed-up models: Figure 1's schedule, and Table 3.
+
+    Its rows are one epoch each, by the schedule that has half as many trainings.
+    """
+    rows = {SIMULTANEOUS: [FIGURE_1]}
+    for row, options in TABLE_3.items() if setting.rows else ():
+        rows[row] = [FIGURE_1, *options, "--epochs=1"]
     stages = []
-    for seed in first_seeds(seeds) if setting.rows else ():
+    for seed in first_seeds(seeds):
         warm = [
             setting.folder(seed, "", out) / f"warm-up/model{model}/checkpoint_best.pt"
             for model in (1, 2, 3)
         ]
-        for row, options in TABLE_3.items():
-            given = [*options, "--epochs=1", "--warmup-path", *map(str, warm)]
+        for row, options in rows.items():
+            given = [*options, "--warmup-path", *map(str, warm)]
             stage = setting.stage(seed, row, out, given)
             stages.append(stage._replace(inputs=[*stage.inputs, *warm]))
     return stages

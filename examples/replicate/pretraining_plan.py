@@ -7,6 +7,9 @@ from plan import PRETRAININGS, ROOT, python, tool
 
 from fairseq_xling.multimix.stages import Stage
 
+# The text that mini XLM-Rs are trained on, one for questions and passages, and updates.
+MINIS = {"mini-xlmr-qa": ("monolingual-qa", 1300), "mini-xlmr": ("monolingual", 1000)}
+
 
 def languages(out: Path) -> List[Stage]:
     """The made-up languages, as in the demo, and with more or better translations."""
@@ -24,13 +27,16 @@ def languages(out: Path) -> List[Stage]:
     return stages
 
 
-def tokenizing(out: Path) -> List[Stage]:
-    """Tokenizers, and the text to pre-train on."""
+def tokenizing(out: Path, minis: Sequence[str]) -> List[Stage]:
+    """Tokenizers, and the text to pre-train on.
+
+    Args:
+        out: folder of all runs.
+        minis: which of ``MINIS`` are wanted.
+    """
     stages = []
-    for name, text in (
-        ("mini-xlmr", "monolingual"),
-        ("mini-xlmr-qa", "monolingual-qa"),
-    ):
+    for name in minis:
+        text, _ = MINIS[name]
         raw, folder = out / "raw" / text, out / name
         command = python(
             "preprocess/monolingual.py", raw, "--vocabulary", 1000, "--destdir", folder
@@ -54,10 +60,11 @@ def train(task: str, data: Path, folder: Path, *options: str) -> List[str]:
     ]  # fmt: skip
 
 
-def pretraining(out: Path) -> List[Stage]:
-    """Mini XLM-Rs, one for questions and passages."""
+def pretraining(out: Path, minis: Sequence[str]) -> List[Stage]:
+    """The mini XLM-Rs; arguments as of :func:`tokenizing`."""
     stages = []
-    for name, updates in (("mini-xlmr-qa", 1300), ("mini-xlmr", 1000)):
+    for name in minis:
+        _, updates = MINIS[name]
         folder = out / name / "checkpoints"
         command = train(
             "masked_lm", out / name / "bin", folder, "--tokens-per-sample=126",
@@ -136,9 +143,9 @@ def copying(source: Path, target: Path) -> Stage:
     return Stage(name, folder, command, [source], [target])
 
 
-def model_files(out: Path) -> List[Stage]:
-    """The pre-trained models where recipes look for them."""
+def model_files(out: Path, minis: Sequence[str]) -> List[Stage]:
+    """The pre-trained models where recipes look for them; as :func:`tokenizing`."""
     return [
         copying(out / name / "checkpoints/checkpoint_last.pt", out / name / "model.pt")
-        for name in ("mini-xlmr", "mini-xlmr-qa")
+        for name in minis
     ]

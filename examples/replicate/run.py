@@ -11,14 +11,18 @@ import argparse
 import json
 import logging
 import os
+from datetime import date
 from pathlib import Path
-from typing import List, Sequence, Set
+from typing import Any, Dict, List, Sequence, Set
 
 from evaluation_plan import analyzing, evaluating, reporting
 from evidence import unlearned
-from multimix_plan import demo_setting, distilling, real_setting, running
+from measured import measure
+from multimix_plan import adapting, demo_setting, real_setting, running
 from plan import (
     BIN,
+    PARTS,
+    REAL_PARTS,
     ROOT,
     Setting,
     demo_settings,
@@ -35,13 +39,13 @@ from pretraining_plan import (
     pretraining_on_pairs,
     tokenizing,
 )
-from results_file import write_results
+from results_file import update_results
 
 from fairseq_xling.cli.options import quiet_logging
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.stages import Stage, only_one_run, run_stages
 
-# The real tasks, and how they are laid out.
+# How the real tasks are laid out.
 REAL_TASKS = {
     "udpos": ["--noisy-source"],
     "xnli": ["--noisy-source", "--test-rows", "1500"],
@@ -58,7 +62,7 @@ REAL_FILES = [
     "qa/tydiqa_goldp/english_tydiqa_train.json",
     "parallel/ntrex/newstest2019-src.eng.txt",
 ]
-PARTS = ["pairs", "multimix", "tagging", "why", "pretraining", "qa"]
+SEEDS = [2, 3, 4]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", type=Path, help="folder of real sets, as real_data.py reads them"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2, help="commands side by side")
     parser.add_argument(
         "--summary", type=Path, default=ROOT / "examples/replicate/RESULTS.md",
@@ -106,8 +110,11 @@ class Runner:
 def run_demo(run: Runner, args: argparse.Namespace) -> None:
     """All that is trained on the made-up languages."""
     out, seeds = args.results_path, args.seeds
-    for stages in (languages, tokenizing, pretraining, model_files):
-        run(stages(out))
+    minis = ["mini-xlmr-qa"] if "qa" in args.parts else []
+    minis += ["mini-xlmr"] if set(args.parts) != {"qa"} else []
+    run(languages(out))
+    for stages in (tokenizing, pretraining, model_files):
+        run(stages(out, minis))
     settings: List[Setting] = []
     by_part = demo_settings(out)
     for part in args.parts:
@@ -125,7 +132,7 @@ def run_demo(run: Runner, args: argparse.Namespace) -> None:
     last = evaluating(settings, seeds, out)
     last += analyzing(settings, seeds, out)
     if "multimix" in args.parts:
-        last += distilling(multimix, seeds, out)
+        last += adapting(multimix, seeds, out)
     run(last)
     swept = [setting for setting in settings if setting.layer]
     for stages in reporting(swept, seeds[0], out):
@@ -143,6 +150,8 @@ def lay_out_real(run: Runner, args: argparse.Namespace) -> None:
         )
     ]  # fmt: skip
     for task, options in REAL_TASKS.items():
+        if REAL_PARTS[task] not in args.parts:
+            continue
         command = python(
             "examples/replicate/real_data.py", task, args.data, raw / task, *options
         )
@@ -164,20 +173,26 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
     os.environ["OMP_NUM_THREADS"] = str(args.jobs)  # as it runs alone
     run([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])])
     os.environ["OMP_NUM_THREADS"] = "1"
-    multimix = real_setting(out)
-    command = python(
-        "preprocess/panx.py", raw / "panx", "--destdir", multimix.data,
-        "--tokenizer", model / "sentencepiece.bpe.model", "--dict", model / "dict.txt",
-    )  # fmt: skip
-    outputs = [multimix.data / "manifest.json"]
-    inputs = [model / "model.pt"]
-    stages = [Stage("real panx: data", multimix.data, command, inputs, outputs, False)]
-    settings = real_settings(out)
-    run(stages + preparing(settings, seeds, out))
-    run(running(multimix, seeds, out) + training(settings, seeds, out))
+    settings = [x for x in real_settings(out) if REAL_PARTS[x.task] in args.parts]
+    stages = preparing(settings, seeds, out)
+    trainings, last = training(settings, seeds, out), []
+    if "multimix" in args.parts:
+        multimix = real_setting(out)
+        command = python(
+            "preprocess/panx.py", raw / "panx", "--destdir", multimix.data,
+            "--tokenizer", model / "sentencepiece.bpe.model",
+            "--dict", model / "dict.txt",
+        )  # fmt: skip
+        inputs, outputs = [model / "model.pt"], [multimix.data / "manifest.json"]
+        name, folder = "real panx: data", multimix.data
+        stages.append(Stage(name, folder, command, inputs, outputs, False))
+        trainings += running(multimix, seeds, out)
+        last = adapting(multimix, seeds, out)
+    run(stages)
+    run(trainings)
     # Models that learned nothing have nothing to look at.
     learned = [x for x in settings if not unlearned(x, seeds, out)]
-    run(evaluating(settings, seeds, out) + analyzing(learned, seeds, out))
+    run(evaluating(settings, seeds, out) + analyzing(learned, seeds, out) + last)
     for stages in reporting(learned, seeds[0], out):
         run(stages)
 
@@ -204,6 +219,29 @@ def check_options(args: argparse.Namespace) -> None:
         )
 
 
+def describe_runs(
+    args: argparse.Namespace, run: Runner, real: Runner
+) -> List[Dict[str, Any]]:
+    """When and how this call measured what it did, as RESULTS.md tells it."""
+    words = ["python examples/replicate/run.py"]
+    if args.parts != PARTS:
+        words += ["--parts", *args.parts]
+    if args.seeds != SEEDS:
+        words += ["--seeds", *map(str, args.seeds)]
+    if args.data:
+        words += ["--data", "DATA_DIR"]
+    known = {"date": date.today().isoformat(), "command": " ".join(words)}
+    found = [{"what": [f"made-up languages: {part}" for part in args.parts], **known}]
+    if args.data:
+        parts = [part for part in REAL_PARTS.values() if part in args.parts]
+        found.append({"what": [f"real sets: {part}" for part in parts], **known})
+    return [
+        {**one, "commands": len(runner.manifests), "hours": round(runner.hours(), 1)}
+        for one, runner in zip(found, (run, real))
+        if one["what"]
+    ]
+
+
 def main() -> None:
     """Run what is not complete, and write the summary."""
     args = build_parser().parse_args()
@@ -218,11 +256,10 @@ def main() -> None:
         if args.data:  # first, to see that all is there
             lay_out_real(real, args)
         run_demo(run, args)
-        costs = [("made-up languages", len(run.manifests), run.hours())]
         if args.data:
             run_real(real, args)
-            costs.append(("real sets", len(real.manifests), real.hours()))
-        write_results(args.results_path, args.seeds, args.summary, costs)
+        found = measure(args.parts, bool(args.data), args.seeds, args.results_path)
+        update_results(args.summary, found, describe_runs(args, run, real))
     logging.getLogger(__name__).info(f"written to {args.summary}")
 
 

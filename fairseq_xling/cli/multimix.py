@@ -5,7 +5,8 @@
 
 Warm-up, generation of virtual samples, and three epochs of distillation, agreement and
 training (Algorithm 1), each a command of its own whose output is kept. Started again,
-it goes on where it was; stages that are complete are skipped.
+it goes on where it was; stages that are complete are skipped. Each training takes one
+GPU; --jobs gives several at once one each.
 """
 
 import argparse
@@ -18,9 +19,16 @@ from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.co_teaching import EPOCHS, MODELS, Plan
+from fairseq_xling.multimix.algorithm import EPOCHS, MODELS, SCHEDULES
+from fairseq_xling.multimix.co_teaching import Plan
+from fairseq_xling.multimix.epoch import Epoch
 from fairseq_xling.multimix.recipe import RECIPES
-from fairseq_xling.multimix.report import describe_epoch, write_report
+from fairseq_xling.multimix.report import (
+    describe_epoch,
+    describe_training,
+    describe_warm_up,
+    write_report,
+)
 from fairseq_xling.multimix.stages import only_one_run, run_stages
 from fairseq_xling.precision import DTYPES
 
@@ -87,7 +95,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="ETA[,ETA...]",
         help="percentage of each epoch (default: 80,100,100 XNER; 50,80,100 XNLI)",
     )
-    parser.add_argument("--no-agreement", action="store_true", help="ask one peer only")
+    parser.add_argument(
+        "--co-teaching",
+        choices=SCHEDULES,
+        default=SCHEDULES[0],
+        help="sequential: Algorithm 1 as printed, six trainings an epoch, one after "
+        "the other, for every ordered pair of models the third on what these two agree "
+        "on as they stand by then; simultaneous: Figure 1, three trainings on labels "
+        "of the epoch's beginning, which --jobs runs side by side (default: "
+        "%(default)s)",
+    )
+    parser.add_argument(
+        "--no-agreement",
+        action="store_true",
+        help="ask one peer only: the first of the pair, or the next model",
+    )
     parser.add_argument("--sampling-factor", type=float, default=0.7)
     parser.add_argument(
         "--x-mixup", action="store_true", help="adapt X-Mixup models, on pairs"
@@ -124,22 +146,31 @@ def main(args: argparse.Namespace) -> None:
     with only_one_run(plan.folder):
         if args.train_percentage < 100:
             run_stages(plan.sampling(args.train_percentage), args.jobs)
-        run_stages(plan.warm_up(), args.jobs)
+        warm_up = plan.warm_up()
+        run_stages(warm_up, args.jobs)
         run_stages(plan.evaluation(0), args.jobs)
         if args.charts:
             for stages in plan.charts():
                 run_stages(stages, args.jobs)
-        reports = [describe_epoch(plan, 0)]
+        reports = [describe_warm_up(plan, warm_up)]
         # The first epoch mixes real samples alone.
         if args.epochs > 1:
             run_stages(plan.generation(), args.jobs)
             run_stages(plan.exchange(), args.jobs)
-        for epoch in range(1, args.epochs + 1):
-            run_stages(plan.distillation(epoch), args.jobs)
-            run_stages(plan.agreements(epoch), args.jobs)
-            run_stages(plan.adaptation(epoch), args.jobs)
-            run_stages(plan.evaluation(epoch), args.jobs)
-            reports.append(describe_epoch(plan, epoch))
+        for number in range(1, args.epochs + 1):
+            epoch = Epoch(plan, number)
+            trainings = []
+            for step in epoch.steps:
+                run_stages(epoch.distillation(step), args.jobs)
+                run_stages(epoch.agreements(step), args.jobs)
+                adaptation = epoch.adaptation(step)
+                run_stages(adaptation, args.jobs)
+                run_stages(epoch.validation(step), args.jobs)
+                for stage, choice in zip(adaptation, epoch.choose(step)):
+                    trainings.append({**describe_training(stage), **choice})
+            epoch.close()
+            run_stages(plan.evaluation(number), args.jobs)
+            reports.append(describe_epoch(epoch, trainings))
         table = write_report(plan, reports)
     logger.info(table)
 
@@ -196,7 +227,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     device = ["--cpu"] if args.cpu else []
     if args.precision != "fp32":
         device.append(f"--{args.precision}")
-    return Plan(
+    plan = Plan(
         data=Path(args.data),
         task=args.task,
         arch=args.arch,
@@ -207,7 +238,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         target_split=target_split,
         folder=Path(args.results_path),
         seed=args.seed,
-        selection_lang=(
+        selected_on=(
             manifest.source_lang if args.select_on == "source" else args.target_lang
         ),
         warm=[Path(path) for path in args.warmup_path or []],
@@ -219,10 +250,13 @@ def make_plan(args: argparse.Namespace) -> Plan:
         adaptation_options=shlex.split(args.adaptation_options),
         sampling_factor=args.sampling_factor,
         agreement=not args.no_agreement,
+        schedule=args.co_teaching,
         mixup=args.x_mixup,
         device_options=device,
         lm_data=Path(args.lm_data) if args.lm_data else None,
     )
+    plan.check_trainings()
+    return plan
 
 
 def check_same_rows(

@@ -1,18 +1,17 @@
-"""MultiMix's Algorithm 1 as stages: what each model is trained on, in which epoch."""
+"""MultiMix's Algorithm 1 as stages: all but its epochs, which are in ``epoch.py``."""
 
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.data.path_lists import join_paths
 from fairseq_xling.data.tokenizers import find_tokenizer
-from fairseq_xling.multimix.recipe import COMMON, RECIPES, schedule
+from fairseq_xling.multimix.algorithm import MODELS
+from fairseq_xling.multimix.recipe import COMMON, RECIPES
 from fairseq_xling.multimix.stages import Stage
-
-MODELS = (1, 2, 3)
-EPOCHS = 3
+from fairseq_xling.multimix.updates import schedule
 
 
 class Pool(NamedTuple):
@@ -32,14 +31,6 @@ class Pool(NamedTuple):
     lang: str
 
 
-# Algorithm 1, line 22: which data are mixed in each epoch.
-MIXTURES = {
-    1: ("source", "target"),
-    2: ("target-aug",),
-    3: ("source", "target", "source-aug", "target-aug"),
-}
-
-
 @dataclass
 class Plan:
     """All stages of a run of Algorithm 1.
@@ -53,9 +44,9 @@ class Plan:
         lm_data: the data as that one reads them, where its tokenizer is another.
         source_lang, target_lang: the languages.
         target_split: split with the target's training text; its labels are not read.
+        selected_on: language of the dev set that adaptation is selected on.
         folder: where everything goes.
         seed: the models' seeds are this and the two after it.
-        selection_lang: language of the dev set that adaptation is selected on.
         warm: checkpoints of warmed-up models; empty to warm them up.
         distill_factors: eta of each epoch, in percent.
         distill_options: further options of ``xling-distill``.
@@ -63,6 +54,7 @@ class Plan:
         train_options, warm_up_options, adaptation_options: of ``fairseq-train``.
         sampling_factor: alpha of eq. 3.
         agreement: whether both peers must agree.
+        schedule: ``"sequential"`` or ``"simultaneous"``, see ``algorithm.py``.
         mixup: whether adapted models are X-Mixup's.
         device_options: such as ``--cpu`` and ``--bf16``, for all commands that run a
             model.
@@ -76,9 +68,9 @@ class Plan:
     source_lang: str
     target_lang: str
     target_split: str
+    selected_on: str
     folder: Path
     seed: int = 1
-    selection_lang: str = ""
     warm: Sequence[Path] = ()
     distill_factors: Sequence[float] = ()
     distill_options: Sequence[str] = ()
@@ -88,6 +80,7 @@ class Plan:
     adaptation_options: Sequence[str] = ()
     sampling_factor: float = 0.7
     agreement: bool = True
+    schedule: str = "sequential"
     mixup: bool = False
     device_options: Sequence[str] = field(default_factory=list)
     lm_data: Optional[Path] = None
@@ -104,7 +97,7 @@ class Plan:
         """A model as it stands after an epoch; epoch 0 is the warm-up."""
         if epoch == 0 and self.warm:
             return self.warm[model - 1]
-        return self._model_folder(epoch, model) / "checkpoint_best.pt"
+        return self.epoch_folder(epoch) / f"model{model}" / "checkpoint_best.pt"
 
     def sampling(self, percentage: float) -> List[Stage]:
         """A share of the data, source and target not parallel (section 4.2).
@@ -150,13 +143,21 @@ class Plan:
         return [[plain], [Stage("charts", folder, command, inputs, outputs)]]
 
     def _warm_up(self, model: int, options: List[str], name: str = "") -> Stage:
-        recipe = RECIPES[self.task]
-        given = [*recipe.warm_up, *self.train_options, *self.warm_up_options]
-        rows = self._rows(self.data, self.source_lang)
-        options = ["--criterion=confidence_penalty", *given, *options]
-        options += schedule(given, rows)
-        start = self.pretrained
-        return self._train(0, model, start, self.source_lang, options, [], name)
+        name = name or f"model{model}"
+        words = [
+            "--criterion=confidence_penalty", *RECIPES[self.task].warm_up,
+            *self.train_options, *self.warm_up_options, *options,
+        ]  # fmt: skip
+        return self.training(
+            f"warm-up, {name.replace('model', 'model ')}",
+            self.epoch_folder(0) / name,
+            model,
+            self.pretrained,
+            self.source_lang,
+            words,
+            self.rows(self.data, self.source_lang),
+            [],
+        )
 
     def generation(self) -> List[Stage]:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
@@ -175,7 +176,7 @@ class Plan:
                 *self.device_options, *self.augment_options,
                 f"--results-path={folder}",
             ]  # fmt: skip
-            text = self._text(pool)
+            text = self.text_of(pool)
             inputs = [pool.folder / "manifest.json", *text, self.lm]
             outputs = [folder / "manifest.json"]
             name = f"virtual samples of {side}"
@@ -202,161 +203,123 @@ class Plan:
             stages.append(Stage(name, folder, command, inputs, outputs, False))
         return stages
 
-    def distillation(self, epoch: int) -> List[Stage]:
-        """Each model's labels and selection of each pool, as it stands."""
-        stages = []
-        factor = self.distill_factors[epoch - 1]
-        for name in self._pools(epoch):
-            pool = self.pool(name)
-            for model in MODELS:
-                folder = self._epoch(epoch) / "distilled" / name / str(model)
-                checkpoint = self.checkpoint(epoch - 1, model)
-                command = [
-                    program("xling-distill"), str(pool.folder), f"--path={checkpoint}",
-                    f"--split={pool.split}", f"--lang={pool.lang}",
-                    f"--distill-factor={factor:g}",
-                    f"--seed={self.seed}", *self.device_options, *self.distill_options,
-                    f"--results-path={folder}",
-                ]  # fmt: skip
-                inputs = [checkpoint, *self._text(pool)]
-                outputs = [folder / "selection.json"]
-                title = f"epoch {epoch}, {name}, model {model}: distillation"
-                stages.append(Stage(title, folder, command, inputs, outputs))
-        return stages
-
-    def agreements(self, epoch: int) -> List[Stage]:
-        """What each model's peers agree on, of each pool."""
-        stages = []
-        for name in self._pools(epoch):
-            pool = self.pool(name)
-            for model in MODELS:
-                peers = [peer for peer in MODELS if peer != model]
-                if not self.agreement:
-                    peers = [model % 3 + 1]
-                distilled = self._epoch(epoch) / "distilled" / name
-                folders = [distilled / str(peer) for peer in peers]
-                folder = self._selected(epoch, name, model)
-                command = [
-                    program("xling-agree"), str(pool.folder), *map(str, folders),
-                    f"--split={pool.split}", f"--lang={pool.lang}",
-                    f"--results-path={folder}",
-                    *([] if self.agreement else ["--no-agreement"]),
-                ]  # fmt: skip
-                inputs = [
-                    one / part
-                    for one in folders
-                    for part in ("labels.bin", "selected.bin", "selection.json")
-                ]
-                outputs = [folder / "manifest.json"]
-                title = f"epoch {epoch}, {name}, for model {model}: agreement"
-                stages.append(Stage(title, folder, command, inputs, outputs, False))
-        return stages
-
-    def adaptation(self, epoch: int) -> List[Stage]:
-        """Lines 19 to 22: train each model on the epoch's data."""
-        recipe = RECIPES[self.task]
-        stages = []
-        for model in MODELS:
-            folders = [
-                self.data if name == "source" else self._selected(epoch, name, model)
-                for name in MIXTURES[epoch]
-            ]
-            rows = sum(
-                self._rows(folder, self.source_lang if folder == self.data else None)
-                for folder in folders
-            )
-            options = [*recipe.adaptation, *self.train_options]
-            options += self.adaptation_options
-            kind = ["--criterion=confidence_penalty", "--confidence-penalty=0"]
-            if self.mixup:
-                kind = ["--criterion=xmixup", "--training-set=pairs"]
-            command = [
-                *kind,
-                f"--mixture={join_paths(folders)}",
-                f"--sampling-factor={self.sampling_factor:g}",
-                *options,
-                *schedule(options, rows),
-            ]
-            stages.append(
-                self._train(
-                    epoch,
-                    model,
-                    self.checkpoint(epoch - 1, model),
-                    self.selection_lang or self.target_lang,
-                    command,
-                    [x / "manifest.json" for x in folders if x != self.data],
-                )
-            )
-        return stages
-
     def evaluation(self, epoch: int) -> List[Stage]:
         """Scores of the three models on the dev and test sets."""
-        checkpoints = [self.checkpoint(epoch, model) for model in MODELS]
-        # Without X-Mixup, the target's text alone is read, not its translation.
-        way = "mean" if self.mixup else "target"
+        checkpoints = {model: self.checkpoint(epoch, model) for model in MODELS}
         stages = []
         for split in ("valid", "test"):
             if split not in Manifest.load(self.data).splits:
                 continue
-            folder = self._epoch(epoch) / f"results-{split}"
-            command = [
-                program("xling-evaluate"), str(self.data), f"--path={checkpoints[0]}",
-                "--compare", *map(str, checkpoints[1:]), "--names", *map(str, MODELS),
-                f"--split={split}", f"--target-langs={self.target_lang}",
-                f"--predict={way}", *self.device_options, f"--results-path={folder}",
-            ]  # fmt: skip
+            folder = self.epoch_folder(epoch) / f"results-{split}"
             title = f"epoch {epoch}: {split} scores" if epoch else f"{split} scores"
-            inputs = [*checkpoints, self.data / "manifest.json"]
-            outputs = [folder / "results.json"]
-            stages.append(Stage(title, folder, command, inputs, outputs))
+            stages.append(self.evaluating(title, folder, split, checkpoints))
         return stages
 
-    def _train(
+    def adaptation_options_on(self, folders: Sequence[Path]) -> List[str]:
+        """Options of a training on a mixture of data."""
+        kind = ["--criterion=confidence_penalty", "--confidence-penalty=0"]
+        if self.mixup:
+            kind = ["--criterion=xmixup", "--training-set=pairs"]
+        return [
+            *kind, f"--mixture={join_paths(folders)}",
+            f"--sampling-factor={self.sampling_factor:g}",
+            *RECIPES[self.task].adaptation, *self.train_options,
+            *self.adaptation_options,
+        ]  # fmt: skip
+
+    def check_trainings(self) -> None:
+        """Refuse options now rather than hours later.
+
+        Raises:
+            UserError: fairseq-train would refuse them, or updates cannot be counted.
+        """
+        words = self.adaptation_options_on([self.data])
+        start, lang = self.pretrained, self.selected_on
+        self.training("", self.folder, 1, start, lang, words, 1, [])
+        self._warm_up(1, [])
+
+    def training(
         self,
-        epoch: int,
+        title: str,
+        folder: Path,
         model: int,
         start: Path,
-        selection_lang: str,
-        options: List[str],
-        inputs: List[Path],
-        name: str = "",
+        selected_on: str,
+        options: Sequence[str],
+        rows: int,
+        inputs: Sequence[Path],
     ) -> Stage:
+        """A call of fairseq-train.
+
+        Args:
+            title: as it is shown.
+            folder: for its checkpoints.
+            model: which of the three; it decides the seed.
+            start: checkpoint that it starts from.
+            selected_on: language of the dev set that checkpoints are selected on.
+            options: beside those of every training.
+            rows: number of training samples.
+            inputs: further files that it reads.
+
+        Raises:
+            UserError: the options are wrong.
+        """
         recipe = RECIPES[self.task]
-        folder = self._model_folder(epoch, model)
-        if name:
-            folder = folder.with_name(name)
-        command = [
-            program("fairseq-train"), str(self.data), *user_dir(),
-            f"--task={self.task}", f"--arch={self.arch}",
+        words = [
+            str(self.data), f"--task={self.task}", f"--arch={self.arch}",
             f"--target-langs={self.target_lang}",
             f"--finetune-from-model={start}", f"--seed={self.seed + model - 1}",
-            f"--best-checkpoint-metric={recipe.metric}_{selection_lang}",
+            f"--best-checkpoint-metric={recipe.metric}_{selected_on}",
             "--maximize-best-checkpoint-metric", *COMMON, *recipe.common,
             *self.device_options, *options, f"--save-dir={folder}",
         ]  # fmt: skip
-        title = f"epoch {epoch}" if epoch else "warm-up"
-        title += f", {name or f'model {model}'}"
-        inputs = [start, self.data / "manifest.json", *inputs]
-        return Stage(title, folder, command, inputs, [folder / "checkpoint_best.pt"])
+        words += schedule(words, rows)
+        return Stage(
+            title,
+            folder,
+            [program("fairseq-train"), *user_dir(), *words],
+            [start, self.data / "manifest.json", *inputs],
+            [folder / "checkpoint_best.pt"],
+            # What only a training that goes on needs.
+            leftovers=["checkpoint_last.pt", "checkpoint_*_*.pt"],
+        )
 
-    def _pools(self, epoch: int) -> List[str]:
-        return [name for name in MIXTURES[epoch] if name != "source"]
+    def evaluating(
+        self, title: str, folder: Path, split: str, checkpoints: Dict[int, Path]
+    ) -> Stage:
+        """A call of xling-evaluate.
 
-    def _epoch(self, epoch: int) -> Path:
+        Args:
+            title: as it is shown.
+            folder: for the results.
+            split: dev or test set.
+            checkpoints: what is evaluated, by model.
+        """
+        first, *others = map(str, checkpoints.values())
+        # Without X-Mixup, the target's text alone is read, not its translation.
+        way = "mean" if self.mixup else "target"
+        command = [
+            program("xling-evaluate"), str(self.data), f"--path={first}",
+            *(["--compare", *others] if others else []),
+            "--names", *map(str, checkpoints),
+            f"--split={split}", f"--target-langs={self.target_lang}",
+            f"--predict={way}", *self.device_options, f"--results-path={folder}",
+        ]  # fmt: skip
+        inputs = [*checkpoints.values(), self.data / "manifest.json"]
+        return Stage(title, folder, command, inputs, [folder / "results.json"])
+
+    def epoch_folder(self, epoch: int) -> Path:
+        """What belongs to an epoch; epoch 0 is the warm-up."""
         return self.folder / (f"epoch{epoch}" if epoch else "warm-up")
 
-    def _model_folder(self, epoch: int, model: int) -> Path:
-        return self._epoch(epoch) / f"model{model}"
-
-    def _selected(self, epoch: int, name: str, model: int) -> Path:
-        return self._epoch(epoch) / "selected" / name / str(model)
-
     @staticmethod
-    def _text(pool: Pool) -> List[Path]:
+    def text_of(pool: Pool) -> List[Path]:
+        """The tokens of a pool."""
         return [Path(stream_prefix(*pool[1:], "input") + ".bin")]
 
     @staticmethod
-    def _rows(folder: Path, lang: Optional[str]) -> int:
+    def rows(folder: Path, lang: Optional[str] = None) -> int:
+        """Number of training samples in a folder, of one language or all."""
         train = Manifest.load(folder).splits["train"]
         if lang is not None:
             return train[lang].rows

@@ -4,42 +4,93 @@ import json
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
+import torch
 
 from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.json_text import read_object
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.multimix.co_teaching import MIXTURES, MODELS, Plan
+from fairseq_xling.multimix.algorithm import MODELS
+from fairseq_xling.multimix.co_teaching import Plan
+from fairseq_xling.multimix.epoch import Epoch
+from fairseq_xling.multimix.stages import Stage
+from fairseq_xling.multimix.updates import read_options
 
 
-def describe_epoch(plan: Plan, epoch: int) -> Dict[str, Any]:
-    """Sizes of the pools at each selection, and the models' scores.
+def describe_warm_up(plan: Plan, stages: Sequence[Stage]) -> Dict[str, Any]:
+    """The trainings of the warm-up, if any, and its models' scores.
 
     Returns:
-        ``epoch``; ``pools`` by name and learner, with ``samples``, ``selected`` by each
-        peer, ``selected_by_all``, ``agreed``, and, where the pool has labels, how many
-        of the peers' are right in percent: ``accuracy`` and ``accuracy_selected`` of
-        each, ``accuracy_agreed``; ``scores`` in percent by split and language, one a
-        model.
+        ``epoch``, 0; ``trainings``; ``pools``, which are none; ``scores``, as
+        :func:`describe_epoch` gives them.
+    """
+    trainings = [
+        {"model": model, **describe_training(stage)}
+        for model, stage in zip(MODELS, stages)
+    ]
+    scores = read_scores(plan, 0)
+    return {"epoch": 0, "trainings": trainings, "pools": {}, "scores": scores}
+
+
+def describe_epoch(epoch: Epoch, trainings: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
+    """An epoch's trainings, sizes of the pools at each selection, and scores.
+
+    Args:
+        epoch: at its end.
+        trainings: what :func:`describe_training` and :meth:`Epoch.choose` say of each.
+
+    Returns:
+        ``epoch``; ``trainings``; ``pools`` by name and learner, with ``samples``,
+        ``selected`` by each peer, ``selected_by_all``, ``agreed``, and, where the pool
+        has labels, how many of the peers' are right in percent: ``accuracy`` and
+        ``accuracy_selected`` of each, ``accuracy_agreed``; ``scores`` in percent by
+        split and language, one a model.
     """
     pools: Dict[str, Any] = {}
-    for name in MIXTURES.get(epoch, ()):
-        if name == "source":
-            continue
-        selected = plan.folder / f"epoch{epoch}" / "selected" / name
-        pools[name] = {}
-        for model in MODELS:
-            selection = Manifest.load(selected / str(model)).selection
-            assert selection is not None
-            peers = selection["peers"]
-            pools[name][str(model)] = {
-                **selection["counts"],
-                "accuracy": [peer.get("accuracy") for peer in peers],
-                "accuracy_selected": [peer.get("accuracy_selected") for peer in peers],
-            }
+    for pool in epoch.pools:
+        by_learner = pools[pool.name] = {}
+        for step in epoch.steps:
+            for model in step.peers:
+                folder = epoch.selected(step, pool.name, model)
+                selection = Manifest.load(folder).selection
+                assert selection is not None
+                peers = selection["peers"]
+                single = len(epoch.steps) == 1
+                name = str(model) if single else f"{model} (step {step.number})"
+                by_learner[name] = {
+                    **selection["counts"],
+                    "accuracy": [x.get("accuracy") for x in peers],
+                    "accuracy_selected": [x.get("accuracy_selected") for x in peers],
+                }
+    return {
+        "epoch": epoch.number,
+        "trainings": list(trainings),
+        "pools": pools,
+        "scores": read_scores(epoch.plan, epoch.number),
+    }
+
+
+def describe_training(stage: Stage) -> Dict[str, int]:
+    """How long a training was, how often it was validated, and which update was best.
+
+    Args:
+        stage: a call of fairseq-train, complete.
+    """
+    said = read_options(stage.command[3:])  # without the program and --user-dir
+    state = torch.load(
+        stage.outputs[0], map_location="cpu", weights_only=True, mmap=True
+    )
+    return {
+        "updates": said.max_update,
+        "validated_every": said.save_interval_updates,
+        "best_update": state["optimizer_history"][-1]["num_updates"],
+    }
+
+
+def read_scores(plan: Plan, epoch: int) -> Dict[str, Dict[str, List[float]]]:
+    """Scores in percent after an epoch, by split and language, one a model."""
     scores: Dict[str, Dict[str, List[float]]] = {}
-    where = plan.folder / (f"epoch{epoch}" if epoch else "warm-up")
-    for path in sorted(where.glob("results-*/results.json")):
+    for path in sorted(plan.epoch_folder(epoch).glob("results-*/results.json")):
         models = read_object(path)["models"]
         split = path.parent.name.split("-", 1)[1]
         by_lang: Dict[str, List[float]] = {}
@@ -50,7 +101,7 @@ def describe_epoch(plan: Plan, epoch: int) -> Dict[str, Any]:
                 if lang in way:
                     by_lang.setdefault(lang, []).append(way[lang])
         scores[split] = by_lang
-    return {"epoch": epoch, "pools": pools, "scores": scores}
+    return scores
 
 
 def write_report(plan: Plan, reports: Sequence[Dict[str, Any]]) -> str:
@@ -59,7 +110,8 @@ def write_report(plan: Plan, reports: Sequence[Dict[str, Any]]) -> str:
     Returns:
         the tables as text.
     """
-    text = score_table(plan, reports) + "\n" + pool_table(reports)
+    tables = [score_table(plan, reports), training_table(reports), pool_table(reports)]
+    text = "\n".join(tables)
     with atomic_file(plan.folder / "report.json") as file:
         json.dump(list(reports), file, indent=2)
     with atomic_file(plan.folder / "report.md") as file:
@@ -83,6 +135,24 @@ def score_table(plan: Plan, reports: Sequence[Dict[str, Any]]) -> str:
             row.append(values and f"{np.mean(values):.1f} ± {np.std(values):.1f}")
         rows.append(row)
     return markdown_table(["", *(f"{s} {lang}" for s, lang in columns)], rows)
+
+
+def training_table(reports: Sequence[Dict[str, Any]]) -> str:
+    """Every training, and which model was kept after it."""
+    header = [
+        "epoch", "step", "model", "updates", "validated every", "best at update",
+        "dev score before", "after", "kept",
+    ]  # fmt: skip
+    rows: List[List[Cell]] = []
+    for report in reports:
+        for one in report["trainings"]:
+            names = ("step", "model", "updates", "validated_every", "best_update")
+            row: List[Cell] = [str(report["epoch"]) if report["epoch"] else "warm-up"]
+            row += [str(one[name]) if name in one else None for name in names]
+            row += [one.get("before"), one.get("after")]
+            row.append({True: "new", False: "old"}.get(one.get("kept", True)))
+            rows.append(row)
+    return markdown_table(header, rows)
 
 
 def pool_table(reports: Sequence[Dict[str, Any]]) -> str:

@@ -40,6 +40,7 @@ class Stage(NamedTuple):
         outputs: files that exist when it is complete.
         is_resumable: whether the command goes on with what it finds in the folder;
             that of others is removed first.
+        leftovers: patterns of files in the folder that go when it is complete.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Stage(NamedTuple):
     inputs: List[Path]
     outputs: List[Path]
     is_resumable: bool = True
+    leftovers: Sequence[str] = ()
 
     @property
     def manifest(self) -> Path:
@@ -150,6 +152,7 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
     todo = []
     for stage in stages:
         if is_complete(stage):
+            remove_leftovers(stage)
             logger.info(f"{stage.name}: done before")
         else:
             todo.append(stage)
@@ -224,6 +227,7 @@ def run_stage(stage: Stage, device: Optional[str]) -> None:
     settings["seconds"] = round(time.monotonic() - start, 1)
     with atomic_file(stage.manifest) as file:
         json.dump(settings, file, indent=2, ensure_ascii=False)
+    remove_leftovers(stage)
     logger.info(f"{stage.name}: done")
 
 
@@ -251,6 +255,13 @@ def clear(stage: Stage) -> None:
     for path in stage.folder.glob("checkpoint*.pt"):
         # fairseq copies checkpoints, and cannot go on from half of one.
         if not zipfile.is_zipfile(path):
+            path.unlink()
+
+
+def remove_leftovers(stage: Stage) -> None:
+    """Remove what a complete stage needs no more."""
+    for pattern in stage.leftovers:
+        for path in stage.folder.glob(pattern):
             path.unlink()
 
 

@@ -66,6 +66,8 @@ def look_at(folder: Path, names: Sequence[str], found: Found) -> None:
     """
     files = {name for name in names if not (folder / name).is_symlink()}
     checkpoints = [name for name in CHECKPOINTS if name in files]
+    if "kept.json" in files:  # the model of a training that lies elsewhere
+        checkpoints = []
     found.trainings.extend(folder / name for name in checkpoints[:1])
     for name in sorted(files):
         path = folder / name

@@ -75,10 +75,11 @@ def multimix_section(
 
 
 MULTIMIX_LEGEND = (
-    "Above: score in percent, mean ± standard deviation over the three models. Below: "
+    "First: score in percent, mean ± standard deviation over the three models. Then: "
+    "every training, and whether the new or the old model was kept after it. Then: "
     "what each model was trained on. Samples: of the pool; selected: those that each "
     "of its two peers trusts; by both: that both trust; agreed: to which they also "
-    "give the same label. Then how many labels are right, in percent, where that is "
+    "give the same label. Last, how many labels are right, in percent, where that is "
     "known."
 )
 

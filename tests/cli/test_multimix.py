@@ -35,6 +35,15 @@ SHAPE = (
     "--encoder-attention-heads 2 --max-positions 40 --batch-size 8 --num-workers 0 "
     "--update-freq 1 --save-interval-updates 3 --keep-interval-updates 1"
 )
+# Each task has the other schedule, so that both are run to the end.
+SCHEDULES = {"multimix_xnli": "simultaneous", "multimix_xner": "sequential"}
+# Models trained in each step of an epoch, and whose labels they are trained on.
+STEPS = {
+    "simultaneous": [{1: (2, 3), 2: (1, 3), 3: (1, 2)}],
+    "sequential": [
+        {3: (1, 2)}, {2: (1, 3)}, {3: (2, 1)}, {1: (2, 3)}, {2: (3, 1)}, {1: (3, 2)}
+    ],
+}  # fmt: skip
 WRITERS = {
     "multimix_xnli": (write_pairs, draw_pairs),
     "multimix_xner": (write_sentences, draw_words),
@@ -60,7 +69,9 @@ def settings(spm, tmp_path_factory):
     for task in WRITERS:
         folder = tmp_path_factory.mktemp(task)
         data, lm = write_data(task, folder / "bin", spm), write_lm(folder / "lm", spm)
-        found[task] = SimpleNamespace(task=task, data=data, lm=lm, folder=folder)
+        found[task] = SimpleNamespace(
+            task=task, data=data, lm=lm, folder=folder, schedule=SCHEDULES[task]
+        )
     return found
 
 
@@ -80,7 +91,8 @@ def arguments(setting, out, *options):
         "--arch=xmixup_xlmr_mini", f"--train-options={SHAPE}",
         "--warmup-options=--max-update 8 --lr 0.01 --warmup-updates 2",
         "--adaptation-options=--lr 0.002", "--distill-factor=90,100,100",
-        "--augment-options=--num-workers 0", *options,
+        "--augment-options=--num-workers 0",
+        f"--co-teaching={setting.schedule}", *options,
     ]  # fmt: skip
 
 
@@ -150,30 +162,46 @@ def test_every_epoch_trains_three_models_on_its_data(setting, reference):
         3: ["source-aug", "target", "target-aug"],
     }
     for epoch, names in pools.items():
-        selected = reference / f"epoch{epoch}" / "selected"
-        assert (
-            sorted(path.name for path in selected.iterdir() if path.is_dir()) == names
-        )
-        for model in (1, 2, 3):
-            assert (
-                reference / f"epoch{epoch}/model{model}/checkpoint_best.pt"
-            ).exists()
-            for name in names:
-                counts = Manifest.load(selected / name / str(model)).selection["counts"]
-                assert counts["samples"] == rows[name] and counts["agreed"] > 0
+        folder = reference / f"epoch{epoch}"
+        for number, step in enumerate(STEPS[setting.schedule], 1):
+            selected = folder / f"step{number}/selected"
+            found = sorted(path.name for path in selected.iterdir() if path.is_dir())
+            assert found == names
+            for model in step:
+                assert (
+                    folder / f"step{number}/model{model}/checkpoint_best.pt"
+                ).exists()
+                for name in names:
+                    manifest = Manifest.load(selected / name / str(model))
+                    counts = manifest.selection["counts"]
+                    assert counts["samples"] == rows[name] and counts["agreed"] > 0
 
 
-def test_peers_are_the_two_other_models_as_they_stood(setting, reference):
+def test_peers_are_the_models_as_they_stand(setting, reference):
+    reports = json.loads((reference / "report.json").read_text())
     for epoch in (1, 2, 3):
         before = reference / (f"epoch{epoch - 1}" if epoch > 1 else "warm-up")
-        digest = {
-            model: stages.recorded_sha256(before / f"model{model}/checkpoint_best.pt")
-            for model in (1, 2, 3)
-        }
-        for folder in (reference / f"epoch{epoch}" / "selected").glob("*/?"):
-            peers = Manifest.load(folder).selection["peers"]
-            expected = {digest[m] for m in (1, 2, 3) if m != int(folder.name)}
-            assert {peer["checkpoint"] for peer in peers} == expected
+        stand = {model: before / f"model{model}" for model in (1, 2, 3)}
+        trainings = iter(reports[epoch]["trainings"])
+        for number, step in enumerate(STEPS[setting.schedule], 1):
+            digest = {
+                model: stages.recorded_sha256(folder / "checkpoint_best.pt")
+                for model, folder in stand.items()
+            }
+            where = reference / f"epoch{epoch}/step{number}"
+            for model, peers in step.items():
+                for folder in (where / "selected").glob(f"*/{model}"):
+                    found = Manifest.load(folder).selection["peers"]
+                    assert [x["checkpoint"] for x in found] == [
+                        digest[peer] for peer in peers
+                    ]
+                training = next(trainings)
+                assert (training["step"], training["model"]) == (number, model)
+                if training["kept"]:
+                    stand[model] = where / f"model{model}"
+        for model, folder in stand.items():
+            kept = reference / f"epoch{epoch}/model{model}/checkpoint_best.pt"
+            assert kept.read_bytes() == (folder / "checkpoint_best.pt").read_bytes()
 
 
 def test_target_text_is_that_of_the_tasks_split(setting, reference):
@@ -210,7 +238,8 @@ def test_target_text_is_what_there_is(settings, tmp_path, task, splits, expected
 def test_training_reads_the_mixture_of_algorithm_1(setting, reference):
     mixtures = {1: 2, 2: 1, 3: 4}
     for epoch, count in mixtures.items():
-        manifest = reference / f"epoch{epoch}" / "model2.stage.json"
+        number = 1 if setting.schedule == "simultaneous" else 2
+        manifest = reference / f"epoch{epoch}/step{number}/model2.stage.json"
         command = json.loads(manifest.read_text())["command"]
         (mixture,) = [x for x in command if x.startswith("--mixture=")]
         folders = mixture.partition("=")[2].split(",")
@@ -243,10 +272,22 @@ def test_report_tells_of_every_epoch(setting, reference):
         for split in ("valid", "test"):
             scores = report["scores"][split]
             assert all(len(scores[lang]) == 3 for lang in ("en", "de"))
-    found = reports[1]["pools"]["target"]["1"]
+    name = "1" if setting.schedule == "simultaneous" else "1 (step 6)"
+    found = reports[1]["pools"]["target"][name]
     assert found["samples"] == 40 and len(found["accuracy_selected"]) == 2
     text = (reference / "report.md").read_text()
-    assert text.count("\n| epoch") == 4 and "warm-up" in text
+    assert text.count("\n| epoch") == 5 and "warm-up" in text
+    for report in reports:
+        for one in report["trainings"]:
+            assert one["validated_every"] == 3
+            assert one["best_update"] in {*range(3, one["updates"], 3), one["updates"]}
+            if report["epoch"]:
+                assert one["kept"] == (one["after"] > one["before"])
+
+
+def test_a_trainings_folder_holds_its_best_checkpoint_alone(setting, reference):
+    for path in reference.rglob("checkpoint*.pt"):
+        assert path.name == "checkpoint_best.pt"
 
 
 def test_repeated_it_does_nothing(setting, reference, monkeypatch):
@@ -264,7 +305,7 @@ def test_jobs_side_by_side_change_nothing(setting, reference, forks, tmp_path):
     assert found and all(expected[name] == value for name, value in found.items())
 
 
-def start_in_fork(setting, out):
+def start_in_fork(setting, out, options):
     child = os.fork()
     if child == 0:
         code = 1
@@ -272,7 +313,7 @@ def start_in_fork(setting, out):
             os.setsid()
             logging.disable(logging.CRITICAL)
             stages.subprocess.run = run_in_fork
-            run(setting, out)
+            run(setting, out, *options)
             code = 0
         finally:
             os._exit(code)
@@ -280,6 +321,8 @@ def start_in_fork(setting, out):
 
 
 def test_killed_at_random_moments_it_ends_the_same(setting, reference, tmp_path):
+    # Of the longer schedule, one epoch is enough.
+    options = ["--epochs=1"] if setting.schedule == "sequential" else []
     expected = contents(reference)
     generator = random.Random(1)
     kills = folders = 0
@@ -287,7 +330,7 @@ def test_killed_at_random_moments_it_ends_the_same(setting, reference, tmp_path)
         out = tmp_path / f"out{folders}"
         folders += 1
         while True:
-            child = start_in_fork(setting, out)
+            child = start_in_fork(setting, out, options)
             end = time.monotonic() + generator.uniform(0.02, 2)
             status = 0
             done = 0
@@ -304,7 +347,9 @@ def test_killed_at_random_moments_it_ends_the_same(setting, reference, tmp_path)
                 os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             kills += 1
-        assert contents(out) == expected
+        found = contents(out)
+        assert found == {x: v for x, v in expected.items() if not options or x in found}
+        assert f"epoch{1 if options else 3}/model3/checkpoint_best.pt" in found
     assert kills == 15
 
 
@@ -313,11 +358,14 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
         task="multimix_xnli",
         data=write_data("multimix_xnli", tmp_path / "bin", spm),
         lm=write_lm(tmp_path / "lm", spm),
+        schedule="sequential",
     )
     options = ["--x-mixup", "--epochs=1", "--distill-factor=100,100,100"]
     options.append("--precision=bf16")
     out = run(setting, tmp_path / "out", *options)
-    command = json.loads((out / "epoch1/model1.stage.json").read_text())["command"]
+    command = json.loads((out / "epoch1/step1/model3.stage.json").read_text())[
+        "command"
+    ]
     assert "--training-set=pairs" in command and "--criterion=xmixup" in command
     # The precision is that of every command that runs a model.
     for path in out.rglob("*.stage.json"):
@@ -332,7 +380,7 @@ def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
     data = tmp_path / "bin"
     options = [f"--tokenizer={files[0]}", f"--dict={files[1]}", f"--destdir={data}"]
     retokenize.main(retokenize.build_parser().parse_args([str(setting.data), *options]))
-    mbert = SimpleNamespace(task=setting.task, data=data, lm=model)
+    mbert = SimpleNamespace(**{**vars(setting), "data": data, "lm": model})
     options = [
         f"--lm-path={setting.lm}", f"--lm-data={setting.data}", "--epochs=2",
         "--arch=xmixup_mbert_mini", "--distill-factor=100,100,100", "--no-agreement",
@@ -349,7 +397,10 @@ def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
         rows = reader.open((split, "de"), "input")
         texts.append(["".join(reader.text(tokens).split()) for tokens in rows])
     assert texts[0] == texts[1]
-    assert Manifest.load(out / "epoch2/selected/target-aug/1").tokenizer == "wordpiece"
+    assert (
+        Manifest.load(out / "epoch2/step1/selected/target-aug/3").tokenizer
+        == "wordpiece"
+    )
 
 
 @on_one_task
@@ -365,9 +416,13 @@ def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
     options = ["--warmup-path", *paths, "--epochs=1", "--distill-factor=100,100,100"]
     out = run(setting, tmp_path / "out", *options, "--no-agreement")
     assert not (out / "warm-up" / "model1").exists()
-    for model in (1, 2, 3):
-        folder = out / "epoch1/selected/target" / str(model)
-        assert Manifest.load(folder).splits["train"]["de"].rows == 40
+    for number, step in enumerate(STEPS[setting.schedule], 1):
+        for model in step:
+            selected = Manifest.load(
+                out / f"epoch1/step{number}/selected/target/{model}"
+            )
+            assert selected.splits["train"]["de"].rows == 40
+            assert len(selected.selection["peers"]) == 1
 
 
 @on_one_task
@@ -420,8 +475,13 @@ def test_changed_input_is_noticed(setting, reference, forks, tmp_path):
 
 @on_one_task
 def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
-    with pytest.raises(UserError, match="warm-up, model 1: .*--lr: .*log.txt") as error:
-        run(setting, tmp_path / "out", "--epochs=0", "--warmup-options=--lr none")
+    with pytest.raises(UserError, match="warm-up, model 1: .*heads.*log.txt") as error:
+        run(
+            setting,
+            tmp_path / "out",
+            "--epochs=0",
+            "--warmup-options=--encoder-attention-heads 3",
+        )
     assert "\n" not in str(error.value)
 
 
@@ -435,6 +495,8 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
         (["--jobs=0"], "--jobs 0: give 1 or more"),
         (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
         (["--distill-factor=80,100,x"], "give 3 percentages"),
+        (["--adaptation-options=--lr none"], "--adaptation-options: argument --lr:"),
+        (["--train-options=--max-tokens 9"], "--max-tokens: an epoch's updates cannot"),
         (["--distill-factor=0,100,100"], "give 3 percentages above 0"),
         (["--pretrained=none.pt"], "none.pt: not found; give a checkpoint"),
     ],

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 import claims  # noqa: E402
 import evaluation_plan  # noqa: E402
 import evidence  # noqa: E402
+import measured  # noqa: E402
 import multimix_plan  # noqa: E402
 import plan  # noqa: E402
 import results_file  # noqa: E402
@@ -77,6 +78,12 @@ def out(tmp_path) -> Path:
     return tmp_path
 
 
+def write_results(out: Path, path: Path, parts=plan.PARTS, runs=()) -> None:
+    """Measure what there is and tell it."""
+    found = measured.measure(parts, True, SEEDS, out)
+    results_file.update_results(path, found, runs)
+
+
 def rows_of(text: str, claim: str):
     """Cells of the lines about a claim."""
     found = [line for line in text.splitlines() if line.startswith(f"| {claim}")]
@@ -84,7 +91,7 @@ def rows_of(text: str, claim: str):
 
 
 def test_results_tell_each_claim_with_its_interval(out, tmp_path):
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     row, in_target = rows_of(text, "X-Mixup beats translate-train |")
     assert in_target[3:] == ["sentence pairs, target stream", *row[4:]]
@@ -102,7 +109,7 @@ def test_results_tell_each_claim_with_its_interval(out, tmp_path):
 
 
 def test_scores_are_means_with_deviations(out, tmp_path):
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     (row,) = rows_of(text, "xmixup ")
     assert row == ["xmixup", *["85.0 ± 0.1"] * 7, "15.0 ± 0.1"]
@@ -125,7 +132,7 @@ def write_correlations(out: Path, values) -> None:
 
 def test_correlations_keep_to_their_range(out, tmp_path):
     write_correlations(out, [0.0, 0.5, 1.0])
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     (row,) = rows_of(text, "languages near the source")
     assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided"]
@@ -133,7 +140,7 @@ def test_correlations_keep_to_their_range(out, tmp_path):
 
 def test_correlation_of_two_languages_is_left_out(out, tmp_path):
     write_correlations(out, [None, None, None])
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert not rows_of(text, "languages near the source")
     assert rows_of(text, "X-Mixup beats translate-train |")
@@ -147,7 +154,7 @@ def test_nothing_is_claimed_of_models_with_one_answer(out, tmp_path):
             folder.mkdir(parents=True)
             (folder / "test-en.tsv").write_text("neutral\nneutral\n")
             (folder / "test-qaa.tsv").write_text(f"neutral\n{answer}\n")
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert "sentence pairs is not judged: xmixup gave one answer" in text
     assert not rows_of(text, "X-Mixup beats translate-train |")
@@ -155,7 +162,7 @@ def test_nothing_is_claimed_of_models_with_one_answer(out, tmp_path):
 
 
 def test_room_is_told_for_every_layer(out, tmp_path):
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md")
+    write_results(out, tmp_path / "RESULTS.md")
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     table = text[text.index("| setting |") : text.index("## Scores")]
     first, *others = rows_of(table, "sentence pairs")
@@ -172,7 +179,7 @@ def test_room_is_told_for_every_layer(out, tmp_path):
 
 def test_results_are_the_same_when_written_again(out, tmp_path):
     for name in ("one.md", "two.md"):
-        results_file.write_results(out, SEEDS, tmp_path / name)
+        write_results(out, tmp_path / name)
     assert (tmp_path / "one.md").read_bytes() == (tmp_path / "two.md").read_bytes()
 
 
@@ -223,7 +230,7 @@ def test_commands_do_not_share_folders(tmp_path):
         *evaluation_plan.analyzing(settings, SEEDS, tmp_path),
         *(s for part in evaluation_plan.reporting(settings, 2, tmp_path) for s in part),
         *multimix_plan.running(multimix, SEEDS, tmp_path),
-        *multimix_plan.distilling(multimix, SEEDS, tmp_path),
+        *multimix_plan.adapting(multimix, SEEDS, tmp_path),
     ]
     manifests = [stage.manifest for stage in stages]
     assert len(set(manifests)) == len(manifests)
@@ -257,7 +264,7 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
     monkeypatch.setattr(replication, "run_stages", pretend)
     run = replication.Runner(2)
     args = SimpleNamespace(
-        results_path=tmp_path, jobs=2, seeds=SEEDS, parts=replication.PARTS,
+        results_path=tmp_path, jobs=2, seeds=SEEDS, parts=plan.PARTS,
         data=Path("data"),
     )  # fmt: skip
     replication.lay_out_real(run, args)
@@ -316,7 +323,74 @@ def test_costs_are_those_of_all_stages(out, tmp_path):
         stage = Stage("one", folder, ["true"], [], [])
         stage.manifest.write_text(json.dumps({"seconds": seconds}))
         run.manifests.add(stage.manifest)
-    costs = [("made-up languages", len(run.manifests), run.hours())]
-    results_file.write_results(out, SEEDS, tmp_path / "RESULTS.md", costs)
+    args = replication.build_parser().parse_args(["--parts", "pairs", "multimix"])
+    runs = replication.describe_runs(args, run, replication.Runner(1))
+    write_results(out, tmp_path / "RESULTS.md", runs=runs)
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
-    assert "made-up languages: 2 commands, 2.0 hours." in text
+    (row,) = rows_of(text, "made-up languages: pairs, made-up languages: multimix")
+    command = "`python examples/replicate/run.py --parts pairs multimix`"
+    assert row[2:] == [command, "2", "2.0"]
+
+
+def write_multimix(out: Path, setting, gain: float) -> None:
+    """Reports of both schedules, the sequential one better by some points."""
+    evidence.read.cache_clear()
+    for seed in multimix_plan.first_seeds(SEEDS):
+        for row, more in (("", gain), (multimix_plan.SIMULTANEOUS, 0.0)):
+            training = {"kept": row == ""}
+            reports = [
+                {"scores": {"test": {setting.lang: [70.0 + epoch * more] * 3}},
+                 "trainings": [training] * 6 if epoch else [{}] * 3}
+                for epoch in range(4)
+            ]  # fmt: skip
+            path = setting.folder(seed, row, out) / "report.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(reports))
+
+
+def test_parts_that_are_not_run_keep_what_was_measured(out, tmp_path):
+    path = tmp_path / "RESULTS.md"
+    known = {"date": "2020-01-01", "command": "run", "commands": 1, "hours": 1.0}
+    runs = [{"what": ["made-up languages: pairs", "made-up languages: multimix"]}]
+    setting = multimix_plan.demo_setting(out, SEEDS[0])
+    write_multimix(out, setting, gain=1.0)
+    write_results(out, path, runs=[{**run, **known} for run in runs])
+    before = path.read_text(encoding="utf-8")
+    other = tmp_path / "other"
+    write_multimix(other, setting._replace(data=other), gain=2.0)
+    known["date"] = "2020-02-02"
+    runs = [{"what": ["made-up languages: multimix"], **known}]
+    write_results(other, path, ["multimix"], runs)
+    after = path.read_text(encoding="utf-8")
+    claim = "six trainings an epoch (sequential, Algorithm 1) beat three"
+    for text, gain in ((before, "+3.00"), (after, "+6.00")):
+        (row,) = rows_of(text, claim)
+        assert row[3:] == [setting.title, f"{gain} [{gain}, {gain}]", "3", "holds"]
+        assert "Of 54 trainings after the warm-up, 54 made no" in text
+    for title in ("X-Mixup beats translate-train |", "xmixup ", "made-up languages: p"):
+        assert rows_of(before, title)
+    assert rows_of(after, "xmixup ") == rows_of(before, "xmixup ")
+    assert ("made-up languages: pairs", "2020-01-01") == (
+        rows_of(after, "made-up languages: pairs")[0][0],
+        rows_of(after, "made-up languages: pairs")[0][1],
+    )
+    assert rows_of(after, "made-up languages: multimix")[0][1] == "2020-02-02"
+
+
+def test_committed_results_are_what_is_rendered():
+    folder = ROOT / "examples" / "replicate"
+    held = json.loads((folder / "RESULTS.json").read_text(encoding="utf-8"))
+    text = (folder / "RESULTS.md").read_text(encoding="utf-8")
+    assert results_file.render(held) == text
+
+
+def test_schedules_start_from_the_same_models(tmp_path):
+    setting = multimix_plan.demo_setting(tmp_path, 2)
+    (first, *_) = multimix_plan.running(setting, SEEDS, tmp_path)
+    (other, *rows) = multimix_plan.adapting(setting, SEEDS[:1], tmp_path)
+    gone = [x for x in first.command if x not in other.command]
+    assert gone == [f"--results-path={first.folder}"]
+    assert "--co-teaching=simultaneous" in other.command
+    warm = other.command[other.command.index("--warmup-path") + 1 :][:3]
+    assert all(Path(path).is_relative_to(first.folder / "warm-up") for path in warm)
+    assert len(rows) == 10
