@@ -19,6 +19,7 @@ from fairseq_xling.compat import (
     allow_fairseq_checkpoints,
     bound_primitive_cache,
     mend_precision_options,
+    save_checkpoints_whole,
     skip_interval_copies,
 )
 from fairseq_xling.errors import UserError, install_excepthook
@@ -30,6 +31,7 @@ allow_fairseq_checkpoints()
 skip_interval_copies()
 bound_primitive_cache()
 mend_precision_options()
+save_checkpoints_whole()
 install_excepthook()
 guard_commands()
 guard_restoring()

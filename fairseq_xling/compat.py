@@ -8,17 +8,19 @@ import logging
 import os
 import pickle
 import re
+import shutil
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator
 
 import torch
 from fairseq import checkpoint_utils, options
+from fairseq.file_io import PathManager
 from omegaconf.errors import OmegaConfBaseException
 
 from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.data.file_kinds import refuse_stand_in
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.stored_options import check_options
 from fairseq_xling.stored_task import take_typed
 
@@ -173,6 +175,55 @@ def warn_of_lost_steps(args: argparse.Namespace) -> None:
                 f"they are, as steps this small are lost in {name}; give --{name} "
                 "instead, which keeps the weights in fp32 beside"
             )
+
+
+def save_checkpoints_whole() -> None:
+    """Let no half of a checkpoint stay where one cannot be saved, as on a full disk.
+
+    fairseq would try thrice, print a traceback and leave a file that ends in ``.tmp``;
+    and it copies checkpoints in place.
+    """
+    save, copy = checkpoint_utils.torch_persistent_save, PathManager.copy
+    if getattr(save, "is_whole", False):
+        return
+
+    @functools.wraps(save)
+    def torch_persistent_save(obj, filename, async_write=False):
+        if async_write:
+            return save(obj, filename, async_write)
+        with _whole(filename) as temporary, open(temporary, "wb") as file:
+            torch.save(obj, file)
+
+    @functools.wraps(copy)
+    def copy_whole(src_path, dst_path, overwrite=False):
+        if os.path.exists(dst_path) and not overwrite:
+            return copy(src_path, dst_path, overwrite)
+        with _whole(dst_path) as temporary:
+            shutil.copyfile(src_path, temporary)
+        return True
+
+    torch_persistent_save.is_whole = True  # type: ignore[attr-defined]
+    checkpoint_utils.torch_persistent_save = torch_persistent_save
+    PathManager.copy = staticmethod(copy_whole)
+
+
+@contextmanager
+def _whole(path) -> Iterator[str]:
+    """Yield a name that becomes ``path`` when the block succeeds.
+
+    It is always the same one, so that what a killed run leaves is written over.
+    """
+    temporary = f"{path}.tmp"
+    try:
+        with one_line_errors():
+            yield temporary
+            os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, UserError) and temporary not in str(error):
+            raise UserError(f"{path}: cannot be saved ({error})") from error
+        raise
 
 
 @contextmanager

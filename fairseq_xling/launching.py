@@ -8,24 +8,29 @@ import functools
 import os
 import re
 import socket
+import traceback
 import zipfile
-from contextlib import suppress
+from argparse import Namespace
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Union
 
 import torch
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.distributed import utils as distributed_utils
 from fairseq.models import distributed_fairseq_model
 from fairseq.tasks import TASK_REGISTRY
 from fairseq.utils import split_paths
+from fairseq_cli import generate
 from omegaconf import open_dict
 from torch.multiprocessing import ProcessRaisedException
 
 from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.compat import safe_loading
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.models.loading import read_dictionary
 
+BATCHES = ("batch_size", "batch_size_valid", "max_tokens", "max_tokens_valid")
 HALF = ("fp16", "memory_efficient_fp16", "amp")
 # What torch.distributed's own launchers tell the processes that they start.
 LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
@@ -59,10 +64,11 @@ def guard_commands() -> None:
         find_checkpoints(cfg)
         missing = list(missing_folders(cfg.checkpoint.save_dir))
         try:
-            if cfg.common.cpu:
-                start_on_cpus(start, cfg, main, kwargs)
-            else:
-                start(cfg, main, **kwargs)
+            with fairseq_errors():
+                if cfg.common.cpu:
+                    start_on_cpus(start, cfg, main, kwargs)
+                else:
+                    start(cfg, main, **kwargs)
         except BaseException as error:
             remove_empty(missing)
             if isinstance(error, ProcessRaisedException):
@@ -72,6 +78,63 @@ def guard_commands() -> None:
     call_main.checks_options = True  # type: ignore[attr-defined]
     distributed_utils.call_main = call_main
     let_ddp_run_on_cpus()
+    guard_generate()
+
+
+def guard_generate() -> None:
+    """The same for ``fairseq-generate``, which does not start as the others do."""
+    main = generate.main
+    if getattr(main, "checks_options", False):
+        return
+
+    @functools.wraps(main)
+    def checked_main(args: Any) -> Any:
+        cfg = args
+        if isinstance(args, Namespace):
+            cfg = convert_namespace_to_omegaconf(args)
+        if not is_ours(cfg):
+            return main(args)
+        check_run(cfg)
+        results = Path(cfg.common_eval.results_path or ".")
+        missing = list(missing_folders(str(results)))
+        file = results / f"generate-{cfg.dataset.gen_subset}.txt"
+        is_new = not file.exists()
+        try:
+            with fairseq_errors():
+                return main(cfg)
+        except BaseException:
+            # fairseq opens it before anything else.
+            if is_new and file.exists() and list(results.iterdir()) == [file]:
+                file.unlink()
+            remove_empty(missing)
+            raise
+
+    checked_main.checks_options = True  # type: ignore[attr-defined]
+    generate.main = checked_main
+
+
+@contextmanager
+def fairseq_errors() -> Iterator[None]:
+    """Turn what fairseq asserts of a user's input into a :class:`UserError`.
+
+    Raises:
+        UserError: fairseq refused something, training diverged, or the operating
+            system refused something.
+    """
+    try:
+        with one_line_errors():
+            yield
+    except (AssertionError, FloatingPointError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not str(error) or not re.search(r"\bfairseq(_cli)?/", frames[-1].filename):
+            raise
+        reason = str(error).splitlines()[0]
+        if isinstance(error, FloatingPointError):
+            reason += (
+                ": training diverged; give a smaller --lr, or a checkpoint whose "
+                "weights are numbers"
+            )
+        raise UserError(reason) from error
 
 
 def is_ours(cfg: Any) -> bool:
@@ -91,6 +154,10 @@ def check_run(cfg: Any) -> None:
             f"{cfg.task.data}: fairseq takes {os.pathsep} for the end of one folder of "
             "data and the beginning of another; give a path without it, such as a link"
         )
+    for name in BATCHES:
+        value = getattr(cfg.dataset, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: give 1 or more")
     for name, values in UNUSABLE.items():
         value = getattr(cfg.distributed_training, name)
         if value in values:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fairseq_xling.devices import choose_device
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.features import FeatureExtractor, MixedPair, TokenFeatures
 from fairseq_xling.model_files import load_files
 from fairseq_xling.precision import half_dtype
@@ -263,6 +263,7 @@ def answer_result(answers: Sequence[Any]) -> Dict[str, Any]:
     return {**listed[0], "n_best": listed}
 
 
+@one_line_errors()
 def from_pretrained(
     path: Union[str, Path],
     checkpoint_file: Optional[str] = None,

@@ -254,6 +254,8 @@ def check_texts(texts: Any, where: str, wanted: str) -> List[str]:
             )
         if not text.strip():
             raise UserError(f"{where}: {wanted} must not be empty")
+        if "\0" in text:
+            raise UserError(f"{where}: a character NUL in {wanted}; remove it")
         if HALF_CHARACTER.search(text):
             raise UserError(f"{where}: half a character (a lone surrogate) in {wanted}")
     return [str(text) for text in texts]

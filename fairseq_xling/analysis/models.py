@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, List, Tuple
 
 from fairseq_xling.checkpoint_paths import find_checkpoint_file
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.prediction import load_task_model
 
 
@@ -46,7 +46,7 @@ def held_languages(task: Any, args: argparse.Namespace) -> List[str]:
     """
     entries = task.manifest.splits.get(args.split, {})
     held = [lang for lang in task.languages if lang in entries]
-    asked = list_of_languages(args.langs or "") or held
+    asked = held if args.langs is None else read_languages("--langs", args.langs)
     lacking = sorted(set(asked) - set(held))
     if not held:
         splits = ", ".join(sorted(task.manifest.splits))

@@ -23,8 +23,8 @@ from fairseq_xling.analysis.score_files import (
     stored_option,
 )
 from fairseq_xling.cli.tables import Cell, markdown_table
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import read_languages
 
 GROUPS = ("seen", "unseen")
 
@@ -75,8 +75,8 @@ def seen_by_all(models: Sequence[ScoredModel], given: Optional[str]) -> Set[str]
         UserError: ``--seen`` has languages without scores, a checkpoint does not say,
             or two differ.
     """
-    if given:
-        seen = set(list_of_languages(given))
+    if given is not None:
+        seen = set(read_languages("--seen", given))
         unknown = sorted(seen - set(models[0].scores))
         if unknown:
             raise UserError(

@@ -60,7 +60,7 @@ def predict(
             predicts no numbers.
     """
     options = {}
-    if getattr(args, "target_langs", None):
+    if getattr(args, "target_langs", None) is not None:
         options["target_langs"] = args.target_langs
     if getattr(args, "no_mixup_inference", False):
         options["no_mixup_inference"] = True

@@ -18,6 +18,7 @@ from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry
+from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.store import variants_name
@@ -112,7 +113,7 @@ def join_stream(folders: List[Path], out: Path, stream: str, kinds: List[str]) -
                 with open(folder / name, "rb") as file:
                     shutil.copyfileobj(file, joined)
     for kind in kinds:
-        parts = [MMapIndexedDataset(str(f / f"{stream}.{kind}")) for f in folders]
+        parts = [open_stream(str(f / f"{stream}.{kind}")) for f in folders]
         sizes = np.concatenate([part.sizes for part in parts])
         path = out / f"{stream}.{kind}.idx"
         with MMapIndexedDataset.Index.writer(path, parts[0]._index.dtype) as index:

@@ -30,6 +30,7 @@ from fairseq_xling.multimix.report import (
     write_report,
 )
 from fairseq_xling.multimix.stages import only_one_run, run_stages
+from fairseq_xling.option_values import check_number
 from fairseq_xling.precision import DTYPES
 
 logger = logging.getLogger(__name__)
@@ -213,6 +214,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
             f"--train-percentage {args.train_percentage:g}: give a value above 0, at "
             "most 100"
         )
+    check_number("--sampling-factor", args.sampling_factor)
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
     args.pretrained = find_checkpoint_file(args.pretrained, "--pretrained")

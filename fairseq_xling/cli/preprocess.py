@@ -14,7 +14,6 @@ from fairseq_xling.data.aligned_rows import align
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.destination import BINARIZED, check_replaceable
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, SplitEntry, sha256_of
 from fairseq_xling.data.raw_layout import (
     RawLayout,
@@ -24,6 +23,7 @@ from fairseq_xling.data.raw_layout import (
 )
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -194,7 +194,8 @@ def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
     held = layout.languages()
     if wanted is None:
         return held
-    langs = sorted(set(list_of_languages(wanted)) - {layout.source_lang})
+    given = read_languages("--target-langs", wanted)
+    langs = sorted(set(given) - {layout.source_lang})
     for lang in langs:
         if lang not in held:
             raise UserError(

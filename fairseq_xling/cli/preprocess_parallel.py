@@ -17,11 +17,11 @@ from fairseq_xling.cli.preprocess import (
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_sentences import SentenceEncoder
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.raw_parallel import ParallelText, find_parallel
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def choose(
     found = find_parallel(folder, split, source_lang)
     if wanted is None:
         return found
-    langs = set(list_of_languages(wanted)) - {source_lang}
+    langs = set(read_languages("--target-langs", wanted)) - {source_lang}
     lacking = sorted(langs - {part.lang for part in found})
     if lacking and split == "train":
         raise UserError(

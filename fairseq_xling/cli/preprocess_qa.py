@@ -225,6 +225,8 @@ def write_split(
                 and not encoder.is_blank(row.question)
                 and not encoder.is_blank(row.context)
             ]
+            if part.split not in TRAINED and len(chunk) < len(whole_chunk):
+                refuse_empty([row for row, _ in whole_chunk], [row for row, _ in chunk])
             count(
                 "without question or passage, left out", len(whole_chunk) - len(chunk)
             )
@@ -259,6 +261,25 @@ def write_split(
     count("tokens in the longest", longest)
     logger.info(f"{part.split}.{part.lang}: {summary(rows, remarks, encoder)}")
     return SplitEntry(rows, names)
+
+
+def refuse_empty(rows: Sequence[Question], kept: Sequence[Question]) -> None:
+    """Refuse questions to be judged by that lack their text or their passage.
+
+    Args:
+        rows: all questions.
+        kept: those that lack neither.
+
+    Raises:
+        UserError: there is one; without it scores would be of other questions.
+    """
+    ids = {row.id for row in kept}
+    for row in rows:
+        if row.id not in ids:
+            raise UserError(
+                f"{row.path}, question {row.id}: empty question or context; fill it "
+                "in, or remove the question"
+            )
 
 
 def write_texts(

@@ -98,12 +98,16 @@ def known_tags(tags: Sequence[str], args: argparse.Namespace) -> Dict[str, str]:
         UserError: a ``--map-label`` is not of the form, or leads to an unknown tag.
     """
     known = {tag: tag for tag in tags}
+    seen = set()
     for mapping in args.map_label:
         old, equals, new = mapping.partition("=")
         if not (old and equals and new):
             raise UserError(
                 f"--map-label {mapping}: give it as FROM=TO, such as DATE=O"
             )
+        if old in seen:
+            raise UserError(f"--map-label {mapping}: {old} is given twice; choose one")
+        seen.add(old)
         if new in tags:
             pairs = {old: new, f"B-{old}": new, f"I-{old}": new}
         else:

@@ -20,10 +20,10 @@ from fairseq_xling.cli.options import add_batch_options, check_least, entry_poin
 from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.json_text import read_object
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.locks import locked
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.prediction import predict_batches
 
 logger = logging.getLogger(__name__)
@@ -126,8 +126,9 @@ def choose_languages(manifest: Manifest, args: argparse.Namespace) -> List[str]:
         for lang, entry in manifest.splits.get("train", {}).items()
         if lang != manifest.source_lang and "tags" not in entry.streams
     ]
-    asked = list_of_languages(args.target_langs or ",".join(held))
-    wanted = [lang for lang in dict.fromkeys(asked) if lang]
+    wanted = held
+    if args.target_langs is not None:
+        wanted = read_languages("--target-langs", args.target_langs)
     unknown = sorted(set(wanted) - set(held))
     if unknown or not wanted:
         raise UserError(

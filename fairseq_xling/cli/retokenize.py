@@ -33,6 +33,7 @@ from fairseq_xling.data.manifest import (
     stream_prefix,
 )
 from fairseq_xling.data.raw_sentences import split_words
+from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_dictionary
@@ -105,7 +106,7 @@ class Reader:
 
     def open(self, part: Tuple[str, str], stream: str) -> MMapIndexedDataset:
         """A stream of a split in a language."""
-        return MMapIndexedDataset(stream_prefix(self.data, *part, stream))
+        return open_stream(stream_prefix(self.data, *part, stream))
 
     def text(self, tokens: Any) -> str:
         """The text of tokens, without specials."""

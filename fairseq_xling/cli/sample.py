@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Dict, Optional, Set, Tuple
 
 import numpy as np
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.selected_data import write_rows
@@ -104,7 +104,7 @@ def copy_stream(prefix: str, goal: str, rows: Optional[np.ndarray]) -> None:
         for ending in ("bin", "idx"):
             shutil.copyfile(f"{prefix}.{ending}", f"{goal}.{ending}")
         return
-    opened = MMapIndexedDataset(prefix)
+    opened = open_stream(prefix)
     write_rows(goal, SYMBOLS, (opened[int(row)].numpy() for row in rows))
 
 
@@ -154,9 +154,9 @@ def untranslated(
     split, lang = target
     if "source" not in manifest.splits[split][lang].streams:
         return None
-    opened = MMapIndexedDataset(stream_prefix(data, *source, "input"))
+    opened = open_stream(stream_prefix(data, *source, "input"))
     texts: Set[bytes] = {opened[int(row)].numpy().tobytes() for row in rows}
-    counterparts = MMapIndexedDataset(stream_prefix(data, split, lang, "source"))
+    counterparts = open_stream(stream_prefix(data, split, lang, "source"))
     return np.array(
         [
             row

@@ -11,6 +11,7 @@ from torch import Tensor
 from fairseq_xling.criterions.losses import negative_entropy
 from fairseq_xling.criterions.score_logging import log_scores
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
 
 
 @dataclass
@@ -36,10 +37,7 @@ class ConfidencePenaltyCriterion(FairseqCriterion):
 
     def __init__(self, task, confidence_penalty: float) -> None:
         super().__init__(task)
-        if confidence_penalty < 0:
-            raise UserError(
-                f"--confidence-penalty {confidence_penalty}: give 0 or more"
-            )
+        check_number("--confidence-penalty", confidence_penalty)
         if task.cfg.training_set == "pairs":
             raise UserError(
                 "--criterion confidence_penalty: trains one stream; use --criterion "

@@ -1,5 +1,6 @@
 """X-Mixup's training objective, and what training logs."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -16,7 +17,9 @@ from fairseq_xling.criterions.losses import (
     sequence_representation,
 )
 from fairseq_xling.criterions.score_logging import log_scores
-from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
+
+logger = logging.getLogger(__name__)
 
 # Terms summed over pairs, logged as means over pairs.
 PAIR_TERMS = ("task_source", "task_target", "mse", "kl", "lambda", "lambda_squared")
@@ -35,10 +38,11 @@ class XMixupCriterionConfig(FairseqDataclass):
     representation_loss_weight: float = field(
         default=1.0, metadata={"help": "weight of the MSE consistency; 0: off"}
     )
-    prediction_loss_weight: float = field(
-        default=1.0,
+    prediction_loss_weight: Optional[float] = field(
+        default=None,
         metadata={
-            "help": "weight of the KL consistency, which classification has; 0: off"
+            "help": "weight of the KL consistency, which classification alone has; 0: "
+            "off (default: 1)"
         },
     )
     sequence_representation: ChoiceEnum(  # type: ignore[valid-type]
@@ -66,16 +70,22 @@ class XMixupCriterion(FairseqCriterion):
         task,
         source_loss_weight: Optional[float],
         representation_loss_weight: float,
-        prediction_loss_weight: float,
+        prediction_loss_weight: Optional[float],
         sequence_representation: str,
     ) -> None:
         super().__init__(task)
         if source_loss_weight is None:
             source_loss_weight = task.default_source_loss_weight
-        if not 0 <= source_loss_weight <= 1:
-            raise UserError(
-                f"--source-loss-weight {source_loss_weight}: give a value from 0 to 1"
+        check_number("--source-loss-weight", source_loss_weight, high=1)
+        check_number("--representation-loss-weight", representation_loss_weight)
+        check_number("--prediction-loss-weight", prediction_loss_weight)
+        if prediction_loss_weight and not task.has_prediction_term:
+            logger.warning(
+                f"--prediction-loss-weight {prediction_loss_weight:g}: without effect, "
+                f"as {task.benchmark} has no KL consistency"
             )
+        if prediction_loss_weight is None:
+            prediction_loss_weight = 1.0
         self.source_loss_weight = source_loss_weight
         self.representation_loss_weight = representation_loss_weight
         self.prediction_loss_weight = prediction_loss_weight

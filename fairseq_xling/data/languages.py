@@ -6,7 +6,6 @@ Wikipedia's ``simple``.
 """
 
 import re
-from typing import List
 
 _FIRST = "simple|[A-Za-z]{2,3}"
 _PARTS = "(?:[-_][A-Za-z0-9]+)*"
@@ -15,8 +14,3 @@ _PARTS = "(?:[-_][A-Za-z0-9]+)*"
 LANGUAGE = rf"(?:{_FIRST}){_PARTS}?"
 # WikiANN's words, such as en:Paris.
 PREFIX = re.compile(rf"((?:simple|[a-z]{{2,3}}){_PARTS}:).")
-
-
-def list_of_languages(text: str) -> List[str]:
-    """The codes of a comma list, each once, in their order."""
-    return list(dict.fromkeys(filter(None, (code.strip() for code in text.split(",")))))

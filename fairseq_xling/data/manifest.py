@@ -11,7 +11,7 @@ from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import SEPARATORS
-from fairseq_xling.errors import UserError
+from fairseq_xling.errors import UserError, one_line_errors
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = 2
@@ -66,6 +66,7 @@ class Manifest:
         return SEPARATORS[self.tokenizer]
 
     @classmethod
+    @one_line_errors()
     def load(cls, folder: Union[str, Path]) -> "Manifest":
         """Read the manifest of ``folder``.
 
@@ -91,6 +92,7 @@ class Manifest:
                 f"{path}: layout {found}, but this version reads layout {FORMAT}; run "
                 "preprocessing again"
             )
+        check_kinds(path, raw)
         try:
             splits = {
                 split: {lang: SplitEntry(**entry) for lang, entry in by_lang.items()}
@@ -111,6 +113,61 @@ class Manifest:
         with atomic_file(Path(folder) / MANIFEST_NAME) as file:
             json.dump(contents, file, indent=2, ensure_ascii=False, sort_keys=True)
             file.write("\n")
+
+
+# What the fields of a manifest are.
+_TEXTS = ("task", "source_lang", "dictionary_sha256", "tokenizer_sha256", "version")
+_LISTS = ("languages", "labels")
+
+
+def check_kinds(path: Path, raw: Dict[str, Any]) -> None:
+    """Refuse a manifest whose fields are not what they must be.
+
+    Raises:
+        UserError: the message names the field.
+    """
+    good = {
+        **{name: isinstance(raw.get(name), str) for name in _TEXTS},
+        **{name: _is_list(raw.get(name)) for name in _LISTS},
+        "dictionary_size": _is_count(raw.get("dictionary_size")),
+        "tokenizer": raw.get("tokenizer", "sentencepiece") in SEPARATORS,
+        "splits": _are_splits(raw.get("splits"), raw.get("languages") or ()),
+        **{
+            name: isinstance(raw.get(name) or {}, dict)
+            for name in ("augmentation", "selection")
+        },
+    }
+    for name, is_good in good.items():
+        if not is_good:
+            raise UserError(
+                f"{path}: {name} is missing, or not what this version reads; run "
+                "preprocessing again"
+            )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value is a list of different texts."""
+    is_list = isinstance(value, list) and all(isinstance(x, str) for x in value)
+    return is_list and len(set(value)) == len(value)
+
+
+def _are_splits(splits: Any, languages: Any) -> bool:
+    """Whether all entries have a number of rows and streams, and known languages."""
+    return isinstance(splits, dict) and all(
+        isinstance(by_lang, dict)
+        and set(by_lang) <= set(languages)
+        and all(
+            isinstance(entry, dict)
+            and _is_count(entry.get("rows"))
+            and _is_list(entry.get("streams"))
+            for entry in by_lang.values()
+        )
+        for by_lang in splits.values()
+    )
 
 
 def stream_prefix(folder: Union[str, Path], split: str, lang: str, stream: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from fairseq.data import BaseWrapperDataset
 
 from fairseq_xling.data.paired_dataset import PairedDataset
-from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
 
 
 def sampling_probabilities(sizes: Sequence[int], alpha: float) -> np.ndarray:
@@ -39,7 +39,7 @@ class MixtureDataset(BaseWrapperDataset):
         alpha: the sampling factor.
 
     Raises:
-        UserError: ``alpha`` is negative.
+        UserError: ``alpha`` is negative or no number.
 
     Source: MultiMix section 3.4, eq. 3.
     """
@@ -50,8 +50,7 @@ class MixtureDataset(BaseWrapperDataset):
         self, dataset: PairedDataset, groups: np.ndarray, alpha: float
     ) -> None:
         super().__init__(dataset)
-        if alpha < 0:
-            raise UserError(f"--sampling-factor {alpha:g}: give 0 or more")
+        check_number("--sampling-factor", alpha)
         self.members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)]
         sizes = [len(members) for members in self.members]
         self.probabilities = sampling_probabilities(sizes, alpha)

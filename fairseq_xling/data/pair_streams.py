@@ -3,13 +3,15 @@
 import logging
 import os
 from dataclasses import dataclass
-from typing import Optional
+from typing import Iterable, Optional
 
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.stream_checks import check_streams
+from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -70,34 +72,44 @@ class Streams:
 
 
 def open_streams(
-    folder: str, manifest: Manifest, split: str, lang: str, wanted: set
+    folder: str,
+    manifest: Manifest,
+    split: str,
+    lang: str,
+    wanted: set,
+    needed: Iterable[str] = (),
 ) -> Streams:
     """Open the streams of a split in a language, those of ``wanted`` that exist.
 
+    Args:
+        folder: the data.
+        manifest: its.
+        split, lang: which part of it.
+        wanted: names of streams.
+        needed: those that must exist, beside ``input``.
+
     Raises:
-        UserError: a file that the manifest names is missing or has another number of
-            rows.
+        UserError: the manifest lacks one that is needed; a file that it names is
+            missing, damaged or has another number of rows; or what is in there cannot
+            be, see :func:`check_streams`.
     """
     entry = manifest.splits[split][lang]
+    lacking = sorted({"input", *needed} - set(entry.streams))
+    if lacking:
+        raise UserError(
+            f"{folder}: {split}.{lang} has no stream {', '.join(lacking)} by "
+            "manifest.json; run preprocessing again"
+        )
     opened = {}
     for stream in sorted({"input", "label"} | wanted):
-        if stream not in entry.streams:
-            continue
-        prefix = stream_prefix(folder, split, lang, stream)
-        if not MMapIndexedDataset.exists(prefix):
-            raise UserError(
-                f"{prefix}.bin, {prefix}.idx: not found, though manifest.json names "
-                "them; run preprocessing again"
-            )
-        for ending in (".bin", ".idx"):
-            refuse_stand_in(prefix + ending, may_be_empty=True)
-        dataset = MMapIndexedDataset(prefix)
-        if len(dataset) != entry.rows:
-            raise UserError(
-                f"{prefix}.idx: {len(dataset)} rows, though the text has {entry.rows}; "
-                f"run {WRITERS.get(stream, 'preprocessing')} again"
-            )
-        opened[stream] = dataset
+        if stream in entry.streams:
+            prefix = stream_prefix(folder, split, lang, stream)
+            for path in (f"{prefix}.bin", f"{prefix}.idx"):
+                if os.path.isfile(path):
+                    refuse_stand_in(path, may_be_empty=True)
+            mend = f"run {WRITERS.get(stream, 'preprocessing')} again"
+            opened[stream] = open_stream(prefix, entry.rows, mend)
+    check_streams(opened, manifest, os.path.join(folder, f"{split}.{lang}"))
     return Streams(lang, **opened)
 
 

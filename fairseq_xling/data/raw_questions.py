@@ -315,6 +315,8 @@ def _text(path: Path, where: str, entry: Any, name: str) -> str:
         _refuse(path, where, f"no text {name!r}")
     if HALF_CHARACTER.search(found):
         _refuse(path, where, f"half a character (a lone surrogate) in {name!r}")
+    if "\0" in found:
+        _refuse(path, where, f"a character NUL in {name!r}")
     return found
 
 

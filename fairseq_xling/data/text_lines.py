@@ -27,10 +27,15 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
         raw: the line.
 
     Raises:
-        UserError: it is not UTF-8.
+        UserError: it is not UTF-8, or holds a character NUL, at which tokenizers stop.
     """
     if number == 1:
         refuse_other_kinds(path, raw)
+    if b"\0" in raw:
+        raise UserError(
+            f"{path}, line {number}: a character NUL; remove it, or convert the file "
+            "to UTF-8"
+        )
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError as error:

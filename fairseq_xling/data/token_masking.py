@@ -6,6 +6,7 @@ import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
 
 
 class TokenMasker:
@@ -34,11 +35,11 @@ class TokenMasker:
         leave_unmasked_prob: float = 0.1,
         random_token_prob: float = 0.1,
     ) -> None:
+        check_number("--leave-unmasked-prob", leave_unmasked_prob, high=1)
+        check_number("--random-token-prob", random_token_prob, high=1)
         if not 0 < mask_prob < 1:
             raise UserError(f"--mask-prob {mask_prob}: give a share between 0 and 1")
-        if min(leave_unmasked_prob, random_token_prob) < 0 or (
-            leave_unmasked_prob + random_token_prob > 1
-        ):
+        if leave_unmasked_prob + random_token_prob > 1:
             raise UserError(
                 f"--leave-unmasked-prob {leave_unmasked_prob}, --random-token-prob "
                 f"{random_token_prob}: give shares from 0 that add up to at most 1"

@@ -5,7 +5,7 @@ import os
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Type
+from typing import Any, Dict, Type, Union
 
 from fairseq import checkpoint_utils, file_utils
 from fairseq.data import Dictionary
@@ -78,6 +78,27 @@ def read_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionar
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a fairseq dictionary ({reason})") from None
     return dictionary
+
+
+def load_labels(folder: Union[str, Path], manifest: Manifest) -> Dictionary:
+    """Load the labels of a folder of binarized data.
+
+    Args:
+        folder: the folder.
+        manifest: its.
+
+    Raises:
+        UserError: they are missing, or not those that the manifest names, in its order.
+    """
+    path = os.path.join(folder, "label.dict.txt")
+    labels = read_dictionary(path)
+    found = labels.symbols[labels.nspecial :]
+    if found != manifest.labels:
+        raise UserError(
+            f"{path}: has {', '.join(found) or 'no labels'}, but manifest.json "
+            f"{', '.join(manifest.labels) or 'none'}; run preprocessing again"
+        )
+    return labels
 
 
 def load_data_dictionary(

@@ -17,7 +17,6 @@ from fairseq.utils import safe_getattr
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.models.checkpoint_fitting import (
     check_shapes,
     fit_labels,
@@ -33,8 +32,14 @@ from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.options import as_namespace
 from fairseq_xling.models.token_head import TokenHead
 from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces
+from fairseq_xling.option_values import check_number
 
 logger = logging.getLogger(__name__)
+
+DROPOUTS = (
+    *("dropout", "attention_dropout", "activation_dropout", "pooler_dropout"),
+    "encoder_layerdrop",
+)
 
 
 @register_model("xmixup_xlmr")
@@ -128,11 +133,12 @@ class XMixupXLMRModel(RobertaModel):
             args = as_namespace(cls.add_args, args)
         mixup_defaults(args)
         base_architecture(args)
-        if not 0 < args.mixup_max_ratio <= 1:
-            raise UserError(
-                f"--mixup-max-ratio {args.mixup_max_ratio}: give a value above 0, "
-                "at most 1"
-            )
+        check_number("--mixup-max-ratio", args.mixup_max_ratio, high=1, above=True)
+        check_number("--mixup-ratio-lr-scale", args.mixup_ratio_lr_scale)
+        check_number("--layer-norm-eps", args.layer_norm_eps, high=1, above=True)
+        for name in DROPOUTS:
+            option = "--" + name.replace("_", "-")
+            check_number(option, safe_getattr(args, name), high=1)
         if safe_getattr(args, "max_positions") is None:
             args.max_positions = task.max_positions() or 512
         return cls(args, XMixupEncoder(args, task.source_dictionary))

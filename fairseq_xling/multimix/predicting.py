@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
 
 
 class Decoding(NamedTuple):
@@ -37,8 +38,7 @@ def read_decoding(options: Any) -> Decoding:
         raise UserError(
             "--sampling-topp: not for masked language models; use --sampling-topk"
         )
-    if options.temperature <= 0:
-        raise UserError(f"--temperature {options.temperature}: give a value above 0")
+    check_number("--temperature", options.temperature, above=True)
     topk = options.sampling_topk
     if topk <= 0:
         is_sampled = options.sampling or options.temperature != 1

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
 
 import numpy as np
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
-from fairseq_xling.models.loading import read_dictionary
+from fairseq_xling.models.loading import load_labels
 from fairseq_xling.multimix.predictions import PoolPredictions
 from fairseq_xling.multimix.store import MOST_POSITIONS
 
@@ -42,12 +42,12 @@ def write_selected(
     manifest = Manifest.load(pool)
     kept = [x for x in KEPT if x in manifest.splits[split][lang].streams]
     labels = "tags" if "word_starts" in kept else "label"
-    dictionary = read_dictionary(str(pool / "label.dict.txt"))
+    dictionary = load_labels(pool, manifest)
     with atomic_folder(destination) as work:
         for name in common_files(pool):
             shutil.copyfile(pool / name, work / name)
         for stream in kept:
-            opened = MMapIndexedDataset(stream_prefix(pool, split, lang, stream))
+            opened = open_stream(stream_prefix(pool, split, lang, stream))
             symbols = manifest.dictionary_size
             if stream == "word_starts":
                 symbols = MOST_POSITIONS
@@ -77,12 +77,13 @@ def write_selected(
 
 def gold_labels(pool: Path, split: str, lang: str) -> Optional[np.ndarray]:
     """The pool's own labels, ``(words of all samples,)``; None where it has none."""
-    held = Manifest.load(pool).splits[split][lang]
+    manifest = Manifest.load(pool)
+    held = manifest.splits[split][lang]
     streams = [name for name in ("label", "tags") if name in held.streams]
     if not streams or held.rows == 0:
         return None
-    opened = MMapIndexedDataset(stream_prefix(pool, split, lang, streams[0]))
-    special = read_dictionary(str(pool / "label.dict.txt")).nspecial
+    opened = open_stream(stream_prefix(pool, split, lang, streams[0]))
+    special = load_labels(pool, manifest).nspecial
     return np.concatenate([opened[row].numpy() for row in range(held.rows)]) - special
 
 

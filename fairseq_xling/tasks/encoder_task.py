@@ -9,6 +9,7 @@ from fairseq.registry import REGISTRIES
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fairseq_xling.data.batch_limits import check_max_tokens
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.options import check_names
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
@@ -23,8 +24,8 @@ MOST_POSITIONS = 1 << 17
 class EncoderTask(MemoryLoggingTask):
     """A task with one dictionary that tells its model how long sequences are.
 
-    Subclasses have ``cfg``, with ``max_positions`` and ``train_subset``, and
-    ``dictionary``.
+    Subclasses have ``cfg``, with ``max_positions`` and ``train_subset``, ``manifest``
+    and ``dictionary``.
 
     Attributes:
         criterions: the classes that train for the task.
@@ -32,6 +33,7 @@ class EncoderTask(MemoryLoggingTask):
 
     cfg: Any
     dictionary: Dictionary
+    manifest: Manifest
     criterions: Tuple[Type[FairseqCriterion], ...]
 
     def __init__(self, cfg: Any) -> None:
@@ -61,6 +63,12 @@ class EncoderTask(MemoryLoggingTask):
         ours = [k for k, v in ARCH_MODEL_REGISTRY.items() if v is XMixupXLMRModel]
         if arch is not None and arch not in ours:
             raise UserError(f"--arch {arch}: give one of {', '.join(ours)}")
+        if "mbert" in str(arch) and self.manifest.tokenizer != "wordpiece":
+            raise UserError(
+                f"--arch {arch}: reads WordPiece, but the data are binarized with "
+                f"{self.manifest.tokenizer}; give --arch xmixup_xlmr_..., or binarize "
+                "them with mBERT's tokenizer.json"
+            )
         if OmegaConf.is_config(cfg):
             if not from_checkpoint:  # which may be of a version that had others
                 check_names(XMixupXLMRModel.add_args, cfg)

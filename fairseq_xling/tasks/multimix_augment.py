@@ -16,7 +16,6 @@ from fairseq.utils import split_paths
 from omegaconf import II
 
 from fairseq_xling.checkpoint_paths import find_checkpoint_file
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.data.pair_streams import open_streams
 from fairseq_xling.data.sample_dataset import SampleDataset
@@ -39,6 +38,7 @@ from fairseq_xling.multimix.variants import (
     check_percentage,
     read_factors,
 )
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.precision import precision_of
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class MultiMixAugmentTask(FairseqTask):
         split, data = self.cfg.gen_subset, self.cfg.data
         wanted = held
         if self.cfg.langs is not None:
-            wanted = list_of_languages(self.cfg.langs)
+            wanted = read_languages("--langs", self.cfg.langs)
         unknown = sorted(set(wanted) - set(held))
         if unknown or not wanted:
             raise UserError(
@@ -182,7 +182,7 @@ class MultiMixAugmentTask(FairseqTask):
     def load_dataset(self, split: str, combine: bool = False, **kwargs) -> None:
         wanted = {"word_starts"} if self.has_words else set()
         streams = [
-            open_streams(self.cfg.data, self.manifest, split, lang, wanted)
+            open_streams(self.cfg.data, self.manifest, split, lang, wanted, wanted)
             for lang in self.languages
         ]
         self.datasets[split] = SampleDataset(

@@ -100,7 +100,10 @@ class MultiMixTask(XMixupTask):
             )
         paired = self._streams_for(True, None)
         own = paired | self.own_streams(paired)
-        return [open_streams(folder, manifest, split, lang, own) for lang in wanted]
+        needed = self.needed_streams(is_train=True)
+        return [
+            open_streams(folder, manifest, split, lang, own, needed) for lang in wanted
+        ]
 
     def state_dict(self) -> Dict[str, Any]:
         return {**super().state_dict(), "task": self.cfg._name}

@@ -108,6 +108,9 @@ class QuestionAnsweringTask(XMixupTask):
         streams = {"context_length", "span", "offsets"}
         return streams | ({"source_span"} if "source" in paired else set())
 
+    def needed_streams(self, is_train: bool) -> Set[str]:
+        return {"context_length"} | ({"span"} if is_train else {"offsets"})
+
     def make_dataset(
         self,
         streams: List[Streams],

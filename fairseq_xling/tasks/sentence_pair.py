@@ -39,6 +39,7 @@ class SentencePairTask(XMixupTask):
     label_streams = {"label"}
     head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
     scores_in_training = True
+    has_prediction_term = True
 
     def default_mixup_layer(self, layers: int) -> str:
         """The first layer (X-Mixup section 5.1)."""

@@ -73,6 +73,9 @@ class TaggingTask(XMixupTask):
             streams |= {"source_word_starts", "source_tags"}
         return streams
 
+    def needed_streams(self, is_train: bool) -> Set[str]:
+        return {"word_starts"}
+
     def make_dataset(
         self,
         streams: List[Streams],

@@ -6,7 +6,7 @@ from typing import List, Optional
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from omegaconf import II
 
-from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import check_number
 
 
 @dataclass
@@ -71,14 +71,6 @@ def check_options(cfg: XMixupTaskConfig) -> None:
     Raises:
         UserError: the message names the option.
     """
-    if cfg.scheduled_sampling_decay < 0:
-        raise UserError(
-            f"--scheduled-sampling-decay {cfg.scheduled_sampling_decay}: give a value "
-            "above 0, or 0 for always the real source"
-        )
+    check_number("--scheduled-sampling-decay", cfg.scheduled_sampling_decay, high=1e9)
     midpoint = cfg.scheduled_sampling_midpoint
-    if midpoint is not None and not 0 < midpoint <= 1:
-        raise UserError(
-            f"--scheduled-sampling-midpoint {midpoint}: give a share of training "
-            "above 0, at most 1"
-        )
+    check_number("--scheduled-sampling-midpoint", midpoint, high=1, above=True)

@@ -1,7 +1,6 @@
 """What all X-Mixup tasks share: data folders, scheduled sampling, the model."""
 
 import logging
-import os
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import numpy as np
@@ -12,13 +11,13 @@ from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriteri
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.labels import order_of
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.models.loading import load_data_dictionary, read_dictionary
+from fairseq_xling.models.loading import load_data_dictionary, load_labels
+from fairseq_xling.option_values import read_languages
 from fairseq_xling.tasks.source_sampling import SourceSamplingTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options
 
@@ -53,6 +52,8 @@ class XMixupTask(SourceSamplingTask):
     head_bias: str
     # Whether scores are cheap enough to be logged for training batches, too.
     scores_in_training = False
+    # Whether the objective compares the predictions of both streams (the KL of eq. 7).
+    has_prediction_term = False
 
     def __init__(
         self,
@@ -88,8 +89,7 @@ class XMixupTask(SourceSamplingTask):
                 f"{cls.benchmark}"
             )
         dictionary = load_data_dictionary(cfg.data, manifest)
-        labels = read_dictionary(os.path.join(cfg.data, "label.dict.txt"))
-        return cls(cfg, manifest, dictionary, labels)
+        return cls(cfg, manifest, dictionary, load_labels(cfg.data, manifest))
 
     def _choose_languages(self) -> List[str]:
         if self.source_lang != self.manifest.source_lang:
@@ -100,7 +100,7 @@ class XMixupTask(SourceSamplingTask):
         held = [lang for lang in self.manifest.languages if lang != self.source_lang]
         wanted = held
         if self.cfg.target_langs is not None:
-            wanted = list_of_languages(self.cfg.target_langs)
+            wanted = read_languages("--target-langs", self.cfg.target_langs)
         unknown = sorted(set(wanted) - set(held))
         if unknown:
             raise UserError(
@@ -169,6 +169,7 @@ class XMixupTask(SourceSamplingTask):
                 part,
                 lang,
                 paired | self.own_streams(paired),
+                self.needed_streams(is_train),
             )
             for part, lang in parts
         ]
@@ -182,6 +183,14 @@ class XMixupTask(SourceSamplingTask):
             paired: those of ``source`` and ``backtranslation`` that are read.
         """
         raise NotImplementedError
+
+    def needed_streams(self, is_train: bool) -> Set[str]:
+        """Those of them that every row has.
+
+        Args:
+            is_train: whether they are trained on.
+        """
+        return set()
 
     def make_dataset(
         self,

@@ -17,7 +17,6 @@ from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
 from omegaconf import II
 
 from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
-from fairseq_xling.data.languages import list_of_languages
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.pair_streams import Streams, open_streams
@@ -25,6 +24,7 @@ from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_data_dictionary, load_dictionary
+from fairseq_xling.option_values import check_number, read_languages
 from fairseq_xling.tasks.encoder_task import EncoderTask
 
 logger = logging.getLogger(__name__)
@@ -118,10 +118,7 @@ class XMixupTLMTask(EncoderTask):
         self.masker = TokenMasker(
             dictionary, cfg.mask_prob, cfg.leave_unmasked_prob, cfg.random_token_prob
         )
-        if cfg.sampling_factor < 0:
-            raise UserError(
-                f"--sampling-factor {cfg.sampling_factor:g}: give 0 or more"
-            )
+        check_number("--sampling-factor", cfg.sampling_factor)
         self._check_monolingual()
 
     @classmethod
@@ -144,9 +141,8 @@ class XMixupTLMTask(EncoderTask):
         held = [x for x in self.manifest.languages if x != self.manifest.source_lang]
         if self.cfg.target_langs is None:
             return held
-        wanted = list_of_languages(self.cfg.target_langs)
-        unknown = sorted(set(wanted) - set(held))
-        if unknown or not wanted:
+        wanted = read_languages("--target-langs", self.cfg.target_langs)
+        if not set(wanted) <= set(held):
             raise UserError(
                 f"--target-langs {self.cfg.target_langs}: {self.cfg.data} holds "
                 f"{','.join(held)}"
@@ -179,8 +175,9 @@ class XMixupTLMTask(EncoderTask):
                 f"{self.cfg.data}: no split {split} for {','.join(self.languages)}; it "
                 f"has {', '.join(sorted(self.manifest.splits))}"
             )
+        pair = {"source"}
         streams = [
-            open_streams(self.cfg.data, self.manifest, split, lang, {"source"})
+            open_streams(self.cfg.data, self.manifest, split, lang, pair, pair)
             for lang in languages
         ]
         is_train = split == self.cfg.train_subset

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from fairseq_xling.data.languages import LANGUAGE, PREFIX, list_of_languages
+from fairseq_xling.data.languages import LANGUAGE, PREFIX
 from fairseq_xling.data.raw_layout import RawLayout
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import read_languages
 
 CODES = [
     *("de", "sme", "simple", "zh-min-nan", "be-x-old", "map-bms", "zh-classical"),
@@ -31,8 +32,14 @@ def test_other_names_are_none(text):
     assert not re.fullmatch(LANGUAGE, text)
 
 
-def test_lists_are_read_with_spaces_and_repeats():
-    assert list_of_languages(" de, zh-Hans-CN,,de ") == ["de", "zh-Hans-CN"]
+def test_lists_are_read_with_spaces():
+    assert read_languages("--langs", " de, zh-Hans-CN ") == ["de", "zh-Hans-CN"]
+
+
+@pytest.mark.parametrize("text", ["", ",", "de,", "de,,ru", "de,ru,de"])
+def test_empty_and_repeated_languages_are_refused(text):
+    with pytest.raises(UserError, match="^--langs '.*': give different languages"):
+        read_languages("--langs", text)
 
 
 def write(folder, *names):

@@ -197,8 +197,8 @@ def test_fairseqs_options_say_how_to_choose(given_options, expected):
     "given_options, message",
     [
         ({"topp": 0.9}, "--sampling-topp: .*--sampling-topk"),
-        ({"temperature": 0.0}, "--temperature 0.0: give a value above 0"),
-        ({"temperature": -1.0}, "--temperature -1.0: give a value above 0"),
+        ({"temperature": 0.0}, "--temperature 0: give a value above 0"),
+        ({"temperature": -1.0}, "--temperature -1: give a value above 0"),
     ],
 )
 def test_values_that_cannot_be_are_refused(given_options, message):

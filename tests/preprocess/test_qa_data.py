@@ -253,7 +253,7 @@ def test_passages_are_encoded_once_whatever_workers_and_chunks(
         return encode(encoder, texts)
 
     monkeypatch.setattr(QuestionEncoder, "encode_contexts", noting)
-    preprocess(raw, spm, tmp_path / "one", "--workers=1", "--target-langs=")
+    preprocess(raw, spm, tmp_path / "one", "--workers=1", "--target-langs=en")
     passages = {row.context for split in PLACES for row in data[split, "en"]}
     assert sorted(encoded) == sorted(passages)
     preprocess(raw, spm, tmp_path / "all", "--workers=1")
@@ -458,18 +458,27 @@ def test_tydiqas_file_of_all_languages_is_read_by_language(spm, tmp_path):
 
 
 def test_rows_without_question_or_passage_are_left_out(raw, data, spm, tmp_path, capfd):
-    rows = data["test", "de"]
+    rows = data["train", "de"]
     rows[4].question = " "
     back = data["train", "de", "en"]
     back[6].question = ""
-    write(raw / PLACES["test"].format("de"), rows)
+    write(raw / TRAINED.format("de"), rows)
     write(raw / BACK.format("de"), back)
     preprocess(raw, spm, tmp_path / "bin")
-    check(spm, tmp_path / "bin", "test", "de", rows[:4] + rows[5:], FULL)
     back[6] = None
+    del back[4]
     check(spm, tmp_path / "bin", "train", "de", back, ["backtranslation"])
     log = capfd.readouterr().err
-    assert "test.de: 11 rows, 1 without question or passage, left out" in log
+    assert ", 1 without question or passage, left out" in log
+
+
+def test_questions_to_be_judged_by_are_not_left_out(raw, data, spm, tmp_path):
+    rows = data["test", "de"]
+    rows[4].question = " "
+    write(raw / PLACES["test"].format("de"), rows)
+    with pytest.raises(UserError, match="question .*: empty question or context"):
+        preprocess(raw, spm, tmp_path / "bin")
+    assert not (tmp_path / "bin").exists()
 
 
 def edit(change):

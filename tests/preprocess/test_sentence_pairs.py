@@ -523,7 +523,7 @@ def test_sentences_of_invisible_characters_are_empty_ones(raw, spm, tmp_path, ca
     write_rows(raw / "train-en.tsv", rows)
     with pytest.raises(UserError, match="train-en.tsv, line 5: a sentence without"):
         preprocess(raw, spm, tmp_path / "bin")
-    options = ["--skip-empty-rows", "--target-langs="]
+    options = ["--skip-empty-rows", "--target-langs=en"]
     manifest = preprocess(raw, spm, tmp_path / "bin", *options)
     assert manifest.splits["train"]["en"].rows == 29
     assert "1 left out for lack of a sentence" in capfd.readouterr().err

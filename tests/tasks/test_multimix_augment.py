@@ -763,8 +763,8 @@ REFUSED = {
     "no language": (["--langs=,"], "no split train in any language; .* de,en,zh"),
     "split": (["--gen-subset=valid"], "no split valid in .*; it has test, train"),
     "language of split": (["--gen-subset=test", "--langs=de"], "test in de; .* en$"),
-    "temperature 0": (["--temperature=0"], "--temperature 0.0: .* above 0"),
-    "temperature -1": (["--temperature=-1"], "--temperature -1.0: .* above 0"),
+    "temperature 0": (["--temperature=0"], "--temperature 0: .* above 0"),
+    "temperature -1": (["--temperature=-1"], "--temperature -1: .* above 0"),
     "nucleus": (
         ["--sampling", "--beam=1", "--sampling-topp=0.9"],
         "--sampling-topp: .*use --sampling-topk",
