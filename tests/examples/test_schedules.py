@@ -53,7 +53,8 @@ def write_model(folder):
     task = SimpleNamespace(
         source_dictionary=dictionary, max_positions=lambda: POSITIONS
     )
-    args = small_args(encoder_ffn_embed_dim=32, max_positions=POSITIONS)
+    shape = {"encoder_ffn_embed_dim": 32, "max_positions": POSITIONS}
+    args = small_args(arch="xmixup_xlmr_mini", **shape)
     model = XMixupXLMRModel.build_model(args, task)
     torch.save(checkpoint(args, model.state_dict()), folder / "model.pt")
 
