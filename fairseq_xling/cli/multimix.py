@@ -72,6 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="train on a share of the source and another, not parallel, of the target "
         "(XNLI-5%%: 5)",
     )
+    parser.add_argument(
+        "--target-sample",
+        choices=["each", "shared"],
+        help="with a --train-percentage below 100: a sample of the target for each "
+        "model, as in the paper, or one that all share (default: each)",
+    )
     parser.add_argument("--epochs", type=int, choices=range(EPOCHS + 1), default=EPOCHS)
     parser.add_argument("--jobs", type=int, default=1, help="commands side by side")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
@@ -146,7 +152,8 @@ def main(args: argparse.Namespace) -> None:
     plan = make_plan(args)
     with only_one_run(plan.folder):
         if args.train_percentage < 100:
-            run_stages(plan.sampling(args.train_percentage), args.jobs)
+            shares = (1,) if args.target_sample == "shared" else MODELS
+            run_stages(plan.sampling(args.train_percentage, shares), args.jobs)
         warm_up = plan.warm_up()
         run_stages(warm_up, args.jobs)
         run_stages(plan.evaluation(0), args.jobs)
@@ -215,6 +222,10 @@ def make_plan(args: argparse.Namespace) -> Plan:
             "most 100"
         )
     check_number("--sampling-factor", args.sampling_factor)
+    if args.target_sample is not None and args.train_percentage == 100:
+        raise UserError(
+            f"--target-sample {args.target_sample}: give a --train-percentage below 100"
+        )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
     args.pretrained = find_checkpoint_file(args.pretrained, "--pretrained")

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.data.path_lists import join_paths
@@ -42,6 +42,8 @@ class Plan:
         pretrained: checkpoint that they start from.
         lm: checkpoint of the language model that generates.
         lm_data: the data as that one reads them, where its tokenizer is another.
+        shares: of the target, each a pool by itself: one that all models share, or one
+            for each model, beside the data by its number.
         source_lang, target_lang: the languages.
         target_split: split with the target's training text; its labels are not read.
         selected_on: language of the dev set that adaptation is selected on.
@@ -84,13 +86,17 @@ class Plan:
     mixup: bool = False
     device_options: Sequence[str] = field(default_factory=list)
     lm_data: Optional[Path] = None
+    shares: Sequence[int] = (1,)
 
-    def pool(self, name: str) -> Pool:
-        """A pool by its name."""
+    def pool(self, name: str, model: int = 1) -> Pool:
+        """A pool by its name; of the target, the share that a model learns from."""
         side, _, kind = name.partition("-")
-        folder = self.folder / "augmented" / side if kind else self.data
+        share = model if side == "target" and model in self.shares else 1
+        data = self.folder / "augmented" / side if kind else self.data
+        folder = numbered(data, share)
         if side == "source":
             return Pool(name, folder, "train", self.source_lang)
+        name += f"-{share}" if share > 1 else ""
         return Pool(name, folder, self.target_split, self.target_lang)
 
     def checkpoint(self, epoch: int, model: int) -> Path:
@@ -99,24 +105,32 @@ class Plan:
             return self.warm[model - 1]
         return self.epoch_folder(epoch) / f"model{model}" / "checkpoint_best.pt"
 
-    def sampling(self, percentage: float) -> List[Stage]:
+    def sampling(self, percentage: float, shares: Sequence[int] = (1,)) -> List[Stage]:
         """A share of the data, source and target not parallel (section 4.2).
 
         From here on, the plan is about that share.
+
+        Args:
+            percentage: of the rows of the source, and as many of the target.
+            shares: of the target, the numbers of the models that have one of their own.
         """
         stages = []
         for name, data in (("sampled", self.data), ("sampled-lm", self.lm_data)):
             if data is None:
                 continue
-            folder = self.folder / name
-            command = [
-                program("xling-sample"), str(data), f"--percentage={percentage:g}",
-                f"--target-lang={self.target_lang}",
-                f"--target-split={self.target_split}",
-                f"--seed={self.seed}", f"--results-path={folder}",
-            ]  # fmt: skip
-            inputs, outputs = [data / "manifest.json"], [folder / "manifest.json"]
-            stages.append(Stage(name, folder, command, inputs, outputs, False))
+            for share in shares:
+                folder = numbered(self.folder / name, share)
+                command = [
+                    program("xling-sample"), str(data), f"--percentage={percentage:g}",
+                    f"--target-lang={self.target_lang}",
+                    f"--target-split={self.target_split}", f"--seed={self.seed}",
+                    *([f"--target-seed={share}"] if share > 1 else []),
+                    f"--results-path={folder}",
+                ]  # fmt: skip
+                inputs, outputs = [data / "manifest.json"], [folder / "manifest.json"]
+                stage = Stage(folder.name, folder, command, inputs, outputs, False)
+                stages.append(stage)
+        self.shares = shares
         self.data = self.folder / "sampled"
         self.lm_data = self.lm_data and self.folder / "sampled-lm"
         return stages
@@ -162,12 +176,13 @@ class Plan:
     def generation(self) -> List[Stage]:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
         stages = []
-        for side in ("source", "target"):
-            pool = self.pool(side)
-            folder = self.folder / "augmented" / side
+        for side, share in self._sides():
+            pool = self.pool(side, share)
+            name = pool.name
+            folder = self.folder / "augmented" / name
             if self.lm_data is not None:
-                folder = self.folder / "augmented-lm" / side
-                pool = pool._replace(folder=self.lm_data)
+                folder = self.folder / "augmented-lm" / name
+                pool = pool._replace(folder=numbered(self.lm_data, share))
             command = [
                 program("fairseq-generate"), str(pool.folder), *user_dir(),
                 "--task=multimix_augment", f"--path={self.lm}",
@@ -179,8 +194,8 @@ class Plan:
             text = self.text_of(pool)
             inputs = [pool.folder / "manifest.json", *text, self.lm]
             outputs = [folder / "manifest.json"]
-            name = f"virtual samples of {side}"
-            stages.append(Stage(name, folder, command, inputs, outputs))
+            title = f"virtual samples of {name}"
+            stages.append(Stage(title, folder, command, inputs, outputs))
         return stages
 
     def exchange(self) -> List[Stage]:
@@ -189,19 +204,22 @@ class Plan:
         if self.lm_data is None:
             return stages
         files = [find_tokenizer(self.data), self.data / "dict.txt"]
-        for side in ("source", "target"):
-            pool, folder = [
-                self.folder / name / side for name in ("augmented-lm", "augmented")
-            ]
+        for name in (self.pool(*side).name for side in self._sides()):
+            pool = self.folder / "augmented-lm" / name
+            folder = self.folder / "augmented" / name
             command = [
                 program("xling-retokenize"), str(pool), f"--tokenizer={files[0]}",
                 f"--dict={files[1]}", f"--destdir={folder}",
             ]  # fmt: skip
             inputs = [pool / "manifest.json", *files]
             outputs = [folder / "manifest.json"]
-            name = f"virtual samples of {side}, tokenised anew"
-            stages.append(Stage(name, folder, command, inputs, outputs, False))
+            title = f"virtual samples of {name}, tokenised anew"
+            stages.append(Stage(title, folder, command, inputs, outputs, False))
         return stages
+
+    def _sides(self) -> List[Tuple[str, int]]:
+        """The source, and each share of the target."""
+        return [("source", 1), *(("target", share) for share in self.shares)]
 
     def evaluation(self, epoch: int) -> List[Stage]:
         """Scores of the three models on the dev and test sets."""
@@ -324,6 +342,11 @@ class Plan:
         if lang is not None:
             return train[lang].rows
         return sum(entry.rows for entry in train.values())
+
+
+def numbered(folder: Path, share: int) -> Path:
+    """The folder of a share: of the first its name, of others the number behind it."""
+    return folder if share == 1 else folder.with_name(f"{folder.name}-{share}")
 
 
 def program(name: str) -> str:

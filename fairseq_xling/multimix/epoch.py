@@ -34,7 +34,7 @@ class Epoch:
         self.plan = plan
         self.number = number
         self.folder = plan.epoch_folder(number)
-        self.pools = [plan.pool(name) for name in MIXTURES[number] if name != "source"]
+        self.pools = [name for name in MIXTURES[number] if name != "source"]
         self.steps = steps_of(plan.schedule, plan.agreement)
         self.trained_in = dict.fromkeys(MODELS, 0)
 
@@ -64,10 +64,14 @@ class Epoch:
         """Lines 4, 10, 13, 17: the peers' labels and selection of each pool."""
         plan = self.plan
         factor = plan.distill_factors[self.number - 1]
-        peers = sorted({peer for peers in step.peers.values() for peer in peers})
         stages = []
-        for pool in self.pools:
-            for model in peers:
+        for name in self.pools:
+            wanted = {
+                (plan.pool(name, learner), peer)
+                for learner, peers in step.peers.items()
+                for peer in peers
+            }
+            for pool, model in sorted(wanted):
                 folder = self.distilled(pool.name, model)
                 checkpoint = self.checkpoint(self.trained_in[model], model)
                 command = [
@@ -86,10 +90,11 @@ class Epoch:
     def agreements(self, step: Step) -> List[Stage]:
         """Lines 11, 14, 18: what the peers of those to be trained agree on."""
         stages = []
-        for pool in self.pools:
+        for name in self.pools:
             for model, peers in step.peers.items():
+                pool = self.plan.pool(name, model)
                 folders = [self.distilled(pool.name, peer) for peer in peers]
-                folder = self.selected(step, pool.name, model)
+                folder = self.selected(step, name, model)
                 command = [
                     program("xling-agree"), str(pool.folder), *map(str, folders),
                     f"--split={pool.split}", f"--lang={pool.lang}",
@@ -102,7 +107,7 @@ class Epoch:
                     for part in ("labels.bin", "selected.bin", "selection.json")
                 ]
                 outputs = [folder / "manifest.json"]
-                title = f"{self._title(step, model)}: agreement on {pool.name}"
+                title = f"{self._title(step, model)}: agreement on {name}"
                 stages.append(Stage(title, folder, command, inputs, outputs, False))
         return stages
 

@@ -48,10 +48,10 @@ def describe_epoch(epoch: Epoch, trainings: Sequence[Dict[str, Any]]) -> Dict[st
     """
     pools: Dict[str, Any] = {}
     for pool in epoch.pools:
-        by_learner = pools[pool.name] = {}
+        by_learner = pools[pool] = {}
         for step in epoch.steps:
             for model in step.peers:
-                folder = epoch.selected(step, pool.name, model)
+                folder = epoch.selected(step, pool, model)
                 selection = Manifest.load(folder).selection
                 assert selection is not None
                 peers = selection["peers"]

@@ -26,9 +26,10 @@ from fairseq_xling.cli import (
     retokenize,
     sample,
 )
-from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix import stages
+from fairseq_xling.multimix.epoch import Epoch
 
 SHAPE = (
     "--encoder-layers 2 --encoder-embed-dim 16 --encoder-ffn-embed-dim 24 "
@@ -446,11 +447,50 @@ def test_charts_compare_with_a_model_without_penalty(
 
 @on_one_task
 def test_a_share_of_the_data_is_trained_on(setting, forks, tmp_path):
-    out = run(setting, tmp_path / "out", "--train-percentage=50", "--epochs=0")
+    options = ["--train-percentage=50", "--epochs=1", "--co-teaching=simultaneous"]
+    out = run(setting, tmp_path / "out", *options)
     splits = Manifest.load(out / "sampled").splits
     assert splits["train"]["en"].rows == 20 and splits["valid"]["de"].rows == 8
+    source, target = (
+        [
+            Path(stream_prefix(out / name, split, lang, "input") + ".bin").read_bytes()
+            for name in ("sampled", "sampled-2", "sampled-3")
+        ]
+        for split, lang in (("train", "en"), ("supervised", "de"))
+    )
+    assert len(set(source)) == 1 and len(set(target)) == 3
     command = json.loads((out / "warm-up/model1.stage.json").read_text())["command"]
     assert str(out / "sampled") in command
+
+
+@on_one_task
+@pytest.mark.parametrize("way, shares", [("each", 3), ("shared", 1)])
+def test_each_model_learns_from_a_share_of_its_own(setting, tmp_path, way, shares):
+    options = ["--train-percentage=50", f"--target-sample={way}"]
+    args = multimix.build_parser().parse_args(arguments(setting, tmp_path, *options))
+    plan = multimix.make_plan(args)
+    sampling = plan.sampling(50, range(1, shares + 1))
+    names = ["sampled", "sampled-2", "sampled-3"][:shares]
+    assert [stage.folder.name for stage in sampling] == names
+    assert len({str(stage.command) for stage in sampling}) == shares
+    assert all("--seed=1" in stage.command for stage in sampling)
+    read = {stage.folder.name: stage.command[1] for stage in plan.generation()}
+    targets = ["target", "target-2", "target-3"][:shares]
+    assert read == {
+        "source": str(tmp_path / "sampled"),
+        **{x: str(tmp_path / name) for x, name in zip(targets, names)},
+    }
+    for number, place in ((1, "{}"), (2, "augmented/{}")):
+        epoch = Epoch(plan, number)
+        for step in epoch.steps:
+            made = {x.folder: x.command for x in epoch.distillation(step)}
+            for stage in epoch.agreements(step):
+                learner = int(stage.folder.name) if shares > 1 else 1
+                folder = names if number == 1 else targets
+                pool = str(tmp_path / place.format(folder[learner - 1]))
+                assert stage.command[1] == pool
+                for labels in map(Path, stage.command[2:4]):
+                    assert made[labels][1] == pool and labels.name != stage.folder.name
 
 
 @on_one_task
@@ -492,6 +532,7 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
         (["--target-lang=fr"], "no split train in fr; it has"),
         (["--train-percentage=0"], "--train-percentage 0: give a value above 0"),
         (["--precision=fp16"], "--precision fp16: needs a GPU"),
+        (["--target-sample=each"], "give a --train-percentage below 100"),
         (["--jobs=0"], "--jobs 0: give 1 or more"),
         (["--distill-factor=80,100"], "--distill-factor 80,100: give 3 percentages"),
         (["--distill-factor=80,100,x"], "give 3 percentages"),
