@@ -59,8 +59,11 @@ def test_file_of_a_model_that_is_none_is_named(folder, name, kind):
     put(folder / name, STAND_INS[kind])
     if (name, kind) == ("dict.txt", "empty"):
         pytest.skip("refused as one that lacks the tokenizer's pieces")
-    refused(lambda: from_pretrained(folder), folder / name, kind)
-    refused(lambda: augment(["a"], str(folder)), folder / name, kind)
+    # A folder in the checkpoint's place is looked into.
+    is_folder = (name, kind) == ("model.pt", "a folder")
+    path = folder if is_folder else folder / name
+    refused(lambda: from_pretrained(folder), path, kind)
+    refused(lambda: augment(["a"], str(folder)), path, kind)
 
 
 @pytest.mark.parametrize("kind", STAND_INS)
