@@ -123,7 +123,10 @@ class VariantStore:
             augmentation = self._read_manifest()
             self._check(augmentation["settings"])
             self.counts = augmentation["counts"]
-            if (self.work / PROGRESS).exists():
+            left = os.listdir(self.work) if self.work.is_dir() else None
+            if left is not None and all(
+                name == PROGRESS or name.startswith(f".{PROGRESS}.") for name in left
+            ):
                 shutil.rmtree(self.work)
             return
         state = self._read_progress()
