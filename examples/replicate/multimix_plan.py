@@ -33,7 +33,6 @@ class MultiMixSetting(NamedTuple):
         model: folder of the pre-trained model.
         lang, split: the target language and where its text is.
         options: of ``xling-multimix``.
-        rows: whether Table 3's rows are run, too.
         title: in the tables.
     """
 
@@ -44,7 +43,6 @@ class MultiMixSetting(NamedTuple):
     lang: str
     split: str
     options: Sequence[str]
-    rows: bool
     title: str
 
     def folder(self, seed: int, row: str, out: Path) -> Path:
@@ -79,7 +77,7 @@ def demo_setting(out: Path, seed: int) -> MultiMixSetting:
             "--warmup-options=--lr 3e-4 --max-update 400 --warmup-updates 60",
             "--adaptation-options=--lr 1e-4 --max-update 150",
         ],
-        rows=True, title="sentence pairs in qac",
+        title="sentence pairs in qac",
     )  # fmt: skip
 
 
@@ -97,7 +95,7 @@ def real_setting(out: Path) -> MultiMixSetting:
             "--warmup-options=--lr 3e-4 --max-update 300 --warmup-updates 30",
             "--adaptation-options=--lr 1e-4 --max-update 100",
         ],
-        rows=False, title="named entities in Spanish, PAN-X",
+        title="named entities in Spanish, PAN-X",
     )  # fmt: skip
 
 
@@ -118,13 +116,30 @@ def running(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[S
 
 
 def adapting(setting: MultiMixSetting, seeds: Sequence[int], out: Path) -> List[Stage]:
-    """What starts from the same warmed-up models: Figure 1's schedule, and Table 3.
+    """Figure 1's schedule from the same warmed-up models."""
+    return from_warm(setting, seeds, out, {SIMULTANEOUS: [FIGURE_1]})
 
-    Its rows are one epoch each, by the schedule that has half as many trainings.
+
+def distilling(
+    setting: MultiMixSetting, seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """Table 3: an epoch each, by the schedule that has half as many trainings."""
+    rows = {row: [FIGURE_1, *x, "--epochs=1"] for row, x in TABLE_3.items()}
+    return from_warm(setting, seeds, out, rows)
+
+
+def from_warm(
+    setting: MultiMixSetting,
+    seeds: Sequence[int],
+    out: Path,
+    rows: Dict[str, List[str]],
+) -> List[Stage]:
+    """Runs that start from the models that Algorithm 1's warmed up.
+
+    Args:
+        setting, seeds, out: as of :func:`running`.
+        rows: options of each, by its name.
     """
-    rows = {SIMULTANEOUS: [FIGURE_1]}
-    for row, options in TABLE_3.items() if setting.rows else ():
-        rows[row] = [FIGURE_1, *options, "--epochs=1"]
     stages = []
     for seed in first_seeds(seeds):
         warm = [

@@ -20,7 +20,9 @@ PAIR_ABLATIONS = ["no-kl", "no-consistency"]
 RIVALS = ["translate-train", "xmixup"]
 # What the mini XLM-R is trained on with, by its names in commands and in tables.
 PRETRAININGS = {"mixup": "X-Mixup", "concatenated": "TLM", "monolingual": "text alone"}
-PARTS = ["pairs", "multimix", "tagging", "why", "pretraining", "qa"]
+PARTS = [
+    "pairs", "multimix", "distillation", "tagging", "why", "pretraining", "qa"
+]  # fmt: skip
 # The real tasks, and the part that each belongs to.
 REAL_PARTS = {"udpos": "tagging", "xnli": "pairs", "panx": "multimix"}
 DEMO_LANGUAGES = ["qaa", "qab", "qac", "qad", "qae"]

@@ -18,7 +18,13 @@ from typing import Any, Dict, List, Sequence, Set
 from evaluation_plan import analyzing, evaluating, reporting
 from evidence import unlearned
 from measured import measure
-from multimix_plan import adapting, demo_setting, real_setting, running
+from multimix_plan import (
+    adapting,
+    demo_setting,
+    distilling,
+    real_setting,
+    running,
+)
 from plan import (
     BIN,
     PARTS,
@@ -125,7 +131,7 @@ def run_demo(run: Runner, args: argparse.Namespace) -> None:
     run(preparing(settings, seeds, out))
     multimix = demo_setting(out, seeds[0])
     trainings = training(settings, seeds, out)
-    if "multimix" in args.parts:
+    if {"multimix", "distillation"} & set(args.parts):
         run(preparing(by_part["why"][:1], seeds[:1], out))
         trainings = running(multimix, seeds, out) + trainings
     run(trainings)
@@ -133,6 +139,8 @@ def run_demo(run: Runner, args: argparse.Namespace) -> None:
     last += analyzing(settings, seeds, out)
     if "multimix" in args.parts:
         last += adapting(multimix, seeds, out)
+    if "distillation" in args.parts:
+        last += distilling(multimix, seeds, out)
     run(last)
     swept = [setting for setting in settings if setting.layer]
     for stages in reporting(swept, seeds[0], out):

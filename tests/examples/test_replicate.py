@@ -231,6 +231,7 @@ def test_commands_do_not_share_folders(tmp_path):
         *(s for part in evaluation_plan.reporting(settings, 2, tmp_path) for s in part),
         *multimix_plan.running(multimix, SEEDS, tmp_path),
         *multimix_plan.adapting(multimix, SEEDS, tmp_path),
+        *multimix_plan.distilling(multimix, SEEDS, tmp_path),
     ]
     manifests = [stage.manifest for stage in stages]
     assert len(set(manifests)) == len(manifests)
@@ -387,10 +388,11 @@ def test_committed_results_are_what_is_rendered():
 def test_schedules_start_from_the_same_models(tmp_path):
     setting = multimix_plan.demo_setting(tmp_path, 2)
     (first, *_) = multimix_plan.running(setting, SEEDS, tmp_path)
-    (other, *rows) = multimix_plan.adapting(setting, SEEDS[:1], tmp_path)
+    (other,) = multimix_plan.adapting(setting, SEEDS[:1], tmp_path)
     gone = [x for x in first.command if x not in other.command]
     assert gone == [f"--results-path={first.folder}"]
     assert "--co-teaching=simultaneous" in other.command
     warm = other.command[other.command.index("--warmup-path") + 1 :][:3]
     assert all(Path(path).is_relative_to(first.folder / "warm-up") for path in warm)
-    assert len(rows) == 10
+    rows = multimix_plan.distilling(setting, SEEDS[:1], tmp_path)
+    assert len(rows) == 10 and all("--warmup-path" in row.command for row in rows)
