@@ -27,6 +27,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from fairseq_xling.checkpoint_paths import find_checkpoint_file
 from fairseq_xling.compat import safe_loading
+from fairseq_xling.data.path_lists import refuse_pathsep
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.models.loading import read_dictionary
 
@@ -149,11 +150,7 @@ def check_run(cfg: Any) -> None:
     Raises:
         UserError: the message names the option.
     """
-    if os.pathsep in cfg.task.data:
-        raise UserError(
-            f"{cfg.task.data}: fairseq takes {os.pathsep} for the end of one folder of "
-            "data and the beginning of another; give a path without it, such as a link"
-        )
+    refuse_pathsep(cfg.task.data)
     for name in BATCHES:
         value = getattr(cfg.dataset, name)
         if value is not None and value < 1:

@@ -46,7 +46,7 @@ def test_backends_that_work_are_accepted(backend):
         ({"zero_sharding": "os"}, "--zero-sharding os: not possible"),
         ({"cpu_offload": True}, "--cpu-offload: not possible"),
         ({"pipeline_model_parallel": True}, "--pipeline-model-parallel: not possible"),
-        ({"data": "a:b"}, "a:b: fairseq takes : for the end of one folder"),
+        ({"data": "a:b"}, "a:b: fairseq takes : for the end of one path"),
         ({"fp16": True}, "--fp16: needs a GPU"),
         ({"memory_efficient_fp16": True}, "--memory-efficient-fp16: needs a GPU"),
         ({"amp": True}, "--amp: needs a GPU"),

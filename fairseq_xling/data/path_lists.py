@@ -1,7 +1,8 @@
-"""Several paths in one option, with commas between them."""
+"""Several paths in one option: ours with commas between them, fairseq's with colons."""
 
 import csv
 import io
+import os
 from typing import Iterable, List
 
 from fairseq_xling.errors import UserError
@@ -38,3 +39,21 @@ def split_paths(text: str, option: str) -> List[str]:
     if not all(paths) or not paths:
         raise UserError(f"{option} {text!r}: a path is empty; leave out a comma")
     return paths
+
+
+def refuse_pathsep(path: object, option: str = "") -> None:
+    """Refuse a path that fairseq would take for several.
+
+    Args:
+        path: what is handed to one of fairseq's commands as data or model.
+        option: that gives it, for messages.
+
+    Raises:
+        UserError: it has a colon (on Windows, a semicolon).
+    """
+    if os.pathsep in str(path):
+        raise UserError(
+            f"{f'{option} {path}'.strip()}: fairseq takes {os.pathsep} for the end of "
+            "one path and the beginning of another; give a path without it, such as a "
+            "link"
+        )

@@ -27,6 +27,8 @@ from fairseq_xling.errors import UserError
 logger = logging.getLogger(__name__)
 
 Places = Mapping[str, Sequence[str]]
+# In which people keep rows, too, whatever a family's readers take.
+OTHER_FORMATS = {".csv", ".json", ".jsonl", ".parquet"}
 # Files that are named in the log as not read.
 MOST_NAMED = 8
 
@@ -143,7 +145,7 @@ class RawLayout:
                     for path, lang in self._by_language(place).items()
                     if lang not in (self.source_lang, *langs)
                 )
-        endings = {PurePath(place).suffix for place in places}
+        endings = OTHER_FORMATS | {PurePath(place).suffix for place in places}
         depths = {place.count("/") for place in places}
         rest = [
             path.relative_to(self.folder).as_posix()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
-from fairseq_xling.data.path_lists import join_paths
+from fairseq_xling.data.path_lists import join_paths, refuse_pathsep
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.multimix.algorithm import MODELS
 from fairseq_xling.multimix.recipe import COMMON, RECIPES
@@ -249,8 +249,16 @@ class Plan:
         """Refuse options now rather than hours later.
 
         Raises:
-            UserError: fairseq-train would refuse them, or updates cannot be counted.
+            UserError: fairseq's commands would refuse them or a path, or updates cannot
+                be counted.
         """
+        for option, path in (
+            ("", self.data),
+            ("--lm-data", self.lm_data or ""),
+            ("--lm-path", self.lm),
+            ("--results-path", self.folder),
+        ):
+            refuse_pathsep(path, option)
         words = self.adaptation_options_on([self.data])
         start, lang = self.pretrained, self.selected_on
         self.training("", self.folder, 1, start, lang, words, 1, [])

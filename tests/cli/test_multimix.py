@@ -539,6 +539,7 @@ def test_a_failing_command_is_told_in_one_line(setting, forks, tmp_path):
         (["--adaptation-options=--lr none"], "--adaptation-options: argument --lr:"),
         (["--train-options=--max-tokens 9"], "--max-tokens: an epoch's updates cannot"),
         (["--distill-factor=0,100,100"], "give 3 percentages above 0"),
+        (["--results-path=a:b"], "--results-path a:b: fairseq takes :"),
         (["--pretrained=none.pt"], "none.pt: not found; give a checkpoint"),
     ],
 )

@@ -70,12 +70,14 @@ def test_name_of_a_treebank_is_no_part_of_its_language(tmp_path):
 def test_files_that_are_not_read_are_named(tmp_path, caplog):
     write(tmp_path, "train-en.tsv", "test-de.tsv", "test-fr.tsv", "de/test")
     write(tmp_path, "test-english.tsv", "translate-train/de-en.tsv", "notes.md")
+    write(tmp_path, "dev-de.csv")
     found = layout(tmp_path)
     found.splits(["de"])
     found.say_what_is_not_read(["de"])
     # French is not wanted; German has two tests, of which one is read.
     assert caplog.messages == [
-        f"{tmp_path}: not read: test-english.tsv, de/test, translate-train/de-en.tsv"
+        f"{tmp_path}: not read: dev-de.csv, test-english.tsv, de/test, "
+        "translate-train/de-en.tsv"
     ]
 
 
