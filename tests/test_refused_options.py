@@ -1,9 +1,9 @@
 """What fairseq's commands refuse before they run, and what they leave behind."""
 
-from types import SimpleNamespace
-
 import pytest
+from fairseq.dataclass.configs import FairseqConfig
 from family_data import run_in_fork
+from omegaconf import OmegaConf
 from pair_data import write_pair_data
 from torch.multiprocessing import ProcessRaisedException
 from training import train_command
@@ -17,20 +17,15 @@ from fairseq_xling.launching import (
 )
 
 
-def options(**given):
-    """All options of a run that are looked at, and those that are given."""
-    values = {
-        "ddp_backend": "pytorch_ddp",
-        "zero_sharding": "none",
-        "cpu_offload": False,
-        "pipeline_model_parallel": False,
-        "cpu": True,
-        "fp16": False,
-        "memory_efficient_fp16": False,
-        "amp": False,
-    }
-    both = SimpleNamespace(**{"data": "bin", **values, **given})
-    return SimpleNamespace(task=both, common=both, distributed_training=both)
+def options(data="bin", **given):
+    """All options of a run on a CPU, with fairseq's defaults where none is given."""
+    cfg = OmegaConf.structured(FairseqConfig)
+    cfg.task = {"data": data}
+    cfg.common.cpu = True
+    for name, value in given.items():
+        part = cfg.common if name in cfg.common else cfg.distributed_training
+        part[name] = value
+    return cfg
 
 
 @pytest.mark.parametrize("backend", ["pytorch_ddp", "c10d", "legacy_ddp", "no_c10d"])
