@@ -29,7 +29,9 @@ from fairseq_xling.cli import (
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix import stages
+from fairseq_xling.multimix.co_teaching import Plan
 from fairseq_xling.multimix.epoch import Epoch
+from fairseq_xling.multimix.updates import read_options
 
 SHAPE = (
     "--encoder-layers 2 --encoder-embed-dim 16 --encoder-ffn-embed-dim 24 "
@@ -252,6 +254,35 @@ def test_training_reads_the_mixture_of_algorithm_1(setting, reference):
         assert start.endswith(f"{previous}/model2/checkpoint_best.pt")
 
 
+@pytest.mark.parametrize(
+    "task, rows, updates",
+    [
+        ("multimix_xner", 1384, 173),
+        ("multimix_xnli", 392_702, 24_543),
+        ("multimix_xnli", 19_635, 1227),
+    ],
+)
+def test_a_run_without_options_trains_as_table_7_says(
+    settings, tmp_path, monkeypatch, task, rows, updates
+):
+    """What is planned of a call as users type it, with as many rows as the paper."""
+    setting = settings[task]
+    monkeypatch.setattr(Plan, "rows", staticmethod(lambda folder, lang=None: rows))
+    words = [
+        str(setting.data), f"--task={task}", "--target-lang=de",
+        f"--pretrained={setting.lm}", f"--results-path={tmp_path / 'out'}",
+    ]  # fmt: skip
+    plan = multimix.make_plan(multimix.build_parser().parse_args(words))
+    epoch = Epoch(plan, 1)
+    assert len(epoch.steps) == 6
+    (warm_up, *_), (adaptation,) = plan.warm_up(), epoch.adaptation(epoch.steps[0])
+    every = 50 if task == "multimix_xner" else 25
+    for stage, length, interval in ((warm_up, 3000, 50), (adaptation, updates, every)):
+        said = read_options(stage.command[3:])
+        found = said.max_update, said.validate_interval_updates
+        assert found == (length, interval) and said.distributed_world_size == 1
+
+
 def test_models_differ_by_seed(setting, reference):
     states = [
         torch.load(
@@ -359,7 +390,7 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
         task="multimix_xnli",
         data=write_data("multimix_xnli", tmp_path / "bin", spm),
         lm=write_lm(tmp_path / "lm", spm),
-        schedule="sequential",
+        schedule="simultaneous",
     )
     options = ["--x-mixup", "--epochs=1", "--distill-factor=100,100,100"]
     options.append("--precision=bf16")
@@ -385,6 +416,7 @@ def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
     options = [
         f"--lm-path={setting.lm}", f"--lm-data={setting.data}", "--epochs=2",
         "--arch=xmixup_mbert_mini", "--distill-factor=100,100,100", "--no-agreement",
+        "--co-teaching=simultaneous",
     ]  # fmt: skip
     out = run(mbert, tmp_path / "out", *options)
     augmented = Manifest.load(out / "augmented/target")
@@ -399,7 +431,7 @@ def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
         texts.append(["".join(reader.text(tokens).split()) for tokens in rows])
     assert texts[0] == texts[1]
     assert (
-        Manifest.load(out / "epoch2/step1/selected/target-aug/3").tokenizer
+        Manifest.load(out / "epoch2/step1/selected/target-aug/1").tokenizer
         == "wordpiece"
     )
 
