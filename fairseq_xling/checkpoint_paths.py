@@ -9,6 +9,10 @@ from fairseq_xling.errors import UserError
 
 # What it is called: fine-tuned by fairseq-train; pre-trained, or converted.
 CHECKPOINT_NAMES = ("checkpoint_best.pt", "model.pt")
+HUGGING_FACE = (
+    "Hugging Face's; convert it with preprocess/convert_hf.py, and give what that "
+    "writes"
+)
 
 
 def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
@@ -34,4 +38,6 @@ def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
         f"a folder with neither {' nor '.join(CHECKPOINT_NAMES)} in it; give a model's "
         "folder, or the checkpoint itself"
     )
+    if os.path.isfile(os.path.join(path, "config.json")):
+        lacks = HUGGING_FACE
     raise UserError(f"{shown}: {adapter_in(Path(path)) or lacks}")

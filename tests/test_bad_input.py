@@ -162,7 +162,7 @@ SPOILT = {
     ),
     "dictionary binary": (write("dict.txt", bytes(range(256))), "/dict.txt"),
     "text empty": (write("train.en.input.bin", b""), "input.bin: empty"),
-    "text a folder": (write("train.en.input.bin", None), "input.bin: is a directory"),
+    "text a folder": (write("train.en.input.bin", None), "input.bin: a folder"),
     "text random": (write("train.en.input.bin", b"\x07" * 33), "input.bin: 33 bytes"),
     "index empty": (write("train.en.input.idx", b""), "input.idx: not an index"),
     "index random": (write("train.en.input.idx", b"\x07" * 99), "idx: not an index"),

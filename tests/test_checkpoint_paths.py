@@ -29,6 +29,9 @@ def test_what_is_no_checkpoint_is_refused(model, tmp_path):
         find_checkpoint_file(tmp_path / "no", "--path")
     with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
         find_checkpoint_file(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="Hugging Face's; convert it with preprocess/c"):
+        find_checkpoint_file(tmp_path)
 
 
 def options(tmp_path, restore=LAST, finetune=None, path=None):

@@ -176,10 +176,10 @@ def write_split(
             progress.update(len(chunk))
     for writer in writers.values():
         writer.close()
-    # Of a set to evaluate on, it is left out; there may be other languages.
-    is_needed = part.split not in ("valid", "test") or not withheld
-    if not rows and is_needed:
-        raise UserError(f"{part.input.path}: has no rows; give it some, or remove it")
+    # A set without which training goes on is left out; there may be other languages.
+    if not rows and (part.split == "train" or not withheld):
+        what = f"words, all are withheld ({WITHHELD})" if withheld else "rows"
+        raise UserError(f"{part.input.path}: has no {what}; give it some, or remove it")
     remarks = {
         "without a translation, left out": empty,
         f"with withheld words ({WITHHELD}), left out": withheld,

@@ -8,7 +8,6 @@ from typing import Iterable, Optional
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
-from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.data.stream_checks import check_streams
 from fairseq_xling.data.stream_files import open_stream
@@ -104,9 +103,6 @@ def open_streams(
     for stream in sorted({"input", "label"} | wanted):
         if stream in entry.streams:
             prefix = stream_prefix(folder, split, lang, stream)
-            for path in (f"{prefix}.bin", f"{prefix}.idx"):
-                if os.path.isfile(path):
-                    refuse_stand_in(path, may_be_empty=True)
             mend = f"run {WRITERS.get(stream, 'preprocessing')} again"
             opened[stream] = open_stream(prefix, entry.rows, mend)
     check_streams(opened, manifest, os.path.join(folder, f"{split}.{lang}"))

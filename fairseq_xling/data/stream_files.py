@@ -7,6 +7,7 @@ from typing import Any, Optional
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset, _code_to_dtype
 
+from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.errors import UserError, explain
 
 # Magic, version, type and number of rows; then the sizes and places of all rows.
@@ -30,6 +31,8 @@ def open_stream(
             rows; the message names it.
     """
     index, data = f"{prefix}.idx", f"{prefix}.bin"
+    for path in (index, data):
+        refuse_stand_in(path, may_be_empty=True)
     try:
         total = os.path.getsize(data)
         with open(data, "rb"), open(index, "rb") as file:

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 from typing import IO, Iterator, Union
 
-from fairseq_xling.data.file_kinds import GIT_LFS, stand_in_head
+from fairseq_xling.data.file_kinds import HEAD, stand_in_head
 from fairseq_xling.errors import UserError
 
 BOM = "\ufeff"
@@ -52,13 +52,15 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
 def refuse_other_kinds(path: Union[str, Path], raw: bytes) -> None:
     """Refuse what is no UTF-8 text of its own, by the beginning of a file.
 
-    That is UTF-16, as Windows PowerShell writes, and what git-lfs leaves for a file.
+    That is UTF-16, as Windows PowerShell writes, what git-lfs leaves for a file, and
+    the page that a server sends in its place.
 
     Raises:
         UserError: it is that.
     """
-    if raw.startswith(GIT_LFS):
-        raise UserError(f"{path}: {stand_in_head(raw)}")
+    found = stand_in_head(raw) if raw else None
+    if found is not None:
+        raise UserError(f"{path}: {found}")
     if raw.startswith(UTF16) or raw[1:2] == b"\0" or raw[:1] == b"\0":
         raise UserError(f"{path}, line 1: UTF-16, not UTF-8; {CONVERT}")
 
@@ -67,12 +69,19 @@ def open_lines(path: Union[str, Path]) -> IO[bytes]:
     """Open a file to be read line by line, in bytes, with :func:`decode_line`.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is of another kind.
     """
     try:
         file = open(path, "rb")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a file of text") from None
+    head = file.read(HEAD)
+    file.seek(0)
+    try:
+        refuse_other_kinds(path, head)
+    except UserError:
+        file.close()
+        raise
     first = file.readline()
     file.seek(0)
     if first.endswith(b"\n") or b"\r" not in first:

@@ -49,6 +49,15 @@ def test_utf16_is_refused_in_one_line(tmp_path, encoding, read):
 
 
 @pytest.mark.parametrize("read", [lines, read_text])
+def test_a_web_page_is_no_text(tmp_path, read):
+    (tmp_path / "a").write_text(
+        "\ufeff\n<!DOCTYPE html>\n<p>Sign in\n", encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="a: a web page, not the file that was to be"):
+        read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("read", [lines, read_text])
 def test_a_folder_is_refused_in_one_line(tmp_path, read):
     with pytest.raises(UserError, match="Is a directory; give a file of text"):
         read(tmp_path)

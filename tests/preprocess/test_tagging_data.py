@@ -278,6 +278,7 @@ def test_withheld_words_are_left_out_and_counted(raw, data, spm, tmp_path, capfd
     withheld = [("_", "NOUN")] * 3
     write(raw / "test-de.tsv", [withheld, *data["test", "de"]])
     write(raw / "test-zh.tsv", [withheld, [("a", "NOUN"), *withheld]])
+    write(raw / "train-zh.tsv", [withheld])
     for kind in (TRAINED, BACK):
         (raw / f"{kind.format('zh')}.tsv").unlink()
     for split in ("dev", "test"):
@@ -295,7 +296,7 @@ def test_withheld_words_are_left_out_and_counted(raw, data, spm, tmp_path, capfd
     assert "test.de: 9 rows, 1 with withheld words (_), left out" in log
     assert "test.zh: 0 rows, 2 with withheld words (_), left out" in log
     write(raw / "train-en.tsv", [withheld])
-    with pytest.raises(UserError, match="train-en.tsv: has no rows"):
+    with pytest.raises(UserError, match="train-en.tsv: has no words, all are wit"):
         preprocess(raw, spm, tmp_path / "other", "--target-langs=de")
 
 
