@@ -77,11 +77,17 @@ def find_texts(folder: Path, split: str) -> List[Path]:
 def check_texts(texts: List[Path]) -> None:
     """Refuse a file without text, before anything is made of the others.
 
+    Of text without visible characters SentencePiece would end the whole process.
+
     Raises:
         UserError: one has no text, or is not UTF-8.
     """
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
     for path in texts:
-        if not sum(1 for _ in lines_with_text(path)):
+        has_text = False
+        for line in lines_with_text(path):  # all of them, to find what is not UTF-8
+            has_text = has_text or bool(normalizer.normalize(line).strip())
+        if not has_text:
             raise UserError(f"{path}: has no text; give it some, or remove it")
 
 

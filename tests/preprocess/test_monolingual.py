@@ -51,6 +51,7 @@ def test_documents_of_any_length_are_trained_on(text, tmp_path, monkeypatch, kin
     [
         (b"", "has no text"),
         (b" \n\n\t\n", "has no text"),
+        ("\u200b\n\ufeff\u2028\x01\n".encode(), "has no text"),
         (b"one\ncaf\xe9 au lait\n", "line 2: not UTF-8 \\(byte 4 of the line\\)"),
     ],
 )
