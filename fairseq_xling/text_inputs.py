@@ -21,8 +21,9 @@ from fairseq_xling.data.binarize import PairEncoder, TextEncoder
 from fairseq_xling.data.binarize_questions import QuestionEncoder
 from fairseq_xling.data.binarize_words import WordEncoder
 from fairseq_xling.data.pair_streams import Streams
-from fairseq_xling.data.raw_questions import HALF_CHARACTER, Question
+from fairseq_xling.data.raw_questions import Question
 from fairseq_xling.data.raw_sentences import split_words
+from fairseq_xling.data.text_lines import no_character
 from fairseq_xling.errors import UserError
 
 # What reads the inputs of a family of tasks; None is a model without head.
@@ -254,10 +255,9 @@ def check_texts(texts: Any, where: str, wanted: str) -> List[str]:
             )
         if not text.strip():
             raise UserError(f"{where}: {wanted} must not be empty")
-        if "\0" in text:
-            raise UserError(f"{where}: a character NUL in {wanted}; remove it")
-        if HALF_CHARACTER.search(text):
-            raise UserError(f"{where}: half a character (a lone surrogate) in {wanted}")
+        wrong = no_character(text)
+        if wrong:
+            raise UserError(f"{where}: {wrong} in {wanted}; remove it")
     return [str(text) for text in texts]
 
 

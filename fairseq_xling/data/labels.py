@@ -16,7 +16,10 @@ LABELS: Dict[str, Tuple[str, ...]] = {
 # Other names that raw data and Hugging Face's models have for them.
 SPELLINGS: Dict[str, Dict[str, str]] = {
     "xnli": {"contradictory": "contradiction"},
-    "pawsx": {"LABEL_0": "0", "LABEL_1": "1"},
+    "pawsx": {
+        **{"LABEL_0": "0", "LABEL_1": "1"},
+        **{"not_paraphrase": "0", "paraphrase": "1"},
+    },
 }
 
 

@@ -23,14 +23,13 @@ from typing import (
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.json_text import parse_json
-from fairseq_xling.data.text_lines import read_text
+from fairseq_xling.data.text_lines import no_character, read_text
 from fairseq_xling.errors import UserError
 
 # Text of an answer, and its first character in the passage.
 Answer = Tuple[str, int]
 # An object a line.
 JSON_LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class Question(NamedTuple):
@@ -313,10 +312,9 @@ def _text(path: Path, where: str, entry: Any, name: str) -> str:
         found = str(found)
     if not isinstance(found, str):
         _refuse(path, where, f"no text {name!r}")
-    if HALF_CHARACTER.search(found):
-        _refuse(path, where, f"half a character (a lone surrogate) in {name!r}")
-    if "\0" in found:
-        _refuse(path, where, f"a character NUL in {name!r}")
+    wrong = no_character(found)
+    if wrong:
+        _refuse(path, where, f"{wrong} in {name!r}")
     return found
 
 

@@ -5,8 +5,9 @@ A line ends with ``\\n`` or ``\\r\\n``; with ``\\r`` alone only in a file that h
 """
 
 import io
+import re
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO, Iterator, Optional, Union
 
 from fairseq_xling.data.file_kinds import HEAD, stand_in_head
 from fairseq_xling.errors import UserError
@@ -14,6 +15,18 @@ from fairseq_xling.errors import UserError
 BOM = "\ufeff"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 CONVERT = "convert the file to UTF-8"
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def no_character(text: str) -> Optional[str]:
+    """What a text holds that tokenizers do not read; None where there is nothing.
+
+    Args:
+        text: of any source that is no file of UTF-8, such as JSON's escapes.
+    """
+    if "\0" in text:
+        return "a character NUL"
+    return "half a character (a lone surrogate)" if SURROGATE.search(text) else None
 
 
 def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:

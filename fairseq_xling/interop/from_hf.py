@@ -104,6 +104,12 @@ def convert(
             key = f"{HEAD_PREFIXES[model.head]}out_proj.{part}"
             tensors[key] = tensors[key][places]
         labels = list(ours)
+    elif len(labels) == len(ours):
+        logger.warning(
+            f"{source / 'config.json'}: id2label has {', '.join(labels)}, which are "
+            f"not {task}'s labels, so {task} data will be refused; if they mean "
+            f"{', '.join(ours)}, name them so there, and convert again"
+        )
     state: Dict[str, Any] = {
         "args": None,
         "cfg": None,

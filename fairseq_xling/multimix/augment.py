@@ -6,6 +6,7 @@ import numpy as np
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from tqdm import tqdm
 
+from fairseq_xling.data.text_lines import no_character
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer, Tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_hub_interface
@@ -161,6 +162,9 @@ def _kind_of(texts: Sequence[Text]) -> str:
                 f"texts: number {number} is {text!r:.60}; give a sentence, a pair of "
                 "them or a list of words"
             )
+        wrong = no_character("".join(parts))
+        if wrong:
+            raise UserError(f"texts: number {number} has {wrong}; remove it")
     kinds = {
         "sentences"
         if isinstance(text, str)

@@ -19,6 +19,8 @@ def test_order_is_by_name():
     assert order_of(["neutral", "contradictory", "entailment"], XNLI) is None
     theirs = ["neutral", "contradictory", "entailment"]
     assert order_of(theirs, XNLI, SPELLINGS["xnli"]) == [1, 2, 0]
+    theirs = ["Paraphrase", "not_paraphrase"]
+    assert order_of(theirs, ["0", "1"], SPELLINGS["pawsx"]) == [1, 0]
     assert order_of(["LABEL_1", "LABEL_0"], ["0", "1"], SPELLINGS["pawsx"]) == [1, 0]
     assert order_of(["entailment", "neutral"], XNLI) is None
     assert order_of(["entailment", "entailment", "neutral"], XNLI) is None

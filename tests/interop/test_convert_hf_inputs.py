@@ -221,6 +221,19 @@ def test_head_is_brought_to_the_benchmarks_order_of_labels(spm, tmp_path):
     assert [line.split(" ")[0] for line in lines[:3]] == list(LABELS["xnli"])
 
 
+def test_labels_that_data_would_not_have_are_told(spm, tmp_path, capsys):
+    ending = "ForSequenceClassification"
+    theirs = [f"LABEL_{i}" for i in range(3)]
+    options = {"id2label": dict(enumerate(theirs))}
+    write_hf("xlmr", ending, tmp_path / "hf", spm, **options)
+    folder = to_fairseq(tmp_path / "hf", ending)
+    state = torch.load(folder / "model.pt", weights_only=True)
+    assert state["task_state"]["labels"] == theirs
+    said = capsys.readouterr().err
+    assert "config.json: id2label has LABEL_0, LABEL_1, LABEL_2, which are not" in said
+    assert "if they mean contradiction, entailment, neutral, name them so" in said
+
+
 def test_berts_with_sentencepiece_are_refused_by_what_they_are(copy, spm):
     folder = copy("mbert")
     (folder / "vocab.txt").unlink()

@@ -160,6 +160,8 @@ def test_a_text_does_not_depend_on_those_after_it(lm):
         ([None], {}, "texts: number 0 is None; give a sentence"),
         (["a", 7], {}, "texts: number 1 is 7; give a sentence"),
         ([["a", None]], {}, r"texts: number 0 is \['a', None\]; give"),
+        (["a", "b\0c"], {}, "texts: number 1 has a character NUL; remove it"),
+        ([("a", "\ud800")], {}, "texts: number 0 has half a character"),
         (["a", ("b", "c")], {}, "one kind"),
         (["a"], {"aug_type": "max"}, "aug_type max"),
         (["a"], {"mask_unit": "letter"}, "mask_unit letter"),
