@@ -347,9 +347,9 @@ class XMixupTask(SourceSamplingTask):
         # The same labels in another order are matched when the model is loaded.
         if order_of(labels, ours["labels"]) is None:
             raise UserError(
-                f"trained on the labels {', '.join(labels)}, but {self.cfg.data} has "
-                f"{', '.join(self.label_names)}; give a checkpoint that was trained on "
-                "them"
+                f"trained on the labels {', '.join(labels) or 'none'}, but "
+                f"{self.cfg.data} has {', '.join(self.label_names) or 'none'}; give "
+                "a checkpoint that was trained on them"
             )
         digest = state_dict.get("dictionary_sha256", ours["dictionary_sha256"])
         if digest != ours["dictionary_sha256"]:

@@ -47,6 +47,8 @@ def test_words_are_tagged_by_names_of_tags(tmp_path):
     task.load_state_dict({"labels": [TAGS[i] for i in order]})
     with pytest.raises(UserError, match="labels A, B, C, D, E, but .* has B-LOC, B-P"):
         task.load_state_dict({"labels": list("ABCDE")})
+    with pytest.raises(UserError, match="the labels none, but .* has B-LOC, B-P"):
+        task.load_state_dict({"labels": []})
 
 
 def test_other_labels_are_refused_with_both_lists():
