@@ -36,7 +36,11 @@ from fairseq_xling.data.raw_sentences import split_words
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
+from fairseq_xling.models.loading import (
+    load_data_dictionary,
+    load_dictionary,
+    load_labels,
+)
 from fairseq_xling.multimix.segments import split_segments
 from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
 
@@ -80,6 +84,7 @@ def main(args: argparse.Namespace) -> None:
     kind = WordEncoder if "word_starts" in held else PairEncoder
     encoder = kind(args.tokenizer, load_dictionary(args.dict))
     reader = Reader(data, manifest)
+    load_labels(data, manifest)  # of which a copy is written
     with atomic_folder(destination) as work:
         for split, entries in manifest.splits.items():
             for lang, entry in entries.items():
@@ -101,7 +106,7 @@ class Reader:
     def __init__(self, data: Path, manifest: Manifest) -> None:
         self.data = data
         self.separators = manifest.separators
-        self.dictionary = load_dictionary(str(data / "dict.txt"))
+        self.dictionary = load_data_dictionary(str(data), manifest)
         self.tokenizer = open_tokenizer(str(find_tokenizer(data)))
 
     def open(self, part: Tuple[str, str], stream: str) -> MMapIndexedDataset:

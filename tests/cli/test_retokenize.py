@@ -99,6 +99,14 @@ def test_there_and_back_gives_the_same_pieces(spm, mbert, tmp_path):
             lambda data, out: (data / "sentencepiece.bpe.model").unlink(),
             "neither sentencepiece.bpe.model nor tokenizer.json",
         ),
+        (
+            lambda data, out: (data / "dict.txt").write_bytes(b""),
+            "dict.txt: 5 entries, but the data were binarized with",
+        ),
+        (
+            lambda data, out: (data / "label.dict.txt").write_bytes(b""),
+            "label.dict.txt: has no labels, but manifest.json",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(spm, mbert, tmp_path, spoil, message):
