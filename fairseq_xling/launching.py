@@ -21,7 +21,7 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq.models import distributed_fairseq_model
 from fairseq.tasks import TASK_REGISTRY
 from fairseq.utils import split_paths
-from fairseq_cli import generate
+from fairseq_cli import generate, validate
 from omegaconf import open_dict
 from torch.multiprocessing import ProcessRaisedException
 
@@ -62,6 +62,8 @@ def guard_commands() -> None:
         if not is_ours(cfg):
             return start(cfg, main, **kwargs)
         check_run(cfg)
+        if main is not validate.main:
+            check_training(cfg)
         find_checkpoints(cfg)
         missing = list(missing_folders(cfg.checkpoint.save_dir))
         try:
@@ -164,6 +166,14 @@ def check_run(cfg: Any) -> None:
                 f"{given}: not possible with these models; leave it out, or give "
                 "--ddp-backend pytorch_ddp or legacy_ddp for several GPUs"
             )
+
+
+def check_training(cfg: Any) -> None:
+    """Refuse to train in half precision on a CPU, which fairseq cannot.
+
+    Raises:
+        UserError: the message names the option.
+    """
     if cfg.common.cpu or not torch.cuda.is_available():
         for name in HALF:
             if getattr(cfg.common, name):

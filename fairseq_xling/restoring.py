@@ -70,3 +70,10 @@ def check_task(task: Any, path: str) -> None:
         task.load_state_dict(known)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    # The head's rows can be brought to another order; what the optimizer knows cannot.
+    theirs = known.get("labels", ours.get("labels"))
+    if theirs != ours.get("labels"):
+        raise UserError(
+            f"{path}: {CANNOT} (trained on the labels {', '.join(theirs)}, here "
+            f"{', '.join(ours['labels'])}); {MEND}"
+        )

@@ -105,18 +105,10 @@ class TextReader:
         """
         if self.family == "tagging":
             return parse_words(text, where)
-        first, second = self._visible(
-            parse_pair(text, PAIRS[self.family], where), where
-        )
+        first, second = parse_pair(text, PAIRS[self.family], where)
         if self.family == "classification":
             return first, second
         return Question("", first, second, [], 1, Path(where))
-
-    def _visible(self, texts: List[str], where: str) -> List[str]:
-        """Refuse texts of which the tokenizer leaves nothing."""
-        if any(map(self._encoder(ENCODERS[self.family]).is_blank, texts)):
-            raise UserError(f"{where}: a text without visible characters; give it some")
-        return texts
 
     def streams(self, rows: List[Any], others: List[Any], lang: str) -> Streams:
         """Data of the family's task in memory.
@@ -161,14 +153,13 @@ class TextReader:
         """
         form = self._form(text)
         if form == "pair":
-            names = PAIRS.get(self.family, ANY_PAIR)
-            pair = self._visible(parse_pair(text, names, where), where)
+            pair = parse_pair(text, PAIRS.get(self.family, ANY_PAIR), where)
             return TokenizedText(self._encoder(PairEncoder).encode([pair])[0])
         if form == "words":
             encoded = self._encoder(WordEncoder).encode([parse_words(text, where)])
             return TokenizedText(encoded.tokens, encoded.starts)
         sentence = text["text"] if isinstance(text, Mapping) else text
-        texts = self._visible(check_texts([sentence], where, "the text"), where)
+        texts = check_texts([sentence], where, "the text")
         tokens, _ = self._encoder(ENCODERS[self.family]).encode_texts(texts)
         bos, eos = self.dictionary.bos(), self.dictionary.eos()
         return TokenizedText(np.concatenate([[bos], tokens, [eos]]))

@@ -6,7 +6,9 @@ import os
 # pool of threads must not be forked, as some tests do.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import logging
 import random
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +20,16 @@ from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def process_as_before():
+    """Undo what commands, and torch's process groups, set for a whole process."""
+    hook = sys.excepthook
+    yield
+    sys.excepthook = hook
+    for name in ("fairseq", "fairseq.models.roberta"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -78,11 +78,18 @@ def test_commands_refuse_it_too(tmp_path, arguments):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps([1])[:3]])
-def test_file_that_is_no_checkpoint_is_refused_in_one_line(tmp_path, content):
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "empty"),
+        (b"not a checkpoint", "not a fairseq checkpoint"),
+        (pickle.dumps([1])[:3], "not a fairseq checkpoint"),
+    ],
+)
+def test_file_that_is_no_checkpoint_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="model.pt: not a fairseq checkpoint") as error:
+    with pytest.raises(UserError, match=f"model.pt: {message}") as error:
         checkpoint_utils.load_checkpoint_to_cpu(str(path))
     assert "\n" not in str(error.value)
 

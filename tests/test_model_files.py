@@ -134,7 +134,7 @@ def test_options_replace_the_checkpoints(spm, tmp_path_factory, paired):
         ({"mixup_layer": 9}, "the encoder has 2 layers"),
         ({"ratio_scores": "head"}, "argument --ratio-scores: invalid choice: 'head'"),
         ({"mixup_max_ratio": "big"}, "argument --mixup-max-ratio: invalid float value"),
-        ({"mixup_max_ratio": 2}, "--mixup-max-ratio 2.0: give a value above 0"),
+        ({"mixup_max_ratio": 2}, "--mixup-max-ratio 2: give a value above 0"),
         ({"encoder_layers": 3}, "choose the --arch of the checkpoint"),
     ],
 )

@@ -11,6 +11,7 @@ from training import train_command
 from fairseq_xling.errors import UserError
 from fairseq_xling.launching import (
     check_run,
+    check_training,
     missing_folders,
     raise_user_error_of,
     remove_empty,
@@ -42,15 +43,19 @@ def test_backends_that_work_are_accepted(backend):
         ({"cpu_offload": True}, "--cpu-offload: not possible"),
         ({"pipeline_model_parallel": True}, "--pipeline-model-parallel: not possible"),
         ({"data": "a:b"}, "a:b: fairseq takes : for the end of one path"),
-        ({"fp16": True}, "--fp16: needs a GPU"),
-        ({"memory_efficient_fp16": True}, "--memory-efficient-fp16: needs a GPU"),
-        ({"amp": True}, "--amp: needs a GPU"),
     ],
 )
 def test_options_that_cannot_work_are_refused(given, said):
     with pytest.raises(UserError, match=said) as error:
         check_run(options(**given))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["fp16", "memory_efficient_fp16", "amp"])
+def test_training_in_half_precision_needs_a_gpu(name):
+    check_training(options(fp16=False))
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')}: needs a GPU"):
+        check_training(options(**{name: True}))
 
 
 def test_mistake_found_in_a_spawned_process_is_raised_here():

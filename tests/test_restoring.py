@@ -37,7 +37,7 @@ def test_checkpoint_of_another_task_is_refused(tagged, tmp_path):
 def test_checkpoint_of_labels_in_another_order_is_refused(tagged, tmp_path):
     state = {**tagged.state_dict(), "labels": TAGS[::-1]}
     path = saved(tmp_path / "other.pt", state)
-    with pytest.raises(UserError, match=f"{path}: trained on the labels O, I-PER"):
+    with pytest.raises(UserError, match=f"{path}: .*trained on the labels O, I-PER"):
         check_task(tagged, path)
 
 

@@ -149,8 +149,11 @@ class MultiMixAugmentTask(FairseqTask):
             UserError: the folder is damaged, or an option is wrong.
         """
         manifest = Manifest.load(cfg.data)
-        for model in filter(None, split_paths(cfg.path or "")):
+        models = list(filter(None, split_paths(cfg.path or "")))
+        for model in models:
             find_checkpoint_file(model, "--path")
+        if len(models) > 1:
+            raise UserError(f"--path {cfg.path}: give one language model")
         dictionary = load_data_dictionary(cfg.data, manifest, SegmentDictionary)
         dictionary.separators = manifest.separators
         return cls(cfg, manifest, dictionary)
@@ -223,11 +226,9 @@ class MultiMixAugmentTask(FairseqTask):
         """Build the generator; ``--nbest`` is set to the number of variants.
 
         Raises:
-            UserError: several models, options that do not go together, or a results
-                folder that holds another run's output.
+            UserError: options that do not go together, or a results folder that holds
+                another run's output.
         """
-        if len(models) != 1:
-            raise UserError(f"--path {self.cfg.path}: give one language model")
         decoding = read_decoding(args)
         args.nbest = self.variants
         model = models[0].bfloat16() if self.cfg.bf16 else models[0]

@@ -100,7 +100,7 @@ def test_started_again_it_leaves_what_is_done(tagged, data, monkeypatch, caplog)
     before = stream_files(data)
     monkeypatch.setattr(StreamWriter, "write", refuse_call)
     with caplog.at_level("INFO"):
-        label(data, tagged.zero, "--target-langs=zh,zh")
+        label(data, tagged.zero, "--target-langs=zh")
     assert "train.zh: done before" in caplog.text
     monkeypatch.undo()
     label(data, tagged.zero)
@@ -253,7 +253,7 @@ def test_model_that_predicts_no_numbers_is_refused(tagged, data, tmp_path):
     [
         (["--target-langs=en"], "without tags in en; it has de,zh"),
         (["--target-langs=de,fr"], "without tags in fr; it has de,zh"),
-        (["--target-langs=,"], "without tags in any language; it has de,zh"),
+        (["--target-langs=,"], "--target-langs ',': give different languages"),
         (["--batch-size=0"], "--batch-size 0: give 1 or more"),
         (["--num-workers=-1"], "--num-workers -1: give 0 or more"),
     ],

@@ -12,6 +12,7 @@ from pair_data import tiny_dictionary
 from trainer import FAMILIES, batch_of, build, write_families
 
 import fairseq_xling.tasks  # noqa: F401
+from fairseq_xling.analysis.sentence_states import SomeRows
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.pair_streams import open_streams
@@ -88,7 +89,7 @@ def test_every_dataset_is_here(batches):
         todo += todo.pop().__subclasses__()
     ours = {one for one in known if one.__module__.startswith("fairseq_xling.")}
     # What others extend, and what gives the batches of what it wraps.
-    assert ours - {PairedDataset, WindowDataset, MixtureDataset} == batches[1]
+    assert ours - {PairedDataset, WindowDataset, MixtureDataset, SomeRows} == batches[1]
 
 
 def test_lengths_are_those_of_the_rows_and_then_of_the_sources(batches):

@@ -171,7 +171,7 @@ def plan(tmp_path, monkeypatch):
     pool = made.pool
     monkeypatch.setattr(
         made, "pool",
-        lambda name: pool(name)._replace(
+        lambda name, model=1: pool(name, model)._replace(
             folder=data if name == "target" else made.folder / "augmented" / name
         ),
     )  # fmt: skip

@@ -71,7 +71,9 @@ def data(spm, tmp_path_factory):
     # A step imports what torch needs for it, once for all forks.
     model = small_model().train()
     model(torch.tensor([[0, 4, 2, 1], [0, 4, 4, 2]]))[0].sum().backward()
-    FairseqAdam(FairseqAdamConfig(lr=[0.1]), list(model.parameters())).step()
+    FairseqAdam(
+        FairseqAdamConfig(lr=[0.1], adam_betas="(0.9, 0.999)"), list(model.parameters())
+    ).step()
 
     def make(maker):
         if maker not in made:
