@@ -141,7 +141,7 @@ def test_checkpoint_of_a_yaml_file_is_evaluated_and_predicts(tmp_path, data):
         ({"mixup_layr": 1}, "model.mixup_layr: not an option of the model"),
         ({"ratio_scores": "tails"}, "--ratio-scores: invalid choice: 'tails'"),
         ({"encoder_layers": "many"}, "--encoder-layers: invalid int value: 'many'"),
-        ({"mixup_max_ratio": 2}, "--mixup-max-ratio 2.0: give a value above 0"),
+        ({"mixup_max_ratio": 2}, "--mixup-max-ratio 2: give a value above 0"),
     ],
 )
 def test_wrong_model_option_is_refused_in_one_line(tmp_path, data, model, message):
