@@ -71,9 +71,10 @@ def check_task(task: Any, path: str) -> None:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     # The head's rows can be brought to another order; what the optimizer knows cannot.
-    theirs = known.get("labels", ours.get("labels"))
-    if theirs != ours.get("labels"):
+    here = ours.get("labels", [])
+    theirs = known.get("labels", here)
+    if theirs != here:
         raise UserError(
             f"{path}: {CANNOT} (trained on the labels {', '.join(theirs)}, here "
-            f"{', '.join(ours['labels'])}); {MEND}"
+            f"{', '.join(here)}); {MEND}"
         )
