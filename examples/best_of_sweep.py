@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from fairseq_xling.cli.tables import markdown_table
 from fairseq_xling.errors import UserError
+from fairseq_xling.tables import markdown_table
 
 NAME = re.compile(r"lr-(?P<lr>.+?)-alpha-(?P<alpha>.+?)(?:-layer-(?P<layer>.+))?")
 

@@ -20,7 +20,7 @@ from matplotlib.ft2font import FT2Font
 
 import fairseq_xling
 from fairseq_xling.cli.options import quiet_logging
-from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.files.atomic import atomic_file
 
 quiet_logging()
 arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
-from fairseq_xling.cli.tables import markdown_table, spread
+from fairseq_xling.tables import markdown_table, spread
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from fairseq_xling.compat import (
     skip_interval_copies,
 )
 from fairseq_xling.errors import UserError, install_excepthook
-from fairseq_xling.launching import guard_commands
-from fairseq_xling.restoring import guard_restoring
+from fairseq_xling.launching.commands import guard_commands
+from fairseq_xling.launching.restoring import guard_restoring
 from fairseq_xling.version import __version__
 
 allow_fairseq_checkpoints()

@@ -18,11 +18,11 @@ from fairseq import checkpoint_utils, options
 from fairseq.file_io import PathManager
 from omegaconf.errors import OmegaConfBaseException
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
-from fairseq_xling.data.file_kinds import refuse_stand_in
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.stored_options import check_options
+from fairseq_xling.checkpoints.stored_task import take_typed
 from fairseq_xling.errors import UserError, one_line_errors
-from fairseq_xling.stored_options import check_options
-from fairseq_xling.stored_task import take_typed
+from fairseq_xling.files.file_kinds import refuse_stand_in
 
 # Compiled products that oneDNN keeps, one a shape; its own 1,024 fill a gigabyte when
 # the shapes of batches vary.

@@ -24,10 +24,10 @@ from demo.languages import SOURCE, TARGETS, Speaker, Translator, translate_throu
 from demo.questions import write_question_text, write_questions
 from demo.tagging import write_tagging
 
-from fairseq_xling.data.atomic import atomic_folder
-from fairseq_xling.data.destination import Output, check_replaceable, names_below
-from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.destination import Output, check_replaceable, names_below
+from fairseq_xling.files.json_text import parse_json
 
 Pair = Tuple[Clause, Clause, str]
 

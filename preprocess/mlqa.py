@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fairseq_xling.cli.preprocess_qa import SQUAD_PLACES, main  # noqa: E402
+from fairseq_xling.preprocessing.questions import SQUAD_PLACES, main  # noqa: E402
 
 PLACES = {
     **SQUAD_PLACES,

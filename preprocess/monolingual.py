@@ -24,10 +24,7 @@ import tokenizers  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
-from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
-from fairseq_xling.data.destination import Output, check_replaceable  # noqa: E402
-from fairseq_xling.data.text_lines import lines_with_text  # noqa: E402
 from fairseq_xling.data.tokenizers import (  # noqa: E402
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
@@ -35,6 +32,9 @@ from fairseq_xling.data.tokenizers import (  # noqa: E402
     find_tokenizer,
 )
 from fairseq_xling.errors import one_line_errors  # noqa: E402
+from fairseq_xling.files.atomic import atomic_folder  # noqa: E402
+from fairseq_xling.files.destination import Output, check_replaceable  # noqa: E402
+from fairseq_xling.files.text_lines import lines_with_text  # noqa: E402
 from fairseq_xling.interop.shapes import MBERT  # noqa: E402
 from fairseq_xling.interop.tokenizer_files import wordpiece  # noqa: E402
 from fairseq_xling.interop.vocabulary import (  # noqa: E402

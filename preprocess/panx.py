@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fairseq_xling.cli.preprocess_tagging import main  # noqa: E402
 from fairseq_xling.data.labels import LABELS  # noqa: E402
+from fairseq_xling.preprocessing.tagging import main  # noqa: E402
 
 TAGS = LABELS["panx"]
 

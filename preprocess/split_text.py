@@ -20,14 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
-from fairseq_xling.data.atomic import atomic_folder  # noqa: E402
-from fairseq_xling.data.destination import check_new  # noqa: E402
-from fairseq_xling.data.raw_parallel import (  # noqa: E402
+from fairseq_xling.errors import one_line_errors  # noqa: E402
+from fairseq_xling.files.atomic import atomic_folder  # noqa: E402
+from fairseq_xling.files.destination import check_new  # noqa: E402
+from fairseq_xling.files.text_lines import lines_with_text  # noqa: E402
+from fairseq_xling.preprocessing.raw_parallel import (  # noqa: E402
     ParallelText,
     find_parallel,
 )
-from fairseq_xling.data.text_lines import lines_with_text  # noqa: E402
-from fairseq_xling.errors import one_line_errors  # noqa: E402
 
 HELD_OUT_EVERY = 100
 HELD_OUT_AT_MOST = 1000

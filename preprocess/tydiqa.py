@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fairseq_xling.cli.preprocess_qa import main  # noqa: E402
+from fairseq_xling.preprocessing.questions import main  # noqa: E402
 
 LANGUAGES = {
     "arabic": "ar",

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from raw_data import LABELS
 from training import ROOT, train_command
 
-from fairseq_xling.cli import preprocess_pairs
-from fairseq_xling.data.atomic import atomic_folder
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import check_number
+from fairseq_xling.preprocessing import pairs as preprocess_pairs
 
 sys.path.insert(0, str(ROOT / "preprocess"))
 

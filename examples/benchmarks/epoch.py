@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from train_step import build_ours, set_up
 
-from fairseq_xling.data.pair_dataset import SentencePairDataset
-from fairseq_xling.data.pair_streams import Streams
+from fairseq_xling.data.streams import Streams
+from fairseq_xling.families.pairs.dataset import SentencePairDataset
 
 WIDTH, MEAN, SPREAD = 128, 40, 0.45
 

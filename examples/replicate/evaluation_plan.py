@@ -16,7 +16,7 @@ from plan import (
     tool,
 )
 
-from fairseq_xling.multimix.stages import Stage
+from fairseq_xling.stages import Stage
 
 # Whose states are looked at.
 COMPARED = ["zero-shot", "translate-train", "xmixup"]

@@ -30,7 +30,7 @@ from plan import (
     real_settings,
 )
 
-from fairseq_xling.cli.tables import Cell, markdown_table, spread
+from fairseq_xling.tables import Cell, markdown_table, spread
 
 # Added to a data set's name for what is measured in one stream.
 IN_TARGET = ", target stream"

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence
 
 from plan import tool
 
-from fairseq_xling.multimix.stages import Stage
+from fairseq_xling.stages import Stage
 
 # Figure 1's schedule, beside Algorithm 1's.
 SIMULTANEOUS = "simultaneous"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
-from fairseq_xling.multimix.stages import Stage
+from fairseq_xling.stages import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -5,7 +5,7 @@ from typing import List, Sequence
 
 from plan import PRETRAININGS, ROOT, python, tool
 
-from fairseq_xling.multimix.stages import Stage
+from fairseq_xling.stages import Stage
 
 # The text that mini XLM-Rs are trained on, one for questions and passages, and updates.
 MINIS = {"mini-xlmr-qa": ("monolingual-qa", 1300), "mini-xlmr": ("monolingual", 1000)}

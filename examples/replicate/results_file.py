@@ -12,8 +12,8 @@ from claims import DISTILLATION, MULTIMIX, PRETRAINING, X_MIXUP, Claim
 from measured import IN_TARGET, titles_of
 from plan import PARTS
 
-from fairseq_xling.cli.tables import Cell, markdown_table
-from fairseq_xling.data.atomic import atomic_file
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.tables import Cell, markdown_table
 
 SECTIONS = {
     "X-Mixup": X_MIXUP, "Mixup in pre-training": PRETRAINING, "MultiMix": MULTIMIX,

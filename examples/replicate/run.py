@@ -49,7 +49,7 @@ from results_file import update_results
 
 from fairseq_xling.cli.options import quiet_logging
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.stages import Stage, only_one_run, run_stages
+from fairseq_xling.stages import Stage, only_one_run, run_stages
 
 # How the real tasks are laid out.
 REAL_TASKS = {

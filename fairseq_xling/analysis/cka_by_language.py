@@ -28,8 +28,8 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
-from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.tables import Cell, markdown_table
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
-from fairseq_xling.cli.tables import Cell, markdown_table
+from fairseq_xling.tables import Cell, markdown_table
 
 # A language that is drawn in PCA has as many points at most, so that they can be told
 # apart and kept.

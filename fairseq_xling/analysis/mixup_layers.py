@@ -14,8 +14,8 @@ from fairseq_xling.analysis.score_files import (
     stored_option,
 )
 from fairseq_xling.cli.benchmark_tables import TASKS
-from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.errors import UserError
+from fairseq_xling.tables import Cell, markdown_table
 
 DASHES = ["--", "-.", ":", (0, (8, 2))]
 # A model's averages by layer, and those of the models without mixup.

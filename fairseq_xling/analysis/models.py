@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.option_values import read_languages
-from fairseq_xling.prediction import load_task_model
 
 
 def check_names(args: argparse.Namespace) -> List[str]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from fairseq_xling.analysis.score_chart import COLOURS, MARKERS
-from fairseq_xling.data.atomic import PathLike, atomic_file
+from fairseq_xling.files.atomic import PathLike, atomic_file
 
 # A sentence with at most this many wrong tags is called accurate.
 MOST_WRONG = 2

@@ -25,11 +25,11 @@ from fairseq_xling.analysis.models import check_names, load_model, with_counterp
 from fairseq_xling.analysis.report import Report, decimals
 from fairseq_xling.analysis.sentence_states import TaskReader, open_rows
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
-from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.models.inspection import inspect_mixing, mixing_layers
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.prediction import predict_batches
+from fairseq_xling.tables import Cell, markdown_table
 
 QUANTITIES = {"ratio": "mixup ratio λ", "entropy": "H(A) + H(Aᵀ) (nats)"}
 # What a translation is like: its noise, and the rate in percent.

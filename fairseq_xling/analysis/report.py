@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterable, NamedTuple, Optional
 
 from matplotlib.figure import Figure
 
-from fairseq_xling.data.atomic import PathLike, atomic_file
-from fairseq_xling.data.destination import check_output
+from fairseq_xling.files.atomic import PathLike, atomic_file
+from fairseq_xling.files.destination import check_output
 
 
 class Report(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 
+from fairseq_xling.checkpoints.stored_options import check_options
 from fairseq_xling.cli.benchmark_tables import load_results
 from fairseq_xling.compat import safe_loading
-from fairseq_xling.data.atomic import PathLike
 from fairseq_xling.errors import UserError
-from fairseq_xling.stored_options import check_options
+from fairseq_xling.files.atomic import PathLike
 
 
 class ScoredModel(NamedTuple):

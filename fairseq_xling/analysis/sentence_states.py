@@ -11,8 +11,8 @@ from fairseq.data import BaseWrapperDataset
 from torch import Tensor
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.prediction import predict_batches
 
 # A target is encoded by itself, or mixed with its source as at inference (4.3).
 ALONE, MIXED = "alone", "mixed"

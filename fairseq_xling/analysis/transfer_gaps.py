@@ -17,9 +17,9 @@ from fairseq_xling.analysis.figures import (
 from fairseq_xling.analysis.report import Report
 from fairseq_xling.analysis.score_files import read_models
 from fairseq_xling.cli.benchmark_tables import TASKS
-from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.errors import UserError
-from fairseq_xling.metrics.transfer_gap import average
+from fairseq_xling.evaluation.transfer_gap import average
+from fairseq_xling.tables import Cell, markdown_table
 
 
 def analyze_gap(args: argparse.Namespace) -> Report:

@@ -22,9 +22,9 @@ from fairseq_xling.analysis.score_files import (
     read_models,
     stored_option,
 )
-from fairseq_xling.cli.tables import Cell, markdown_table
 from fairseq_xling.errors import UserError
 from fairseq_xling.option_values import read_languages
+from fairseq_xling.tables import Cell, markdown_table
 
 GROUPS = ("seen", "unseen")
 

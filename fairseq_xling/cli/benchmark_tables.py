@@ -8,10 +8,10 @@ import argparse
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from fairseq_xling.cli.tables import Cell, markdown_table, text_table
-from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
-from fairseq_xling.metrics.transfer_gap import average, table_average
+from fairseq_xling.evaluation.transfer_gap import average, table_average
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.tables import Cell, markdown_table, text_table
 
 TASKS = {
     "xnli": "XNLI",

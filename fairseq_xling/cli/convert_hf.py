@@ -14,9 +14,9 @@ import warnings
 from pathlib import Path
 from typing import Optional, Sequence
 
-from fairseq_xling.data.atomic import atomic_folder
-from fairseq_xling.data.destination import Output, check_replaceable
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.destination import Output, check_replaceable
 from fairseq_xling.interop import from_hf, to_hf
 
 logger = logging.getLogger(__name__)

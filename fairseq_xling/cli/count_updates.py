@@ -11,7 +11,7 @@ from typing import List, Optional
 from fairseq import options
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 
-from fairseq_xling.training_length import count_updates
+from fairseq_xling.launching.training_length import count_updates
 
 
 def main(argv: Optional[List[str]] = None) -> None:

@@ -16,13 +16,15 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
-from fairseq_xling.cli.checked_prediction import load_checked
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
-from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.data.manifest import sha256_of, stream_prefix
-from fairseq_xling.data.pair_streams import Streams
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.checked_prediction import load_checked
+from fairseq_xling.families.pairs.predictions import as_arrays
+from fairseq_xling.families.prediction import predict_batches
+from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.multimix.distillation import (
     check_percentage,
     check_threshold,
@@ -39,8 +41,6 @@ from fairseq_xling.multimix.predictions import (
 from fairseq_xling.multimix.selected_data import accuracy_of, gold_labels
 from fairseq_xling.multimix.store import read_variants, variants_name
 from fairseq_xling.precision import precision_of
-from fairseq_xling.prediction import predict_batches
-from fairseq_xling.prediction.classes import as_arrays
 
 logger = logging.getLogger(__name__)
 

@@ -5,22 +5,22 @@ import logging
 from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.benchmark_tables import benchmark_tables
-from fairseq_xling.cli.checked_prediction import has_source, predict
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
-from fairseq_xling.cli.results import (
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.checked_prediction import has_source, predict
+from fairseq_xling.evaluation.results import (
     METRICS,
     compare,
     intervals,
     score,
     write_results,
 )
-from fairseq_xling.cli.tables import report
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
-from fairseq_xling.prediction import WAYS
+from fairseq_xling.families.pairs.predictions import WAYS
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.tables import report
 
 logger = logging.getLogger(__name__)
 

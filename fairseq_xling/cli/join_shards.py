@@ -15,12 +15,12 @@ import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.cli.options import entry_point
-from fairseq_xling.data.atomic import atomic_folder
-from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.destination import check_new
 from fairseq_xling.multimix.store import variants_name
 
 SHARD_SETTINGS = ("shard", "shards")

@@ -15,7 +15,7 @@ import shlex
 from pathlib import Path
 from typing import List, Optional
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
@@ -29,9 +29,9 @@ from fairseq_xling.multimix.report import (
     describe_warm_up,
     write_report,
 )
-from fairseq_xling.multimix.stages import only_one_run, run_stages
 from fairseq_xling.option_values import check_number
 from fairseq_xling.precision import DTYPES
+from fairseq_xling.stages import only_one_run, run_stages
 
 logger = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from fairseq_xling.analysis.penalty_charts import (
     loss_by_length,
     loss_histogram,
 )
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
-from fairseq_xling.cli.checked_prediction import load_checked
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.distill import predict_rows, words_of
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
-from fairseq_xling.data.atomic import atomic_file
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.checked_prediction import load_checked
+from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.multimix.distillation import score, select_confident
 from fairseq_xling.multimix.selected_data import gold_labels
 

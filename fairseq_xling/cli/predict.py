@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Tuple
 
 from fairseq_xling.cli.options import add_batch_options, check_least, quiet_logging
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.destination import check_output
-from fairseq_xling.data.json_text import parse_json
-from fairseq_xling.data.text_lines import decode_line, lines_of
 from fairseq_xling.errors import UserError, one_line_errors
-from fairseq_xling.predictor import Predictor, from_pretrained
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.destination import check_output
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.files.text_lines import decode_line, lines_of
+from fairseq_xling.predictor.predictor import Predictor, from_pretrained
 
 CHUNK_LINES = 1024
 NAMES = (

@@ -21,21 +21,20 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from tqdm import tqdm
 
 from fairseq_xling.cli.options import entry_point
-from fairseq_xling.cli.preprocess import copy_vocabulary
 from fairseq_xling.cli.sample import copy_stream
-from fairseq_xling.data.atomic import atomic_file, atomic_folder
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
-from fairseq_xling.data.binarize_words import WordEncoder
-from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import (
     Manifest,
     SplitEntry,
     stream_prefix,
 )
-from fairseq_xling.data.raw_sentences import split_words
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.tagging.encode import WordEncoder
+from fairseq_xling.families.tagging.raw import split_words
+from fairseq_xling.files.atomic import atomic_file, atomic_folder
+from fairseq_xling.files.destination import check_new
 from fairseq_xling.models.loading import (
     load_data_dictionary,
     load_dictionary,
@@ -43,6 +42,7 @@ from fairseq_xling.models.loading import (
 )
 from fairseq_xling.multimix.segments import split_segments
 from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
+from fairseq_xling.preprocessing.run import copy_vocabulary
 
 logger = logging.getLogger(__name__)
 

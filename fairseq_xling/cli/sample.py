@@ -16,12 +16,12 @@ from typing import Dict, Optional, Set, Tuple
 import numpy as np
 
 from fairseq_xling.cli.options import entry_point
-from fairseq_xling.data.atomic import atomic_folder
-from fairseq_xling.data.destination import check_new
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.destination import check_new
 from fairseq_xling.multimix.selected_data import write_rows
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.json_text import parse_json
-from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import SEPARATORS
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.files.text_lines import read_text
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = 2

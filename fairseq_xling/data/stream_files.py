@@ -7,8 +7,8 @@ from typing import Any, Optional
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset, _code_to_dtype
 
-from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.errors import UserError, explain
+from fairseq_xling.files.file_kinds import refuse_stand_in
 
 # Magic, version, type and number of rows; then the sizes and places of all rows.
 HEADER = struct.Struct("<9sQBQ")

@@ -7,8 +7,8 @@ import torch
 from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
-from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.token_masking import TokenMasker
 
 Masked = Tuple[Tensor, Tensor]

@@ -9,9 +9,9 @@ import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
 
-from fairseq_xling.data.file_kinds import refuse_stand_in
-from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.file_kinds import refuse_stand_in
+from fairseq_xling.files.text_lines import read_text
 
 SENTENCEPIECE_NAME = "sentencepiece.bpe.model"
 WORDPIECE_NAME = "tokenizer.json"

@@ -5,8 +5,8 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from fairseq_xling.data.pair_streams import Streams
 from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.windows import WindowIndex
 
 

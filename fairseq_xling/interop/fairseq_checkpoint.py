@@ -9,7 +9,7 @@ from fairseq import checkpoint_utils
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, HEAD_PREFIXES, POSITIONS
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape

@@ -10,10 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from fairseq_xling.data.file_kinds import adapter_in, refuse_stand_in
-from fairseq_xling.data.json_text import parse_json
-from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.file_kinds import adapter_in, refuse_stand_in
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.files.text_lines import read_text
 from fairseq_xling.interop.names import Entry
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairseq_xling.families.pairs.task import HEAD_NAME
+from fairseq_xling.families.questions.task import SPAN_HEAD
+from fairseq_xling.families.tagging.task import TAGGING_HEAD
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
-from fairseq_xling.tasks.question_answering import SPAN_HEAD
-from fairseq_xling.tasks.sentence_pair import HEAD_NAME
-from fairseq_xling.tasks.tagging import TAGGING_HEAD
 
 ENCODER = "encoder.sentence_encoder."
 EMBEDDINGS = f"{ENCODER}embed_tokens.weight"

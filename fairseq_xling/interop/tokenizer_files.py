@@ -11,7 +11,6 @@ from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
 from tokenizers.models import Unigram, WordPiece
 from tokenizers.processors import TemplateProcessing
 
-from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
@@ -19,6 +18,7 @@ from fairseq_xling.data.tokenizers import (
     WordPieceTokenizer,
 )
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.text_lines import read_text
 from fairseq_xling.interop.hf_folder import read_json
 from fairseq_xling.interop.sentencepiece_file import NORMAL, read_sentencepiece
 from fairseq_xling.interop.shapes import XLMR, Family

@@ -14,11 +14,11 @@ from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from omegaconf import OmegaConf
 
-from fairseq_xling.data.file_kinds import refuse_stand_in
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.data.text_lines import read_text
 from fairseq_xling.data.tokenizers import Tokenizer, find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.file_kinds import refuse_stand_in
+from fairseq_xling.files.text_lines import read_text
 
 DICTIONARY_NAME = "dict.txt"
 

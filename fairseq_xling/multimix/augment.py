@@ -6,9 +6,9 @@ import numpy as np
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from tqdm import tqdm
 
-from fairseq_xling.data.text_lines import no_character
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer, Tokenizer
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.text_lines import no_character
 from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.multimix.language_model import check_loaded

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.data.manifest import Manifest, stream_prefix
-from fairseq_xling.data.path_lists import join_paths, refuse_pathsep
 from fairseq_xling.data.tokenizers import find_tokenizer
+from fairseq_xling.files.path_lists import join_paths, refuse_pathsep
 from fairseq_xling.multimix.algorithm import MODELS
 from fairseq_xling.multimix.recipe import COMMON, RECIPES
-from fairseq_xling.multimix.stages import Stage
 from fairseq_xling.multimix.updates import schedule
+from fairseq_xling.stages import Stage
 
 
 class Pool(NamedTuple):

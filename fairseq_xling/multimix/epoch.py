@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.json_text import read_object
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.algorithm import MIXTURES, MODELS, Step, steps_of
 from fairseq_xling.multimix.co_teaching import Plan, program
-from fairseq_xling.multimix.stages import Stage, recorded_sha256
+from fairseq_xling.stages import Stage, recorded_sha256
 
 
 class Epoch:

@@ -6,9 +6,9 @@ from typing import Any, Dict, Iterable, NamedTuple, Tuple, Union
 
 import numpy as np
 
-from fairseq_xling.data.atomic import atomic_folder
-from fairseq_xling.data.json_text import read_object
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.distillation import score
 
 SETTINGS = "predictions.json"

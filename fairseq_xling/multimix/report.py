@@ -6,15 +6,15 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 import torch
 
-from fairseq_xling.cli.tables import Cell, markdown_table
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.json_text import read_object
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.algorithm import MODELS
 from fairseq_xling.multimix.co_teaching import Plan
 from fairseq_xling.multimix.epoch import Epoch
-from fairseq_xling.multimix.stages import Stage
 from fairseq_xling.multimix.updates import read_options
+from fairseq_xling.stages import Stage
+from fairseq_xling.tables import Cell, markdown_table
 
 
 def describe_warm_up(plan: Plan, stages: Sequence[Stage]) -> Dict[str, Any]:

@@ -15,13 +15,13 @@ from typing import IO, Any, Dict, Iterator, List, Sequence
 import numpy as np
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
 
-from fairseq_xling.data.atomic import atomic_file
-from fairseq_xling.data.destination import BINARIZED, names_below
-from fairseq_xling.data.json_text import parse_json
-from fairseq_xling.data.locks import claim
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, SplitEntry
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.destination import BINARIZED, names_below
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.files.locks import claim
 from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.variants import Variant
 

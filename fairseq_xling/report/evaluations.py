@@ -5,7 +5,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.analysis.score_files import ScoredModel, scored
 from fairseq_xling.cli.benchmark_tables import TASKS, load_results
-from fairseq_xling.cli.tables import WHAT
 from fairseq_xling.errors import UserError
 from fairseq_xling.report.figures import draw_differences, draw_scores
 from fairseq_xling.report.markup import (
@@ -18,6 +17,7 @@ from fairseq_xling.report.markup import (
     paragraph,
     table,
 )
+from fairseq_xling.tables import WHAT
 
 # Of the mean over languages, as results name it.
 AVERAGE = "average"

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-from fairseq_xling.data.json_text import parse_json
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.json_text import parse_json
 
 # The better of two comes first.
 CHECKPOINTS = ("checkpoint_best.pt", "checkpoint_last.pt")

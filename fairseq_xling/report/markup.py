@@ -6,7 +6,7 @@ import re
 import struct
 from typing import Any, List, Optional, Sequence
 
-from fairseq_xling.cli.tables import format_cell
+from fairseq_xling.tables import format_cell
 
 ROW = re.compile(r"\s*\|(.*)\|\s*")
 # A bar that does not end a cell is written with a backslash.

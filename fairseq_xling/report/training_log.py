@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from fairseq_xling.data.json_text import parse_json
+from fairseq_xling.files.json_text import parse_json
 
 # What stands before a message: nothing in a file of --log-file.
 PREFIX = re.compile(

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from fairseq_xling.data.atomic import PathLike, atomic_file
+from fairseq_xling.files.atomic import PathLike, atomic_file
 from fairseq_xling.report.evaluations import (
     Evaluation,
     read_evaluation,

@@ -15,10 +15,9 @@ from fairseq.tasks import FairseqTask, register_task
 from fairseq.utils import split_paths
 from omegaconf import II
 
-from fairseq_xling.checkpoint_paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
-from fairseq_xling.data.pair_streams import open_streams
-from fairseq_xling.data.sample_dataset import SampleDataset
+from fairseq_xling.data.streams import open_streams
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.loading import load_data_dictionary
@@ -27,6 +26,7 @@ from fairseq_xling.multimix.language_model import check_when_loaded, fine_tuned
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.predicting import Decoding, read_decoding
+from fairseq_xling.multimix.sample_dataset import SampleDataset
 from fairseq_xling.multimix.segments import SegmentDictionary, build_decoder
 from fairseq_xling.multimix.store import VariantStore
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator

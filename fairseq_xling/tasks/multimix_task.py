@@ -9,9 +9,9 @@ from fairseq.dataclass import ChoiceEnum
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
-from fairseq_xling.data.pair_streams import Streams, open_streams
-from fairseq_xling.data.path_lists import split_paths
+from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.path_lists import split_paths
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
 

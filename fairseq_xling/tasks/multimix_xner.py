@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
+from fairseq_xling.families.tagging.task import TaggingConfig, TaggingTask
 from fairseq_xling.tasks.multimix_task import MultiMixConfig, MultiMixTask
-from fairseq_xling.tasks.tagging import TaggingConfig, TaggingTask
 
 
 @dataclass

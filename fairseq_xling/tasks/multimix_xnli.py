@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
+from fairseq_xling.families.pairs.task import SentencePairConfig, SentencePairTask
 from fairseq_xling.tasks.multimix_task import MultiMixConfig, MultiMixTask
-from fairseq_xling.tasks.sentence_pair import SentencePairConfig, SentencePairTask
 
 
 @dataclass

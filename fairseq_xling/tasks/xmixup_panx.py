@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
-from fairseq_xling.tasks.tagging import TaggingConfig, TaggingTask
+from fairseq_xling.families.tagging.task import TaggingConfig, TaggingTask
 
 
 @dataclass

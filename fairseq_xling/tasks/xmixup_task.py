@@ -12,8 +12,8 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.labels import order_of
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.data.pair_streams import Streams, open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
 from fairseq_xling.models.loading import load_data_dictionary, load_labels

@@ -19,7 +19,7 @@ from omegaconf import II
 from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
 from fairseq_xling.data.manifest import Manifest, sha256_of
 from fairseq_xling.data.mixture_dataset import MixtureDataset
-from fairseq_xling.data.pair_streams import Streams, open_streams
+from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError

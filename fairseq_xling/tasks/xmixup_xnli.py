@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
-from fairseq_xling.tasks.sentence_pair import SentencePairConfig, SentencePairTask
+from fairseq_xling.families.pairs.task import SentencePairConfig, SentencePairTask
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fairseq.tasks import register_task
 
-from fairseq_xling.tasks.question_answering import (
+from fairseq_xling.families.questions.task import (
     QuestionAnsweringConfig,
     QuestionAnsweringTask,
 )

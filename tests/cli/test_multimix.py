@@ -17,6 +17,7 @@ from forked import fork
 from mbert_data import write_mbert
 from raw_data import WORDS
 
+from fairseq_xling import stages
 from fairseq_xling.cli import (
     agree,
     distill,
@@ -28,7 +29,6 @@ from fairseq_xling.cli import (
 )
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix import stages
 from fairseq_xling.multimix.co_teaching import Plan
 from fairseq_xling.multimix.epoch import Epoch
 from fairseq_xling.multimix.updates import read_options

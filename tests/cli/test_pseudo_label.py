@@ -19,11 +19,11 @@ from family_data import (
     tagging,
 )
 
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import pseudo_label
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
-from fairseq_xling.prediction import load_task_model
 
 
 @pytest.fixture(scope="module")

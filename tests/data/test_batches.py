@@ -15,12 +15,12 @@ import fairseq_xling.tasks  # noqa: F401
 from fairseq_xling.analysis.sentence_states import SomeRows
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
-from fairseq_xling.data.pair_streams import open_streams
 from fairseq_xling.data.paired_dataset import PairedDataset
-from fairseq_xling.data.sample_dataset import SampleDataset
+from fairseq_xling.data.streams import open_streams
 from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.data.window_dataset import WindowDataset
+from fairseq_xling.multimix.sample_dataset import SampleDataset
 
 
 class Rows(list):

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from fairseq_xling.data.languages import LANGUAGE, PREFIX
-from fairseq_xling.data.raw_layout import RawLayout
 from fairseq_xling.errors import UserError
 from fairseq_xling.option_values import read_languages
+from fairseq_xling.preprocessing.raw_layout import RawLayout
 
 CODES = [
     *("de", "sme", "simple", "zh-min-nan", "be-x-old", "map-bms", "zh-classical"),

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_xling.data.pair_streams import Streams
-from fairseq_xling.data.sample_dataset import CHUNK_BATCHES, SampleDataset
+from fairseq_xling.data.streams import Streams
+from fairseq_xling.multimix.sample_dataset import CHUNK_BATCHES, SampleDataset
 
 
 class Rows(list):

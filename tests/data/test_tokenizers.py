@@ -15,11 +15,11 @@ from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast, XLMRobertaTokenizer
 
 from fairseq_xling.data.binarize import PairEncoder, TextEncoder
-from fairseq_xling.data.binarize_questions import QuestionEncoder, covered_text
-from fairseq_xling.data.binarize_words import WordEncoder
-from fairseq_xling.data.raw_questions import Question
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.questions.encode import QuestionEncoder, covered_text
+from fairseq_xling.families.questions.raw import Question
+from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.interop.vocabulary import BERT_NAMES, dictionary_text
 from fairseq_xling.models.loading import load_dictionary
 

@@ -28,7 +28,7 @@ import run as replication  # noqa: E402
 
 import fairseq_xling.models  # noqa: E402, F401
 from fairseq_xling.errors import UserError  # noqa: E402
-from fairseq_xling.multimix.stages import Stage  # noqa: E402
+from fairseq_xling.stages import Stage  # noqa: E402
 
 SEEDS = [2, 3, 4]
 LANGUAGES = ["en", *plan.DEMO_LANGUAGES]

@@ -24,9 +24,9 @@ from hf_models import (
 )
 
 import fairseq_xling
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.models import XMixupXLMRModel
-from fairseq_xling.prediction import load_task_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
 FAMILIES = ["xlmr", "mbert"]

@@ -9,8 +9,8 @@ from small_model import HEAD, small_model
 from tag_data import TAGS, tagging_task, with_head, write_tag_data
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.launching import has_other_labels
-from fairseq_xling.tasks.tagging import TAGGING_HEAD
+from fairseq_xling.families.tagging.task import TAGGING_HEAD
+from fairseq_xling.launching.commands import has_other_labels
 
 ORDER = [2, 0, 1]
 OURS = ["contradiction", "entailment", "neutral"]

@@ -18,10 +18,10 @@ import mlqa  # noqa: E402
 import tydiqa  # noqa: E402
 import xquad  # noqa: E402
 
-from fairseq_xling.cli.preprocess_qa import main  # noqa: E402
-from fairseq_xling.data.binarize_questions import QuestionEncoder  # noqa: E402
 from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
 from fairseq_xling.errors import UserError  # noqa: E402
+from fairseq_xling.families.questions.encode import QuestionEncoder  # noqa: E402
+from fairseq_xling.preprocessing.questions import main  # noqa: E402
 
 TRAINED = "squad/translate-train/squad.translate.train.en-{}.json"
 BACK = "squad/translate-train-en/squad.translate.train.en-{}-en.json"
@@ -257,7 +257,7 @@ def test_passages_are_encoded_once_whatever_workers_and_chunks(
     passages = {row.context for split in PLACES for row in data[split, "en"]}
     assert sorted(encoded) == sorted(passages)
     preprocess(raw, spm, tmp_path / "all", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.cli.preprocess.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "all") == digest(tmp_path / "four")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from training import ROOT
 
-from fairseq_xling.cli.preprocess_pairs import main
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.preprocessing.pairs import main
 
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 

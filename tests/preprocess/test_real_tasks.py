@@ -20,16 +20,17 @@ import udpos  # noqa: E402
 import xquad  # noqa: E402
 from real_data import lay_out, read_sentences  # noqa: E402
 
-from fairseq_xling.cli import preprocess_qa, preprocess_tagging  # noqa: E402
-from fairseq_xling.data.binarize_questions import (  # noqa: E402
+from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
+from fairseq_xling.families.questions.encode import (  # noqa: E402
     QuestionEncoder,
     covered_text,
     token_span,
 )
-from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
-from fairseq_xling.data.raw_questions import QuestionFile  # noqa: E402
-from fairseq_xling.data.raw_sentences import SentenceFile  # noqa: E402
-from fairseq_xling.metrics.question_answering import exact_match  # noqa: E402
+from fairseq_xling.families.questions.metric import exact_match  # noqa: E402
+from fairseq_xling.families.questions.raw import QuestionFile  # noqa: E402
+from fairseq_xling.families.tagging.raw import SentenceFile  # noqa: E402
+from fairseq_xling.preprocessing import questions as preprocess_qa  # noqa: E402
+from fairseq_xling.preprocessing import tagging as preprocess_tagging  # noqa: E402
 
 XQUAD = DATA / "qa" / "xquad"
 needs_xquad = pytest.mark.skipif(

@@ -15,9 +15,9 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
-from fairseq_xling.cli.preprocess_pairs import main
 from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
 from fairseq_xling.errors import UserError
+from fairseq_xling.preprocessing.pairs import main
 
 
 def preprocess(raw, spm, destdir, *options):
@@ -83,7 +83,7 @@ def test_every_stream_has_the_ids_of_the_usual_chain(raw, spm, tmp_path):
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
     preprocess(raw, spm, tmp_path / "one", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.cli.preprocess.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
 

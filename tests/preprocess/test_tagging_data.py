@@ -16,10 +16,10 @@ sys.path.insert(0, str(ROOT / "preprocess"))
 import panx  # noqa: E402
 import udpos  # noqa: E402
 
-from fairseq_xling.cli.preprocess_tagging import main  # noqa: E402
 from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
-from fairseq_xling.data.raw_sentences import split_words  # noqa: E402
 from fairseq_xling.errors import UserError  # noqa: E402
+from fairseq_xling.families.tagging.raw import split_words  # noqa: E402
+from fairseq_xling.preprocessing.tagging import main  # noqa: E402
 
 TRAINED = "translate-train/en-{}-translated"
 BACK = "translate-train-en/en-{}-en-translated"
@@ -169,7 +169,7 @@ def digest(folder):
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
     preprocess(raw, spm, tmp_path / "one", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.cli.preprocess.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
 

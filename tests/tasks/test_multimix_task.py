@@ -11,8 +11,8 @@ from pair_data import write_pair_data
 from tag_data import write_tag_data
 
 from fairseq_xling.data.mixture_dataset import MixtureDataset
-from fairseq_xling.data.path_lists import join_paths
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.path_lists import join_paths
 from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
 from fairseq_xling.tasks.multimix_xnli import MultiMixXNLIConfig, MultiMixXNLITask
 

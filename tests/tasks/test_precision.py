@@ -11,9 +11,9 @@ from family_data import logged, question_folder, tag_folder, train
 from pair_data import write_pair_data
 
 from fairseq_xling import cli
+from fairseq_xling.checkpoints.task_model import load_task_model
+from fairseq_xling.evaluation.predict_split import predict_split
 from fairseq_xling.precision import DTYPES
-from fairseq_xling.prediction import load_task_model
-from fairseq_xling.prediction.run import predict_split
 
 
 def write_pairs(folder, spm):

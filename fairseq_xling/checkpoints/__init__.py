@@ -1,0 +1,1 @@
+"""Checkpoints: finding, opening and trusting them."""

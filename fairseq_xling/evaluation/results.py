@@ -1,0 +1,148 @@
+"""From predictions to what an evaluation reports and writes."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Sequence
+
+from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
+from fairseq_xling.evaluation.checked_prediction import has_source
+from fairseq_xling.evaluation.transfer_gap import summarize
+from fairseq_xling.families.pairs.predictions import WAYS
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.tables import report
+
+# What a score is, by family of tasks.
+METRICS = {"classification": "accuracy", "tagging": "F1", "qa": "(F1 + EM) / 2"}
+
+
+def score(
+    predictions: Dict[str, Any], source_lang: str, way: str, family: str
+) -> Dict[str, Any]:
+    """Scores of one model.
+
+    Args:
+        predictions: by language.
+        source_lang: the language with labels.
+        way: the stream that gives the model's prediction, where it has both.
+        family: of the task; all but classification predict from the target alone.
+
+    Returns:
+        what ``results.json`` says of the model.
+    """
+    both = has_source(predictions) and family == "classification"
+    tables: Dict[str, Dict[str, Dict[str, float]]] = {"score": {}}
+    for each in WAYS if both else ("target",):
+        by_lang = {lang: one.scores(each) for lang, one in predictions.items()}
+        scored = {lang: scores for lang, scores in by_lang.items() if scores}
+        for name in next(iter(scored.values()), {}):
+            values = {lang: scores[name] for lang, scores in scored.items()}
+            tables.setdefault(name, {})[each] = summarize(values, source_lang)
+    if "exact_match" in tables:
+        # Table 8's transfer gap is that of the exact match.
+        for each, summary in tables["score"].items():
+            if "gap" in summary:
+                summary["gap"] = tables["exact_match"][each]["gap"]
+    return {
+        "predict": way if both else "target",
+        "rows": {lang: len(one) for lang, one in predictions.items()},
+        "with_source": {
+            lang: int(one.has_source.sum()) for lang, one in predictions.items()
+        },
+        "scores": tables.pop("score"),
+        **tables,
+        "lambda": {
+            lang: {"mean": float(one.ratio.mean()), "std": float(one.ratio.std())}
+            for lang, one in predictions.items()
+            if one.ratio is not None
+        },
+    }
+
+
+def intervals(
+    predictions: Dict[str, Any], ways: Iterable[str], args: argparse.Namespace
+) -> Dict[str, Dict[str, List[float]]]:
+    """95 percent confidence intervals of one model's scores, in percent.
+
+    Args:
+        predictions: by language; those without labels are left out.
+        ways: the streams that there are scores of.
+        args: the command line, for the bootstrap.
+
+    Returns:
+        low and high by way and by language, and of the mean over languages under
+        ``"average"``.
+    """
+    found = {}
+    for way in ways:
+        rows = {
+            lang: one.outcomes(way)
+            for lang, one in predictions.items()
+            if one.scores(way)
+        }
+        bounds = score_intervals(rows, args.bootstrap_samples, args.seed)
+        found[way] = {lang: list(pair) for lang, pair in bounds.items()}
+    return found
+
+
+def compare(
+    predictions: Dict[str, Dict[str, Any]],
+    ways: Sequence[str],
+    args: argparse.Namespace,
+) -> Dict[str, Dict[str, Any]]:
+    """Differences of each further model to the first, where there are labels."""
+    right = {
+        name: {
+            lang: one.outcomes(way)
+            for lang, one in predictions[name].items()
+            if one.scores(way)
+        }
+        for name, way in zip(predictions, ways)
+    }
+    first, *others = right
+    differences = {}
+    for name in others:
+        found = paired_bootstrap(
+            right[first], right[name], args.bootstrap_samples, args.seed
+        )
+        differences[name] = {key: asdict(value) for key, value in found.items()}
+    return differences
+
+
+def write_results(
+    folder: Path,
+    results: Dict[str, Any],
+    predictions: Dict[str, Dict[str, Any]],
+) -> None:
+    """Write tables, figures of merit, a chart and prediction files.
+
+    Prediction files are XTREME's, rows in the order of the split.
+    """
+    texts = {
+        "results.txt": report(results),
+        "results.md": report(results, markdown=True),
+        "results.json": json.dumps(results, indent=2) + "\n",
+    }
+    for name, by_lang in predictions.items():
+        way = results["models"][name]["predict"]
+        for lang, one in by_lang.items():
+            stem = f"{name}/{results['split']}-{lang}"
+            ending = "json" if results["family"] == "qa" else "tsv"
+            text = one.submission(way, results["labels"])
+            texts[f"predictions/{stem}.{ending}"] = text
+            if results["family"] == "qa":
+                n_best = json.dumps(one.n_best(), ensure_ascii=False, indent=2)
+                texts[f"n-best/{stem}.json"] = n_best + "\n"
+    for path, text in texts.items():
+        with atomic_file(folder / path) as file:
+            file.write(text)
+    if any(model["scores"] for model in results["models"].values()):
+        # Imported late: on import matplotlib logs its settings, and what fairseq's
+        # import leaves of logging would print them.
+        from fairseq_xling.analysis.score_chart import score_chart
+
+        chance = None
+        if results["family"] == "classification":
+            chance = 100 / len(results["labels"])
+        score_chart(results, folder / "scores.png", chance)

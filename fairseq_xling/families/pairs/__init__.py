@@ -1,0 +1,1 @@
+"""Sentence pairs: one label for two sentences."""

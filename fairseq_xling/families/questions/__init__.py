@@ -1,0 +1,1 @@
+"""Questions: an answer in a passage."""

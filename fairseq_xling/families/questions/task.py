@@ -1,0 +1,306 @@
+"""What the question answering tasks share: windows, spans, answers."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fairseq_xling.criterions.loss_terms import LossTerms
+from fairseq_xling.criterions.losses import span_loss
+from fairseq_xling.data.streams import Streams
+from fairseq_xling.data.window_dataset import windows_by_row
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.questions.answers import Answer, WindowScores, best_answers
+from fairseq_xling.families.questions.dataset import SpanDataset
+from fairseq_xling.families.questions.metric import score_answer
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
+from fairseq_xling.tasks.xmixup_task import XMixupTask
+
+SPAN_HEAD = "span_head"
+
+logger = logging.getLogger(__name__)
+
+# Options that must be 1 or more.
+SIZES = ("doc_stride", "max_question_length", "max_answer_length", "n_best_size")
+
+
+@dataclass
+class QuestionAnsweringConfig(XMixupTaskConfig):
+    """Options of the question answering tasks."""
+
+    scheduled_sampling_decay: float = field(
+        default=2000.0,
+        metadata={"help": "decay k of the real source's probability; 0: always real"},
+    )
+    max_positions: int = field(
+        default=384, metadata={"help": "longest window of a passage, in tokens"}
+    )
+    doc_stride: int = field(
+        default=128,
+        metadata={"help": "tokens from one window's beginning to that of the next"},
+    )
+    max_question_length: int = field(
+        default=64, metadata={"help": "longer questions are cut to this many tokens"}
+    )
+    max_answer_length: int = field(
+        default=30, metadata={"help": "longest answer that is predicted, in tokens"}
+    )
+    n_best_size: int = field(
+        default=20, metadata={"help": "how many answers are listed for a question"}
+    )
+
+
+class Example(NamedTuple):
+    """A question as evaluation knows it."""
+
+    id: str
+    question: str
+    context: str
+    answers: List[str]
+
+
+class AnsweredRow(NamedTuple):
+    """A question with its predicted answers, best first.
+
+    Attributes:
+        lang, row: the language's index, and the question's number in its data.
+        example: the question; its ``answers`` are the gold ones.
+        answers: the predicted ones.
+    """
+
+    lang: int
+    row: int
+    example: Example
+    answers: List[Answer]
+
+
+class QuestionAnsweringTask(XMixupTask):
+    """Find answers in passages of languages without questions of their own.
+
+    Source: X-Mixup sections 4.2 and 5.1.
+    """
+
+    cfg: QuestionAnsweringConfig
+    family = "qa"
+    default_source_loss_weight = 0.2
+    scores = ("score", "f1", "exact_match")
+    label_streams = {"span"}
+    head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
+    # By whose rules answers are scored, by split.
+    rules: Dict[str, str] = {}
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        # By split and language, the questions by row and their tokens' characters.
+        self.examples: Dict[str, Dict[int, Tuple[Any, Any]]] = {}
+
+    def default_mixup_layer(self, layers: int) -> str:
+        """Two thirds up: 16 of 24 layers, 8 of 12 (X-Mixup section 5.1)."""
+        return str(max(1, 2 * layers // 3))
+
+    def own_streams(self, paired: Set[str]) -> Set[str]:
+        streams = {"context_length", "span", "offsets"}
+        return streams | ({"source_span"} if "source" in paired else set())
+
+    def needed_streams(self, is_train: bool) -> Set[str]:
+        return {"context_length"} | ({"span"} if is_train else {"offsets"})
+
+    def make_dataset(
+        self,
+        streams: List[Streams],
+        lang_ids: List[int],
+        parts: List[Tuple[str, str]],
+        is_train: bool,
+    ) -> SpanDataset:
+        for name in SIZES:
+            if getattr(self.cfg, name) < 1:
+                option = "--" + name.replace("_", "-")
+                raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
+        dataset = SpanDataset(
+            streams,
+            lang_ids,
+            split=parts[-1][0],
+            doc_stride=self.cfg.doc_stride,
+            max_question_length=self.cfg.max_question_length,
+            separators=self.manifest.separators,
+            pad=self.dictionary.pad(),
+            eos=self.dictionary.eos(),
+            max_length=self.cfg.max_positions,
+            whole_rows=not is_train,
+            shuffle=is_train,
+            seed=self.cfg.seed,
+        )
+        if is_train:
+            check_answers(streams, self.cfg.data, parts)
+            windows = np.bincount(dataset.part, minlength=len(streams))
+            for one, (split, lang), count in zip(streams, parts, windows):
+                lost = dataset.answers_in_no_window(one)
+                logger.info(
+                    f"{split}.{lang}: {len(one)} questions in {count} windows, "
+                    f"{lost} answers too long for any"
+                )
+        return dataset
+
+    def open_dataset(
+        self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
+    ) -> SpanDataset:
+        dataset = super().open_dataset(parts, paired, is_train)
+        if not is_train:
+            examples = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
+            self.set_examples(dataset, examples)
+        return dataset
+
+    def set_examples(self, dataset: SpanDataset, examples: Sequence[Any]) -> None:
+        """Keep the texts that predictions are taken from.
+
+        Args:
+            dataset: the dataset that is predicted.
+            examples: the questions of each of its languages, by row.
+        """
+        found = zip(dataset.lang_ids, examples, dataset.streams)
+        self.examples[dataset.split] = {
+            lang: (texts, one.offsets) for lang, texts, one in found
+        }
+
+    def build_head(self, model) -> None:
+        model.register_token_head(SPAN_HEAD, 2, 0.0)
+
+    def forward(self, model, sample: Dict[str, Any]):
+        """Logits of tokens: ``(batch, width, 2)``, and those of the sources'."""
+        return model(
+            **sample["net_input"],
+            lengths=sample.get("lengths"),
+            features_only=True,
+            token_head_name=SPAN_HEAD,
+        )
+
+    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+        """Cross-entropy of both ends of the answers in both streams (eq. 8 and 13).
+
+        Back-translations have no answers: where one takes the source's place, the
+        source's loss does not count.
+        """
+        source_logits = extra.get("source_logits", logits[:0])
+        labelled = sample["has_source_span"][: len(source_logits)]
+        if "source_is_real" in sample:
+            labelled = labelled & sample["source_is_real"]
+        # Where the span is none of this text, <s> keeps the loss finite.
+        spans = sample["source_span"] * labelled.unsqueeze(-1)
+        source = logits.new_zeros(0)
+        if len(source_logits):
+            tokens = sample["net_input"]["source_tokens"]
+            source = span_loss(source_logits, spans, self._real(tokens, source_logits))
+        tokens = self._real(sample["net_input"]["src_tokens"], logits)
+        return LossTerms(span_loss(logits, sample["span"], tokens), source, labelled)
+
+    def _real(self, tokens: Tensor, logits: Tensor) -> Tensor:
+        """Positions of ``logits`` that are tokens and not padding."""
+        real = tokens.ne(self.dictionary.pad())
+        return F.pad(real, (0, logits.size(1) - real.size(1)))
+
+    def count_scores(
+        self, logits: Tensor, extra, sample: Dict[str, Any]
+    ) -> Dict[str, Any]:
+        """Questions, exact matches and F1 of their answers, summed a language."""
+        names = ("questions", "answer_em", "answer_f1")
+        counts = {f"{name}:{lang}": 0.0 for name in names for lang in self.languages}
+        if sample["split"] not in self.examples:  # one to train on
+            return counts
+        for answered in self._rows(logits.detach(), sample):
+            if answered.example.answers:
+                lang = self.languages[answered.lang]
+                scores = self.score(answered, sample["split"])
+                for name, value in zip(names, (1.0, *scores)):
+                    counts[f"{name}:{lang}"] += value
+        return counts
+
+    def score(self, answered: AnsweredRow, split: str) -> Tuple[float, float]:
+        """Exact match and F1 of the best answer, from 0 to 1, by the split's rules."""
+        lang = self.languages[answered.lang]
+        return score_answer(
+            answered.answers[0].text,
+            answered.example.answers,
+            lang,
+            self.rules.get(split, "squad"),
+        )
+
+    @torch.no_grad()
+    def predict_step(self, sample: Dict[str, Any], model) -> List[AnsweredRow]:
+        """Predict answers from the target stream (X-Mixup section 4.3)."""
+        model.eval()
+        logits, _ = self.forward(model, sample)
+        return list(self._rows(logits, sample))
+
+    def _rows(self, logits: Tensor, sample: Dict[str, Any]) -> Iterator[AnsweredRow]:
+        """The questions of a batch, each with all its windows."""
+        scores = logits.float().cpu().numpy()
+        for (lang, row), positions in windows_by_row(sample).items():
+            found = []
+            for position in positions:
+                before, begin, end = sample["context"][position]
+                here = scores[position, before : before + end - begin]
+                found.append(WindowScores(int(begin), here))
+            examples, offsets = self.examples[sample["split"]][lang]
+            example = examples[row]
+            answers = best_answers(
+                found,
+                example.context,
+                offsets[row].view(-1, 2).numpy(),
+                self.cfg.n_best_size,
+                self.cfg.max_answer_length,
+            )
+            yield AnsweredRow(lang, row, example, answers)
+
+
+def check_answers(
+    streams: Sequence[Streams], data: str, parts: Sequence[Tuple[str, str]]
+) -> None:
+    """Refuse to train on questions of which none has an answer.
+
+    Args:
+        streams: one entry a language.
+        data: their folder.
+        parts: the split and language of each.
+
+    Raises:
+        UserError: a language has none.
+    """
+    for one, (split, lang) in zip(streams, parts):
+        if one.span is None or not np.any(one.span.sizes):
+            raise UserError(
+                f"{data}: {split}.{lang} has no answers to train on; leave {lang} out "
+                "of --target-langs"
+            )
+
+
+class ExampleFile:
+    """The questions of one split in one language, read one by one.
+
+    Args:
+        folder: the data folder.
+        split, lang: whose questions.
+    """
+
+    def __init__(self, folder: Path, split: str, lang: str) -> None:
+        self.path = folder / f"{split}.{lang}.examples.jsonl"
+        if not self.path.exists():
+            raise UserError(f"{self.path}: not found; run preprocessing again")
+        with open(self.path, "rb") as file:
+            self.places = np.cumsum([0] + [len(line) for line in file])
+
+    def __getitem__(self, row: int) -> Example:
+        with open(self.path, "rb") as file:
+            file.seek(int(self.places[row]))
+            line = file.readline()
+        try:
+            return Example(**parse_json(line))
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{self.path}, line {row + 1}: damaged; run preprocessing again"
+            ) from None

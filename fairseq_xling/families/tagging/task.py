@@ -1,0 +1,228 @@
+"""What the tagging tasks share: words, their tags or pseudo-labels, and predictions."""
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from fairseq.dataclass import ChoiceEnum
+from torch import Tensor
+
+from fairseq_xling.criterions.loss_terms import LossTerms
+from fairseq_xling.criterions.losses import soft_tag_loss
+from fairseq_xling.data.streams import Streams
+from fairseq_xling.data.window_dataset import windows_by_row
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.tagging.dataset import TagDataset
+from fairseq_xling.families.tagging.metric import chunk_counts
+from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
+from fairseq_xling.tasks.xmixup_task import XMixupTask
+
+TAGGING_HEAD = "tagging_head"
+
+
+@dataclass
+class TaggingConfig(XMixupTaskConfig):
+    """Options of the tagging tasks."""
+
+    word_pooling: ChoiceEnum(["first", "mean"]) = field(  # type: ignore[valid-type]
+        default="first",
+        metadata={"help": "a word's state: that of its first piece, or their mean"},
+    )
+
+
+class TaggedRow(NamedTuple):
+    """A predicted sentence.
+
+    Attributes:
+        lang, row: the language's index, and the sentence's number in its data.
+        probabilities: ``(words, tags)``.
+        gold: tag indices, ``(words,)``; None where they are unknown.
+    """
+
+    lang: int
+    row: int
+    probabilities: np.ndarray
+    gold: Optional[np.ndarray]
+
+
+class TaggingTask(XMixupTask):
+    """Tag words in languages without tags of their own.
+
+    Target sentences are trained on with soft pseudo-labels, the source-task model's
+    distribution over the tags of each word (``xling-pseudo-label`` writes them).
+
+    Source: X-Mixup section 4.2.
+    """
+
+    cfg: TaggingConfig
+    family = "tagging"
+    default_source_loss_weight = 0.8
+    scores = ("f1",)
+    label_streams = {"tags", "soft_tags"}
+    head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
+
+    def default_mixup_layer(self, layers: int) -> str:
+        """The fourth layer (X-Mixup section 5.1), or the last of fewer."""
+        return str(min(4, layers))
+
+    def own_streams(self, paired: Set[str]) -> Set[str]:
+        streams = {"word_starts", "tags", "soft_tags"}
+        if "source" in paired:
+            streams |= {"source_word_starts", "source_tags"}
+        return streams
+
+    def needed_streams(self, is_train: bool) -> Set[str]:
+        return {"word_starts"}
+
+    def make_dataset(
+        self,
+        streams: List[Streams],
+        lang_ids: List[int],
+        parts: List[Tuple[str, str]],
+        is_train: bool,
+    ) -> TagDataset:
+        if is_train:
+            self._check_labels(streams, parts)
+        for one, (split, lang) in zip(streams, parts):
+            self._check_words(one, f"{self.cfg.data}/{split}.{lang}")
+        return TagDataset(
+            streams,
+            lang_ids,
+            tag_count=len(self.label_names),
+            label_offset=self.label_dictionary.nspecial,
+            pad=self.dictionary.pad(),
+            eos=self.dictionary.eos(),
+            max_length=self.cfg.max_positions,
+            whole_rows=not is_train,
+            shuffle=is_train,
+            seed=self.cfg.seed,
+        )
+
+    def _check_labels(self, streams: List[Streams], parts: List[Tuple[str, str]]):
+        """Refuse to train on sentences without tags or distributions over them.
+
+        Raises:
+            UserError: a language has none.
+        """
+        split = parts[-1][0]
+        lacking = ",".join(
+            lang
+            for one, (_, lang) in zip(streams, parts)
+            if one.tags is None and one.soft_tags is None
+        )
+        if lacking:
+            mend = (
+                "write pseudo-labels with: xling-pseudo-label "
+                f"{self.cfg.data} --path CHECKPOINT_OF_A_SOURCE_MODEL"
+            )
+            if split != "train":
+                mend = f"leave {lacking} out of --target-langs"
+            raise UserError(
+                f"{self.cfg.data}: {lacking} of {split} have no tags to train on; "
+                f"{mend}"
+            )
+
+    def _check_words(self, streams: Streams, name: str) -> None:
+        """Refuse tags or distributions that are not one a word.
+
+        Raises:
+            UserError: a row has another number.
+        """
+        assert streams.word_starts is not None
+        words = np.asarray(streams.word_starts.sizes)
+        for stream, size, command in (
+            ("tags", 1, "preprocessing"),
+            ("soft_tags", len(self.label_names), "xling-pseudo-label --overwrite"),
+        ):
+            held = getattr(streams, stream)
+            if held is None:
+                continue
+            wrong = np.flatnonzero(np.asarray(held.sizes) != words * size)
+            if len(wrong):
+                row = int(wrong[0])
+                raise UserError(
+                    f"{name}.{stream}: row {row + 1} has {int(held.sizes[row])} values "
+                    f"for {int(words[row])} words, {size} each; run {command} again"
+                )
+
+    def build_head(self, model) -> None:
+        dropout = float(getattr(model.args, "dropout", 0.0) or 0.0)
+        model.register_token_head(TAGGING_HEAD, len(self.label_names), dropout)
+
+    def forward(self, model, sample: Dict[str, Any]):
+        """Logits of words: ``(batch, words, tags)``, and those of the sources'."""
+        return model(
+            **sample["net_input"],
+            lengths=sample.get("lengths"),
+            features_only=True,
+            token_head_name=TAGGING_HEAD,
+            word_pooling=str(self.cfg.word_pooling),
+        )
+
+    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+        """Soft cross-entropy of both streams (eq. 8 and 13).
+
+        Back-translations have no tags: where one takes the source's place, the source's
+        loss does not count.
+        """
+        pairs = len(extra.get("source_features", logits[:0]))
+        probs = sample["tag_probs"]
+        target = logits.new_zeros(len(logits))
+        if probs is not None:
+            target = soft_tag_loss(logits, probs)
+        source = logits.new_zeros(pairs)
+        labelled = torch.zeros(pairs, dtype=torch.bool, device=logits.device)
+        source_probs = sample["source_tag_probs"]
+        if pairs and source_probs is not None and "source_logits" in extra:
+            labelled = source_probs.sum(dim=(1, 2)) > 0
+            if "source_is_real" in sample:
+                labelled = labelled & sample["source_is_real"]
+            source = soft_tag_loss(extra["source_logits"], source_probs)
+        return LossTerms(target, source, labelled)
+
+    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
+        probs = sample["tag_probs"]
+        return None if probs is None else probs.sum(dim=-1) > 0
+
+    def count_scores(
+        self, logits: Tensor, extra, sample: Dict[str, Any]
+    ) -> Dict[str, Any]:
+        """Chunks that are right, predicted and gold, a language."""
+        names = ("chunks_right", "chunks_predicted", "chunks_gold")
+        counts = {f"{name}:{lang}": 0 for name in names for lang in self.languages}
+        for tagged in self._rows(logits.detach(), sample):
+            if tagged.gold is None:
+                continue
+            predicted = self.tag_names(tagged.probabilities.argmax(axis=1))
+            found = chunk_counts(self.tag_names(tagged.gold), predicted)
+            for name, number in zip(names, found):
+                counts[f"{name}:{self.languages[tagged.lang]}"] += number
+        return counts
+
+    def tag_names(self, tags: np.ndarray) -> List[str]:
+        """Names of tag indices."""
+        return [self.label_names[tag] for tag in tags]
+
+    @torch.no_grad()
+    def predict_step(self, sample: Dict[str, Any], model) -> List[TaggedRow]:
+        """Predict whole sentences from the target stream (X-Mixup section 4.3)."""
+        model.eval()
+        logits, _ = self.forward(model, sample)
+        return list(self._rows(logits, sample))
+
+    def _rows(self, logits: Tensor, sample: Dict[str, Any]) -> Iterator[TaggedRow]:
+        """The sentences of a batch, each put together from its windows."""
+        probabilities = F.softmax(logits.float(), dim=-1).cpu().numpy()
+        words = sample["net_input"]["word_starts"].ge(0).sum(dim=1).tolist()
+        gold = None
+        if sample["tag_probs"] is not None:
+            gold = sample["tag_probs"].float().cpu().numpy()
+        for (lang, row), positions in windows_by_row(sample).items():
+            parts = [probabilities[p, : words[p]] for p in positions]
+            tags = None
+            if gold is not None:
+                known = np.concatenate([gold[p, : words[p]] for p in positions])
+                tags = known.argmax(axis=1) if (known.sum(axis=1) > 0).all() else None
+            yield TaggedRow(lang, row, np.concatenate(parts), tags)

@@ -1,0 +1,1 @@
+"""Reading and writing files that are whole, and what they say."""

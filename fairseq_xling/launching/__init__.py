@@ -1,0 +1,1 @@
+"""fairseq's commands, checked before and around their work."""

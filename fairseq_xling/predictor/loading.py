@@ -1,0 +1,175 @@
+"""Finding a model's files, and building the model that they hold."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from fairseq import checkpoint_utils
+from fairseq.data import Dictionary
+from fairseq.tasks import TASK_REGISTRY
+from omegaconf import OmegaConf, open_dict
+
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.tokenizers import (
+    SENTENCEPIECE_NAME,
+    WORDPIECE_NAME,
+    find_tokenizer,
+)
+from fairseq_xling.errors import UserError
+from fairseq_xling.models.loading import (
+    build_pretrained,
+    load_dictionary,
+    model_folder,
+)
+from fairseq_xling.models.options import read_options
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+from fairseq_xling.predictor.texts import TextReader
+from fairseq_xling.version import __version__
+
+
+def load_files(
+    path: Union[str, Path],
+    checkpoint_file: Optional[str],
+    data: Union[str, Path, None],
+    overrides: Dict[str, Any],
+) -> Tuple[Path, Any, TextReader, Any]:
+    """Load a model; see :func:`fairseq_xling.from_pretrained`.
+
+    Returns:
+        the checkpoint's path, the model, what reads text for it, and its task or None.
+
+    Raises:
+        UserError: a file is missing or wrong, or an option is.
+    """
+    overrides = read_options(XMixupXLMRModel.add_args, overrides)
+    path = find_checkpoint(path, checkpoint_file)
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    known = state.get("task_state") or {}
+    cfg = state.get("cfg")
+    folder = find_folder([data] if data else [path.parent, *data_of(cfg)])
+    dictionary = load_dictionary(str(folder / "dict.txt"))
+    tokenizer = find_tokenizer(folder)
+    task = None
+    try:
+        if cfg is None or known.get("task") not in TASK_REGISTRY:
+            model: Any = build_pretrained(XMixupXLMRModel, state, dictionary, overrides)
+        else:
+            check_dictionary(known["dictionary_sha256"], folder / "dict.txt")
+            change_options(cfg["model"], overrides)
+            # The longest sequence is an option of both.
+            shared = {k: v for k, v in overrides.items() if k in cfg["task"]}
+            change_options(cfg["task"], shared)
+            task = build_task(cfg["task"], known, dictionary, tokenizer)
+            model = task.build_model(cfg["model"], from_checkpoint=True)
+            model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    reader = TextReader(str(tokenizer), dictionary, task and task.family)
+    return path, model, reader, task
+
+
+def find_checkpoint(path: Union[str, Path], name: Optional[str] = None) -> Path:
+    """A model's file.
+
+    Args:
+        path: the file, a folder with it, or the name of a model that fairseq offers,
+            which is downloaded if need be; an existing path comes first.
+        name: what the file is called in the folder (default: the first that exists of
+            ``checkpoint_best.pt`` and ``model.pt``).
+
+    Raises:
+        UserError: there is no such file.
+    """
+    folder = Path(path)
+    if str(path) in XMixupXLMRModel.hub_models() and not folder.exists():
+        folder = model_folder(XMixupXLMRModel, str(path))
+        if not folder.is_dir():
+            raise UserError(
+                f"{path}: could not be downloaded; download and unpack "
+                f"{XMixupXLMRModel.hub_models()[str(path)]}, and give its folder"
+            )
+    if not folder.is_dir() or name is None:
+        return Path(find_checkpoint_file(folder))
+    return Path(find_checkpoint_file(folder / name))
+
+
+def data_of(cfg: Any) -> List[str]:
+    """The folder of data that a checkpoint's options name, or nothing."""
+    options: Any = cfg.get("task") if cfg else None
+    # Options of published models lack it.
+    return [str(options.data)] if options and "data" in options else []
+
+
+def find_folder(folders: Sequence[Any]) -> Path:
+    """The first folder that holds a dictionary and a tokenizer.
+
+    Raises:
+        UserError: none does.
+    """
+    for folder in map(Path, folders):
+        names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
+        if (folder / "dict.txt").exists() and any((folder / n).exists() for n in names):
+            return folder
+    looked = ", ".join(str(folder) for folder in folders)
+    raise UserError(
+        f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
+        f"{looked}; copy them beside the checkpoint"
+    )
+
+
+def change_options(options: Any, values: Dict[str, Any]) -> None:
+    """Change options in place; a checkpoint holds them in either of two classes."""
+    if OmegaConf.is_config(options):
+        with open_dict(options):
+            options.update(values)
+    else:
+        vars(options).update(values)
+
+
+def check_dictionary(digest: str, path: Path) -> None:
+    """Refuse a dictionary that is not the one that a model was trained with.
+
+    Args:
+        digest: of the right one, or "" where it is not known.
+        path: of the dictionary.
+
+    Raises:
+        UserError: as said.
+    """
+    if digest and digest != sha256_of(path):
+        raise UserError(
+            f"{path} is not the dictionary that it was trained with; put that one "
+            "there, or name another folder that has it"
+        )
+
+
+def build_task(
+    options: Any, known: Dict[str, Any], dictionary: Dictionary, tokenizer: Path
+) -> Any:
+    """The task that a model was fine-tuned for, without its data.
+
+    Args:
+        options: the task's.
+        known: what the checkpoint tells of the task.
+        dictionary: the model's.
+        tokenizer: the tokenizer's file.
+    """
+    labels = Dictionary()
+    for label in known["labels"]:
+        labels.add_symbol(label)
+    is_wordpiece = tokenizer.name == WORDPIECE_NAME
+    manifest = Manifest(
+        task=known["benchmark"],
+        source_lang=known["languages"][0],
+        languages=known["languages"],
+        labels=known["labels"],
+        splits={},
+        dictionary_size=len(dictionary),
+        dictionary_sha256=known["dictionary_sha256"],
+        tokenizer_sha256="",
+        tokenizer="wordpiece" if is_wordpiece else "sentencepiece",
+        version=__version__,
+    )
+    if hasattr(options, "truncate_sequence"):
+        options.truncate_sequence = True
+    return TASK_REGISTRY[known["task"]](options, manifest, dictionary, labels)

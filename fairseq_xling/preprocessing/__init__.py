@@ -1,0 +1,1 @@
+"""Raw folders to binarized data."""

@@ -1,0 +1,336 @@
+"""The paired bootstrap against loops, and its laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairseq_xling.evaluation import bootstrap
+from fairseq_xling.evaluation.bootstrap import paired_bootstrap
+from fairseq_xling.families.tagging.metric import f1_from_counts
+
+
+def systems(seed=0, lengths=(60, 60), gain=0.2):
+    generator = np.random.default_rng(seed)
+    first = {f"l{i}": generator.random(n) < 0.5 for i, n in enumerate(lengths)}
+    second = {
+        x: right | (generator.random(len(right)) < gain) for x, right in first.items()
+    }
+    return first, second
+
+
+def rows_by_kind(first, second, langs):
+    """Row numbers of each kind of row, kinds in ascending order."""
+    kinds = {}
+    for row in range(len(first[langs[0]])):
+        kind = tuple(int(second[x][row]) - int(first[x][row]) for x in langs)
+        kinds.setdefault(kind, []).append(row)
+    return [kinds[kind] for kind in sorted(kinds)]
+
+
+@pytest.mark.parametrize("lengths", [(30, 30), (30, 20)])
+def test_resampling_equals_loops_over_the_same_rows(lengths, monkeypatch):
+    first, second = systems(lengths=lengths)
+    monkeypatch.setattr(bootstrap, "BLOCK", 7)
+    got = paired_bootstrap(first, second, samples=20, seed=3)
+    generator = np.random.default_rng(3)
+    joint = len(set(lengths)) == 1
+    means = np.zeros((20, 2))
+    for group in (["l0", "l1"],) if joint else (["l0"], ["l1"]):
+        n = len(first[group[0]])
+        kinds = rows_by_kind(first, second, group)
+        shares = np.array([len(rows) for rows in kinds]) / n
+        for start in range(0, 20, 7):
+            draws = generator.multinomial(n, shares, size=min(7, 20 - start))
+            for s, draw in enumerate(draws, start):
+                # Any row of a kind will do for each time that the kind is drawn.
+                drawn = [
+                    rows[j % len(rows)]
+                    for rows, count in zip(kinds, draw)
+                    for j in range(count)
+                ]
+                assert len(drawn) == n
+                for lang in group:
+                    right = [0, 0]
+                    for row in drawn:
+                        right[0] += bool(first[lang][row])
+                        right[1] += bool(second[lang][row])
+                    means[s, int(lang[1])] = 100 * (right[1] - right[0]) / n
+    for i in range(2):
+        low, high = np.percentile(means[:, i], [2.5, 97.5])
+        assert got[f"l{i}"].low == pytest.approx(low)
+        assert got[f"l{i}"].high == pytest.approx(high)
+    low, high = np.percentile(means.mean(axis=1), [2.5, 97.5])
+    assert (got["average"].low, got["average"].high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("lengths", [(200, 200, 200), (200, 150, 201)])
+def test_spread_is_that_of_drawing_row_numbers(lengths):
+    first, second = systems(lengths=lengths)
+    if len(set(lengths)) == 1:  # parallel rows that go together
+        first, second = (
+            {x: one["l0"] ^ (np.arange(200) % 9 == i) for i, x in enumerate(one)}
+            for one in (first, second)
+        )
+    differences = [second[x].astype(float) - first[x] for x in first]
+    generator = np.random.default_rng(5)
+    naive = []
+    for _ in range(4000):
+        drawn = [generator.integers(0, n, n) for n in lengths]
+        if len(set(lengths)) == 1:
+            drawn = [drawn[0]] * 3
+        naive.append(np.mean([100 * d[i].mean() for d, i in zip(differences, drawn)]))
+    got = paired_bootstrap(first, second, samples=4000)["average"]
+    want = np.percentile(naive, [2.5, 97.5])
+    assert (got.low, got.high) == pytest.approx(tuple(want), abs=0.35)
+    assert got.high - got.low == pytest.approx(want[1] - want[0], rel=0.1)
+
+
+def test_parallel_rows_are_drawn_together():
+    first, second = systems(lengths=(300,))
+    copies = (
+        {"a": first["l0"], "b": first["l0"]},
+        {"a": second["l0"], "b": second["l0"]},
+    )
+    got = paired_bootstrap(*copies, samples=500)
+    # The average of two copies is as uncertain as each of them.
+    assert (got["average"].low, got["average"].high) == (got["a"].low, got["a"].high)
+
+
+def test_identical_systems_do_not_differ():
+    first, _ = systems()
+    difference = paired_bootstrap(first, first, samples=200)["average"]
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    assert difference.p_value == 1
+
+
+def test_clear_gain_is_significant_and_a_chance_one_is_not():
+    first, second = systems(lengths=(400, 400))
+    clear = paired_bootstrap(first, second, samples=1000)["average"]
+    assert clear.low > 0 and clear.p_value < 0.01
+    generator = np.random.default_rng(1)
+    noise = {x: generator.random(400) < 0.5 for x in first}
+    chance = paired_bootstrap(first, noise, samples=1000)["average"]
+    assert chance.low < 0 < chance.high and chance.p_value > 0.05
+
+
+def test_p_value_is_never_less_than_the_samples_can_show():
+    first, second = {"x": np.zeros(500, bool)}, {"x": np.ones(500, bool)}
+    for samples in (1, 99, 1000):
+        difference = paired_bootstrap(first, second, samples=samples)["x"]
+        assert difference.p_value == min(1, 2 / (samples + 1))
+
+
+def test_chance_gains_are_rarely_called_significant():
+    generator = np.random.default_rng(2)
+    below = 0
+    for trial in range(200):
+        first, second = ({"x": generator.random(300) < 0.5} for _ in range(2))
+        found = paired_bootstrap(first, second, samples=400, seed=trial)["x"]
+        below += found.p_value < 0.05
+    assert 0.01 <= below / 200 <= 0.10
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    hits = 0
+    for trial in range(200):
+        first = {"x": generator.random(300) < 0.5}
+        second = {"x": generator.random(300) < 0.6}
+        found = paired_bootstrap(first, second, samples=400, seed=trial)["x"]
+        hits += found.low <= 10 <= found.high
+    assert 0.90 <= hits / 200 <= 0.99
+
+
+rights = st.integers(1, 20).flatmap(
+    lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=4)
+)
+
+
+@given(rights.map(lambda lists: np.array(lists[:4])), st.randoms())
+@settings(max_examples=50)
+def test_order_of_rows_does_not_matter_and_swapping_mirrors(right, random):
+    def both(order):
+        rows = right[:, order]
+        return {"a": rows[0], "b": rows[1]}, {"a": rows[2], "b": rows[3]}
+
+    order = list(range(right.shape[1]))
+    first, second = both(order)
+    there = paired_bootstrap(first, second, samples=50)
+    random.shuffle(order)
+    assert there == paired_bootstrap(*both(order), samples=50)
+    assert there["average"].value == pytest.approx(
+        -paired_bootstrap(second, first, samples=50)["average"].value
+    )
+    want = 100 * np.mean([right[2:].astype(int).sum(1) - right[:2].sum(1)]) / len(order)
+    assert there["average"].value == pytest.approx(want)
+    for one in there.values():
+        assert one.low <= one.high and 0 < one.p_value <= 1
+
+
+def test_result_follows_from_the_seed():
+    first, second = systems()
+    one = paired_bootstrap(first, second, samples=100, seed=1)
+    assert one == paired_bootstrap(first, second, samples=100, seed=1)
+    assert one != paired_bootstrap(first, second, samples=100, seed=2)
+
+
+@pytest.mark.parametrize(
+    "second", [{"x": np.ones(4, bool)}, {"y": np.ones(5, bool)}, {}]
+)
+def test_other_rows_are_refused(second):
+    with pytest.raises(ValueError, match="not the same rows"):
+        paired_bootstrap({"x": np.ones(5, bool)}, second)
+
+
+def count_systems(seed=0, lengths=(60, 60)):
+    """Counts ``(correct, predicted, gold)`` by row, the second system's often better.
+
+    Some rows have no chunks, and each is there twice.
+    """
+    generator = np.random.default_rng(seed)
+    systems = {}, {}
+    for i, rows in enumerate(lengths):
+        gold = generator.integers(0, 3, rows)
+        for one, share in zip(systems, (0.5, 0.7)):
+            correct = generator.binomial(gold, share)
+            predicted = correct + generator.integers(0, 2, rows)
+            counts = np.stack([correct, predicted, gold], axis=1)
+            one[f"l{i}"] = np.resize(counts[: rows // 2], (rows, 3))
+    return systems
+
+
+def f1_difference(first, second):
+    """Of counts ``(rows, 3)``, in percentage points."""
+    return f1_from_counts(*second.sum(axis=0)) - f1_from_counts(*first.sum(axis=0))
+
+
+@pytest.mark.parametrize("lengths", [(30, 30), (30, 20)])
+def test_resampling_of_counts_equals_loops_over_the_same_rows(lengths, monkeypatch):
+    first, second = count_systems(lengths=lengths)
+    monkeypatch.setattr(bootstrap, "BLOCK", 7)
+    got = paired_bootstrap(first, second, samples=20, seed=3)
+    generator = np.random.default_rng(3)
+    differences = np.zeros((20, 2))
+    for group in (["l0", "l1"],) if len(set(lengths)) == 1 else (["l0"], ["l1"]):
+        rows_of = {}
+        for row in range(len(first[group[0]])):
+            kind = tuple(
+                n for x in group for one in (first, second) for n in one[x][row]
+            )
+            rows_of.setdefault(kind, []).append(row)
+        kinds = [rows_of[kind] for kind in sorted(rows_of)]
+        n = sum(map(len, kinds))
+        assert len(kinds) < n
+        shares = np.array([len(rows) for rows in kinds]) / n
+        for start in range(0, 20, 7):
+            draws = generator.multinomial(n, shares, size=min(7, 20 - start))
+            for s, draw in enumerate(draws, start):
+                drawn = [rows[0] for rows, k in zip(kinds, draw) for _ in range(k)]
+                for x in group:
+                    difference = f1_difference(first[x][drawn], second[x][drawn])
+                    differences[s, int(x[1])] = difference
+    wanted = {"l0": differences[:, 0], "l1": differences[:, 1]}
+    wanted["average"] = differences.mean(axis=1)
+    for x, want in wanted.items():
+        bounds = np.percentile(want, [2.5, 97.5])
+        assert (got[x].low, got[x].high) == pytest.approx(tuple(bounds))
+
+
+@pytest.mark.parametrize("lengths", [(200, 200, 200), (200, 150, 201)])
+@pytest.mark.parametrize("kind", ["scores", "counts"])
+def test_spread_of_any_score_is_that_of_drawing_row_numbers(kind, lengths):
+    if kind == "counts":
+        first, second = count_systems(lengths=lengths)
+        difference = f1_difference
+    else:
+        generator = np.random.default_rng(0)
+        first = {f"l{i}": generator.random(n) for i, n in enumerate(lengths)}
+        second = {x: one**0.8 for x, one in first.items()}
+
+        def difference(first, second):
+            return 100 * (second.mean() - first.mean())
+
+    joint = len(set(lengths)) == 1
+    if joint:  # parallel rows that go together
+        first, second = ({x: one["l0"] for x in one} for one in (first, second))
+    generator = np.random.default_rng(5)
+    naive = []
+    for _ in range(4000):
+        drawn = [generator.integers(0, n, n) for n in lengths]
+        rows = dict(zip(first, [drawn[0]] * 3 if joint else drawn))
+        naive.append(
+            np.mean([difference(first[x][i], second[x][i]) for x, i in rows.items()])
+        )
+    got = paired_bootstrap(first, second, samples=4000)["average"]
+    want = np.percentile(naive, [2.5, 97.5])
+    assert got.high - got.low == pytest.approx(want[1] - want[0], rel=0.1)
+    assert (got.low, got.high) == pytest.approx(tuple(want), abs=0.1 * np.ptp(want))
+    assert got.value == pytest.approx(
+        np.mean([difference(first[x], second[x]) for x in first])
+    )
+
+
+@pytest.mark.parametrize("lengths", [(60, 60), (60, 50)])
+def test_scores_of_0_and_1_are_rows_wrong_and_right(lengths):
+    systems_of = systems(lengths=lengths)
+    scores = [{x: right * 1.0 for x, right in one.items()} for one in systems_of]
+    got = paired_bootstrap(*scores, samples=200)
+    assert got == paired_bootstrap(*systems_of, samples=200)
+
+
+def test_f1_of_counts_is_no_mean_over_rows():
+    first = {"x": np.array([[0, 1, 1], [9, 9, 9]])}
+    second = {"x": np.array([[1, 1, 1], [9, 9, 9]])}
+    assert paired_bootstrap(first, second, samples=9)["x"].value == pytest.approx(10)
+
+
+def test_rows_without_chunks_score_zero():
+    nothing = {"x": np.zeros((4, 3), int)}
+    right = {"x": np.ones((4, 3), int)}
+    assert paired_bootstrap(nothing, right, samples=99)["x"].low == 100
+    same = paired_bootstrap(nothing, nothing, samples=99)["x"]
+    assert (same.value, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_fractions_that_cancel_out_are_ties():
+    first = {"x": np.repeat([0, 0, 3], 4)}
+    second = {"x": np.repeat([1, 2, 0], 4)}
+    tenths = ({x: rows / 10 for x, rows in one.items()} for one in (first, second))
+    got = paired_bootstrap(*tenths, samples=2000)["x"]
+    assert got.p_value == paired_bootstrap(first, second, samples=2000)["x"].p_value
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=1, max_size=20),
+    st.randoms(),
+)
+@settings(max_examples=50)
+def test_order_of_counts_does_not_matter_and_swapping_mirrors(rows, random):
+    def both(rows):
+        # No more is correct than is predicted or gold.
+        one, other = np.split(np.cumsum(np.array(rows).reshape(-1, 2, 3), 2), 2, axis=1)
+        return {"x": one[:, 0]}, {"x": other[:, 0]}
+
+    first, second = both(rows)
+    there = paired_bootstrap(first, second, samples=50)
+    random.shuffle(rows)
+    assert there == paired_bootstrap(*both(rows), samples=50)
+    back = paired_bootstrap(second, first, samples=50)["x"]
+    assert there["x"].value == pytest.approx(-back.value)
+    want = f1_difference(first["x"], second["x"])
+    assert there["x"].value == there["average"].value == pytest.approx(want)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"x": np.zeros((5, 2))},
+        {"x": np.zeros((5, 1))},
+        {"x": np.zeros(5), "y": np.zeros((5, 3))},
+        {"x": np.zeros((0, 3))},
+    ],
+)
+def test_rows_of_another_kind_are_refused(rows):
+    with pytest.raises(ValueError, match="not the same rows"):
+        paired_bootstrap(rows, rows)

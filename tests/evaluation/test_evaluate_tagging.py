@@ -1,0 +1,179 @@
+"""xling-evaluate on tagging: its scores and files against XTREME's reading of them."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pytest
+from family_data import pairs, read_tags, tag_folder, tagging
+from seqeval.metrics import f1_score
+
+from fairseq_xling.checkpoints.task_model import load_task_model
+from fairseq_xling.cli.evaluate import build_parser, main
+from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.predict_split import predict_split
+
+LANGUAGES = ["en", "de", "zh"]
+
+
+@pytest.fixture(scope="module")
+def tagged(spm, tmp_path_factory):
+    return tagging(spm, tmp_path_factory)
+
+
+def arguments(data, path, folder, *options):
+    given = [data, "--path", path, "--results-path", folder, "--cpu", *options]
+    return build_parser().parse_args([str(option) for option in given])
+
+
+def evaluate(*given):
+    return main(arguments(*given))
+
+
+def read_tag(path):
+    """XTREME's evaluate.py: labels of a file, split at empty lines."""
+    labels, example = [], []
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line.strip():
+            example.append(line.strip())
+        elif example:
+            labels.append(example)
+            example = []
+    return labels
+
+
+@pytest.mark.filterwarnings("ignore:.*seems not to be NE tag")
+@pytest.mark.parametrize("split, raw", [("test", "test"), ("valid", "dev")])
+def test_scores_are_seqevals_of_the_prediction_files(tagged, tmp_path, split, raw):
+    results = evaluate(tagged.data, tagged.zero, tmp_path, "--split", split)
+    scores = results["models"]["zero"]["scores"]
+    assert list(scores) == ["target"] and results["metric"] == "F1"
+    want = {}
+    for lang in LANGUAGES:
+        gold = [tags for _, tags in read_tags(tagged.raw / f"{raw}-{lang}.tsv")]
+        predicted = read_tag(tmp_path / f"predictions/zero/{split}-{lang}.tsv")
+        assert [len(one) for one in predicted] == [len(one) for one in gold]
+        want[lang] = 100 * f1_score(gold, predicted)
+    found = scores["target"]
+    assert {lang: found[lang] for lang in LANGUAGES} == pytest.approx(want)
+    assert len(set(want.values())) == 3 and 0 < min(want.values()) < max(want.values())
+    assert found["average"] == pytest.approx(sum(want.values()) / 3)
+    gap = want["en"] - (want["de"] + want["zh"]) / 2
+    assert found["gap"] == pytest.approx(gap)
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert f"F1 in percent on udpos {split}" in (tmp_path / "results.txt").read_text()
+    assert (tmp_path / "scores.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_predictions_do_not_change_with_batches(tagged):
+    found = []
+    for limit in (["--batch-size=1"], ["--batch-size=50"], ["--max-tokens=70"]):
+        task, model = load_task_model(str(tagged.mixed), str(tagged.data))
+        args = arguments(tagged.data, tagged.mixed, "unused", *limit)
+        found.append(predict_split(task, model, "test", args))
+    assert list(found[0]) == LANGUAGES
+    for other in found[1:]:
+        for lang in LANGUAGES:
+            rows = zip(found[0][lang].probabilities, other[lang].probabilities)
+            for one, two in rows:
+                np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
+    results = evaluate(tagged.data, tagged.mixed, tmp_path, "--compare", tagged.zero)
+    # One sentence of each test set has no translation.
+    mixed, zero = (results["models"][name] for name in ("mixed", "zero"))
+    assert mixed["with_source"] == {"en": 0, "de": 8, "zh": 8}
+    assert not any(zero["with_source"].values())
+    task, model = load_task_model(str(tagged.mixed), str(tagged.data))
+    args = arguments(tagged.data, tagged.mixed, tmp_path)
+    found = predict_split(task, model, "test", args)["de"].probabilities
+    task.cfg.no_mixup_inference = True
+    without = predict_split(task, model, "test", args)["de"].probabilities
+    same = [np.allclose(a, b, atol=1e-6) for a, b in zip(found, without)]
+    assert [row for row, is_same in enumerate(same) if is_same] == [2]
+
+
+def test_comparison_gives_differences_with_intervals(tagged, tmp_path):
+    options = ["--compare", tagged.mixed, "--names", "a", "b"]
+    options += ["--bootstrap-samples", 200]
+    results = evaluate(tagged.data, tagged.zero, tmp_path, *options)
+    first, second = (results["models"][name]["scores"]["target"] for name in "ab")
+    for lang in (*LANGUAGES, "average"):
+        difference = results["differences"]["b"][lang]
+        value = second[lang] - first[lang]
+        assert difference["value"] == pytest.approx(value, abs=1e-6)
+        assert difference["low"] <= difference["value"] <= difference["high"]
+        assert difference["low"] < difference["high"]
+    assert "b minus a" in (tmp_path / "results.txt").read_text()
+
+
+@pytest.mark.parametrize("lacking", [["zh"], ["de", "zh"]])
+def test_languages_without_tags_get_predictions_only(
+    tagged, spm, tmp_path, caplog, lacking
+):
+    data = tag_folder(tmp_path / "raw", spm, unlabelled=lacking)
+    with caplog.at_level("WARNING"):
+        results = evaluate(data, tagged.zero, tmp_path / "out")
+    assert f"test has no labels in {','.join(lacking)}: no score" in caplog.text
+    found = results["models"]["zero"]["scores"]["target"]
+    assert set(found) - {"average", "gap"} == set(LANGUAGES) - set(lacking)
+    path = tmp_path / "out/predictions/zero/test-zh.tsv"
+    words = [words for words, _ in read_tags(tmp_path / "raw/test-zh.tsv")]
+    assert [len(tags) for tags in read_tag(path)] == [len(one) for one in words]
+
+
+def test_test_sets_without_any_tags_get_predictions_only(tagged, spm, tmp_path, caplog):
+    data = tag_folder(tmp_path / "raw", spm, unlabelled=LANGUAGES)
+    options = ["--compare", tagged.mixed]
+    with caplog.at_level("WARNING"):
+        results = evaluate(data, tagged.zero, tmp_path / "out", *options)
+    assert "test has no labels: only predictions are written" in caplog.text
+    assert "differences" not in results
+    assert not any(model["scores"] for model in results["models"].values())
+    files = {str(path.relative_to(tmp_path / "out")) for path in files_in(tmp_path)}
+    predictions = {
+        f"predictions/{x}/test-{y}.tsv" for x, y in product(NAMES, LANGUAGES)
+    }
+    assert files == predictions | {"results.txt", "results.md", "results.json"}
+
+
+NAMES = ("zero", "mixed")
+
+
+def files_in(folder):
+    return [path for path in (folder / "out").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--predict", "source"], "--predict source: udpos is predicted from the targ"),
+        (["--split", "train"], "--split train: the model was trained on it"),
+        (["--split", "elsewhere"], "no split elsewhere"),
+        (["--batch-size", "0"], "--batch-size 0: give 1 or more"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(tagged, tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        evaluate(tagged.data, tagged.mixed, tmp_path / "out", *options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_and_data_of_different_tasks_are_refused(
+    tagged, spm, tmp_path, tmp_path_factory
+):
+    xnli = pairs(spm, tmp_path_factory)
+    with pytest.raises(UserError, match="mixed/.*: .*holds xnli data; .* reads udpos"):
+        evaluate(xnli.data, tagged.mixed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("given, read", [("zh", ["en", "zh"]), ("de,zh", LANGUAGES)])
+def test_languages_are_those_asked_for(tagged, tmp_path, given, read):
+    results = evaluate(tagged.data, tagged.zero, tmp_path, f"--target-langs={given}")
+    assert results["languages"] == read
+
+
+def test_language_that_the_data_lack_is_refused(tagged, tmp_path):
+    with pytest.raises(UserError, match="--target-langs fr: not in .*holds de,zh"):
+        evaluate(tagged.data, tagged.zero, tmp_path, "--target-langs=fr")

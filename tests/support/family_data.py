@@ -1,0 +1,383 @@
+"""Raw data of every family of tasks, binarized, and small models trained on them."""
+
+import json
+import logging
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict, List, Optional, Sequence
+
+import torch
+from raw_data import LABELS, WORDS, draw_rows, write_rows
+from training import ROOT, environment, run, train_command
+
+sys.path.insert(0, str(ROOT / "preprocess"))
+
+import udpos  # noqa: E402
+import xquad  # noqa: E402
+
+from fairseq_xling.cli import pseudo_label  # noqa: E402
+from fairseq_xling.preprocessing import pairs as preprocess_pairs  # noqa: E402
+from fairseq_xling.preprocessing import questions as preprocess_qa  # noqa: E402
+from fairseq_xling.preprocessing import tagging as preprocess_tagging  # noqa: E402
+
+TARGETS = ("de", "zh")
+TAGS = ("DET", "NOUN", "VERB", "ADJ", "X")
+LIMITS = {
+    "xmixup_xnli": [],
+    "multimix_xnli": [],
+    # Long sentences and passages have several windows.
+    "xmixup_udpos": ["--max-positions=24"],
+    "xmixup_xquad": ["--max-positions=24", "--doc-stride=6", "--max-question-length=9"],
+}
+METRICS = {
+    "xmixup_xnli": "accuracy",
+    "multimix_xnli": "accuracy",
+    "xmixup_udpos": "f1",
+    "xmixup_xquad": "score",
+}
+UPDATES = 16
+SAMPLING = ["--scheduled-sampling-midpoint=0.5", f"--max-update={UPDATES}", "--seed=7"]
+
+
+def binarize(main, raw: Path, spm, *before: Any) -> Path:
+    folder = raw.parent / f"{raw.name}-bin"
+    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
+    handlers, level = logging.root.handlers[:], logging.root.level
+    main(*before, argv=[*arguments, "--destdir", str(folder)])
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    return folder
+
+
+def write_tags(path: Path, rows: Sequence[Any], tagged: bool = True) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [["\t".join(pair if tagged else pair[:1]) for pair in row] for row in rows]
+    path.write_text("".join("\n".join(row) + "\n\n" for row in lines), encoding="utf-8")
+
+
+def tag_folder(
+    folder: Path, spm, labels: Sequence[str] = TAGS, unlabelled: Sequence[str] = ()
+) -> Path:
+    """UD POS where a word's tag is that of its number in the list of words.
+
+    Args:
+        unlabelled: languages whose test set has no tags.
+    """
+    generator = random.Random(5)
+
+    def draw(lang: str, count: int, least: int = 1, longest: int = 6) -> List[Any]:
+        words = WORDS[lang]
+        rows = []
+        for _ in range(count):
+            length = generator.randint(least, longest)
+            drawn = generator.choices(range(len(words)), k=length)
+            rows.append([(words[i], labels[i % len(labels)]) for i in drawn])
+        return rows
+
+    sizes = {"train": 24, "dev": 7, "test": 9}
+    for split, count in sizes.items():
+        tagged = split != "test" or "en" not in unlabelled
+        write_tags(folder / f"{split}-en.tsv", draw("en", count), tagged)
+    for lang in TARGETS:
+        train = draw(lang, sizes["train"])
+        path = folder / f"translate-train/en-{lang}-translated.tsv"
+        write_tags(path, train, tagged=False)
+        write_tags(folder / f"train-{lang}.tsv", train)
+        path = folder / f"translate-train-en/en-{lang}-en-translated.tsv"
+        write_tags(path, draw("en", sizes["train"]), tagged=False)
+        for split in ("dev", "test"):
+            tagged = split == "dev" or lang not in unlabelled
+            rows = draw(lang, sizes[split] - 1) + draw(lang, 1, 30, 50)
+            write_tags(folder / f"{split}-{lang}.tsv", rows, tagged)
+            lines = [" ".join(w for w, _ in row) for row in draw("en", sizes[split])]
+            lines[2] = ""  # one sentence has no translation
+            path = folder / f"translate-{split}/{split}-{lang}-en-translated.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    places = udpos.PLACES
+    return binarize(
+        preprocess_tagging.main, folder, spm, "udpos", labels, places, False
+    )
+
+
+def read_tags(path: Path) -> List[Any]:
+    """Words and tags (None without) of a file that :func:`write_tags` wrote."""
+    blocks = path.read_text(encoding="utf-8").split("\n\n")[:-1]
+    rows = [[line.split("\t") for line in block.splitlines()] for block in blocks]
+    return [([x[0] for x in row], [x[-1] for x in row]) for row in rows]
+
+
+def draw_questions(
+    generator: random.Random, lang: str, count: int, prefix: str
+) -> List[Dict[str, Any]]:
+    """Questions; every answer has two readings, one with a word more."""
+    joiner = "" if lang == "zh" else " "
+    rows = []
+    for i in range(count):
+        words = generator.choices(WORDS[lang], k=generator.randint(5, 16))
+        first = generator.randrange(len(words) - 1)
+        last = generator.randrange(first, len(words) - 1)
+        start = len(joiner.join([*words[:first], ""]))
+        texts = [joiner.join(words[first : end + 1]) for end in (last, last + 1)]
+        asked = generator.choices(WORDS[lang], k=4)
+        answers = [{"text": text, "answer_start": start} for text in texts]
+        rows.append(
+            {
+                "id": f"{prefix}{i}",
+                "question": joiner.join(asked),
+                "context": joiner.join(words),
+                "answers": answers,
+            }
+        )
+    return rows
+
+
+def write_questions(path: Path, rows: Sequence[Dict[str, Any]], answers=True) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paragraphs = [
+        {
+            "context": row["context"],
+            "qas": [
+                {
+                    "id": row["id"],
+                    "question": row["question"],
+                    "answers": row["answers"] if answers else [],
+                }
+            ],
+        }
+        for row in rows
+    ]
+    data = {"data": [{"title": "t", "paragraphs": paragraphs}]}
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+def question_folder(folder: Path, spm, unlabelled: Sequence[str] = ()) -> Path:
+    """XQuAD's folders, with MLQA's dev sets.
+
+    Args:
+        unlabelled: languages whose test set has no answers.
+    """
+    generator = random.Random(6)
+    sizes = {"train": 24, "dev": 7, "test": 9}
+    write_questions(
+        folder / "squad/train-v1.1.json",
+        draw_questions(generator, "en", sizes["train"], "train"),
+    )
+    for lang in TARGETS:
+        train = draw_questions(generator, lang, sizes["train"], "train")
+        name = f"squad.translate.train.en-{lang}.json"
+        write_questions(folder / "squad/translate-train" / name, train)
+        write_questions(folder / f"squad/train-{lang}.json", train)
+        name = f"squad.translate.train.en-{lang}-en.json"
+        back = draw_questions(generator, "en", sizes["train"], "train")
+        write_questions(folder / "squad/translate-train-en" / name, back, answers=False)
+    places = {
+        "dev": "mlqa/MLQA_V1/dev/dev-context-{0}-question-{0}.json",
+        "test": "xquad/xquad.{0}.json",
+    }
+    translated = {
+        "dev": "mlqa/translate-dev/mlqa.translate.dev.{}-en.json",
+        "test": "xquad/translate-test/xquad.translate.test.{}-en.json",
+    }
+    for split in ("dev", "test"):
+        for lang in ("en", *TARGETS):
+            rows = draw_questions(generator, lang, sizes[split], split)
+            has_answers = split == "dev" or lang not in unlabelled
+            write_questions(folder / places[split].format(lang), rows, has_answers)
+            if lang != "en":
+                # One question has no translation.
+                rows = draw_questions(generator, "en", sizes[split], split)[1:]
+                write_questions(folder / translated[split].format(lang), rows, False)
+    return binarize(preprocess_qa.main, folder, spm, "xquad", xquad.PLACES)
+
+
+def read_questions(path: Path) -> List[Dict[str, Any]]:
+    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    return [
+        {"context": paragraph["context"], **entry}
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for entry in paragraph["qas"]
+    ]
+
+
+def pair_folder(folder: Path, spm) -> Path:
+    """XNLI in two languages."""
+    generator = random.Random(7)
+    for split, count in (("train", 24), ("dev", 7), ("test", 9)):
+        labels = [generator.choice(LABELS) for _ in range(count)]
+        english = draw_rows(generator, "en", labels)
+        write_rows(folder / f"{split}-en.tsv", english)
+        foreign = draw_rows(generator, "de", labels)
+        if split == "train":
+            rows = [e[:2] + f for e, f in zip(english, foreign)]
+            write_rows(folder / "translate-train/en-de-translated.tsv", rows)
+            back = draw_rows(generator, "en", labels)
+            name = folder / "translate-train-en/en-de-en-translated.tsv"
+            write_rows(name, back)
+        else:
+            write_rows(folder / f"{split}-de.tsv", foreign)
+            name = folder / f"translate-{split}/{split}-de-en-translated.tsv"
+            write_rows(name, draw_rows(generator, "en", labels))
+    return binarize(preprocess_pairs.main, folder, spm, "xnli", LABELS)
+
+
+def training(task: str, data: Path, save_dir: Path, *options: str) -> List[str]:
+    """The command line of fairseq-train."""
+    best = "--best-checkpoint-metric={}"
+    replaced = {
+        "--task=xmixup_xnli": f"--task={task}",
+        best.format("accuracy"): best.format(METRICS[task]),
+    }
+    command = train_command(data, save_dir, *LIMITS[task], *options)
+    return [replaced.get(option, option) for option in command]
+
+
+def run_in_fork(arguments: Sequence[str]) -> SimpleNamespace:
+    """A command of fairseq's, without the seconds that its imports take."""
+    import fairseq_cli.train
+    import fairseq_cli.validate
+
+    mains = {
+        "fairseq-train": fairseq_cli.train.cli_main,
+        "fairseq-validate": fairseq_cli.validate.cli_main,
+    }
+    with tempfile.TemporaryFile("w+") as log:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+                sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)
+                torch.set_num_threads(1)
+                logging.root.handlers.clear()
+                logging.disable(logging.NOTSET)
+                logging.basicConfig(
+                    stream=sys.stdout,
+                    level=logging.INFO,
+                    format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
+                )
+                os.environ.update(environment())
+                sys.argv = list(arguments)
+                mains[Path(arguments[0]).name]()
+                code = 0
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        log.seek(0)
+        return SimpleNamespace(
+            returncode=os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
+            stdout=log.read(),
+        )
+
+
+def train(task: str, data: Path, save_dir: Path, *options: str, fresh=False) -> str:
+    """Train, and return the log."""
+    arguments = training(task, data, save_dir, *options)
+    if fresh:
+        return run(arguments).stdout
+    done = run_in_fork(arguments)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+CACHE: Dict[str, Any] = {}
+
+
+def cached(name: str, make) -> Any:
+    """What tests of several files share, made once a session."""
+    if name not in CACHE:
+        CACHE[name] = make()
+    return CACHE[name]
+
+
+def label_arguments(data: Path, checkpoint: Path, *options: str):
+    parser = pseudo_label.build_parser()
+    return parser.parse_args([str(data), "--path", str(checkpoint), "--cpu", *options])
+
+
+def tagging(spm, tmp_path_factory) -> SimpleNamespace:
+    """UD POS: a zero-shot model, its pseudo-labels, and X-Mixup trained on them."""
+
+    def make() -> SimpleNamespace:
+        folder = tmp_path_factory.mktemp("udpos")
+        data = tag_folder(folder / "raw", spm)
+        logs = {}
+        options = ["--training-set=source", "--best-checkpoint-metric=f1_en"]
+        options += ["--max-update=30", "--lr=0.01", "--seed=3"]
+        task = "xmixup_udpos"
+        logs["zero"] = train(task, data, folder / "zero", *options, fresh=True)
+        zero = folder / "zero/checkpoint_best.pt"
+        pseudo_label.main(label_arguments(data, zero))
+        logs["mixed"] = train(task, data, folder / "mixed", *SAMPLING, fresh=True)
+        return models(folder, data, logs)
+
+    return cached("tagging", make)
+
+
+def questions(spm, tmp_path_factory) -> SimpleNamespace:
+    """XQuAD: X-Mixup without dropout in two micro-batches, and a zero-shot model."""
+
+    def make() -> SimpleNamespace:
+        folder = tmp_path_factory.mktemp("xquad")
+        data = question_folder(folder / "raw", spm)
+        task, logs = "xmixup_xquad", {}
+        options = [*SAMPLING, *NO_DROPOUT, "--update-freq=2"]
+        logs["mixed"] = train(task, data, folder / "mixed", *options, fresh=True)
+        options = ["--training-set=source", "--max-update=6"]
+        logs["zero"] = train(task, data, folder / "zero", *options)
+        return models(folder, data, logs)
+
+    return cached("questions", make)
+
+
+NO_DROPOUT = ["--dropout=0", "--attention-dropout=0", "--pooler-dropout=0"]
+
+
+def pairs(spm, tmp_path_factory) -> SimpleNamespace:
+    """XNLI: X-Mixup."""
+
+    def make() -> SimpleNamespace:
+        folder = tmp_path_factory.mktemp("xnli")
+        data = pair_folder(folder / "raw", spm)
+        log = train("xmixup_xnli", data, folder / "mixed", "--max-update=8")
+        return models(folder, data, {"mixed": log})
+
+    return cached("pairs", make)
+
+
+def models(folder: Path, data: Path, logs: Dict[str, str]) -> SimpleNamespace:
+    return SimpleNamespace(
+        folder=folder, raw=folder / "raw", data=data, logs=logs,
+        **{name: folder / name / "checkpoint_best.pt" for name in logs},
+    )  # fmt: skip
+
+
+def logged(log: str, kind: str) -> List[Dict[str, Any]]:
+    """The JSON that a log holds under ``train_inner`` or ``valid``.
+
+    Without what a batch does not have, such as losses of pairs where it has none.
+    """
+    marker = f"| {kind} |"
+    lines = [line.split(marker)[1] for line in log.splitlines() if marker in line]
+    entries = [json.loads(line) for line in lines]
+    return [{k: v for k, v in entry.items() if v is not None} for entry in entries]
+
+
+def copy_with(
+    source: Path, target: Path, change, name: str = "checkpoint_best.pt"
+) -> Path:
+    """Save a changed checkpoint under another name."""
+    state: Optional[Any] = torch.load(source, map_location="cpu", weights_only=False)
+    change(state)
+    target.mkdir(parents=True, exist_ok=True)
+    torch.save(state, target / name)
+    return target / name
