@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import hypothesis
 import pytest
 import sentencepiece
+from pair_data import write_pair_data
 from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
 
 # No test fails for being slow, on a busy machine either.
@@ -57,6 +58,12 @@ def spm(tmp_path_factory) -> SimpleNamespace:
         dictionary=str(folder / "dict.txt"),
         processor=processor,
     )
+
+
+@pytest.fixture(scope="session")
+def pair_data(tmp_path_factory) -> Path:
+    rows = {"train": 40, "valid": 12, "test": 12}
+    return write_pair_data(tmp_path_factory.mktemp("pair_data") / "bin", rows=rows)
 
 
 @pytest.fixture
