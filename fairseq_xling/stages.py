@@ -17,10 +17,10 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
 
-from fairseq_xling.data.manifest import sha256_of
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.destination import check_apart
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.files.json_text import parse_json
 
 logger = logging.getLogger(__name__)

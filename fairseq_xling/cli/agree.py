@@ -16,9 +16,10 @@ import numpy as np
 
 from fairseq_xling.cli.distill import SELECTED, SELECTION
 from fairseq_xling.cli.options import entry_point
-from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
+from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.destination import check_new
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.distillation import agree
 from fairseq_xling.multimix.predictions import (
     PoolPredictions,

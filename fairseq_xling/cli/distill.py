@@ -18,13 +18,14 @@ import numpy as np
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
-from fairseq_xling.data.manifest import sha256_of, stream_prefix
+from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.checked_prediction import load_checked
 from fairseq_xling.families.pairs.predictions import as_arrays
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.distillation import (
     check_percentage,
     check_threshold,

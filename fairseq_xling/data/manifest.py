@@ -1,7 +1,5 @@
 """``manifest.json``: what a folder of binarized data holds."""
 
-import codecs
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -173,13 +171,3 @@ def _are_splits(splits: Any, languages: Any) -> bool:
 def stream_prefix(folder: Union[str, Path], split: str, lang: str, stream: str) -> str:
     """Return the path of a stream without ``.bin`` and ``.idx``."""
     return str(Path(folder) / f"{split}.{lang}.{stream}")
-
-
-def sha256_of(path: Union[str, Path]) -> str:
-    """Return the hexadecimal SHA-256 of a file, without a byte order mark."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        digest.update(file.read(len(codecs.BOM_UTF8)).replace(codecs.BOM_UTF8, b""))
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

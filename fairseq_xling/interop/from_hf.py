@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from fairseq_xling.data.labels import LABELS, SPELLINGS, order_of
-from fairseq_xling.data.manifest import sha256_of
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
 from fairseq_xling.interop.names import (
     HEAD_PREFIXES,

@@ -8,8 +8,8 @@ from typing import Dict, List, Optional
 
 import safetensors.torch
 
-from fairseq_xling.data.manifest import sha256_of
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.fairseq_checkpoint import Checkpoint, read_checkpoint
 from fairseq_xling.interop.names import (
     EMBEDDINGS,

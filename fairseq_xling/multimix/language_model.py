@@ -7,8 +7,9 @@ from fairseq.data import Dictionary
 from fairseq.models.roberta import RobertaModel
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 
 HEAD = "encoder.lm_head.dense.weight"
 EMBEDDINGS = "encoder.sentence_encoder.embed_tokens.weight"

@@ -9,13 +9,14 @@ from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
     find_tokenizer,
 )
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.models.loading import (
     build_pretrained,
     load_dictionary,

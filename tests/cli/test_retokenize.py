@@ -10,8 +10,9 @@ from question_data import write_question_data
 from raw_data import WORDS
 
 from fairseq_xling.cli import retokenize
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 
 LANGS = ("en", "de", "ru", "zh")
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from pair_data import write_pair_data
 
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 
 
 def test_manifest_survives_a_round_trip(tmp_path):

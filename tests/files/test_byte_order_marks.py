@@ -5,10 +5,11 @@ import json
 import pytest
 from pair_data import write_pair_data
 
-from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest, sha256_of
+from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest
 from fairseq_xling.data.tokenizers import WordPieceTokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.raw import read_questions
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.hf_folder import read_json
 from fairseq_xling.interop.tokenizer_files import wordpiece
 from fairseq_xling.interop.vocabulary import BERT_NAMES

@@ -8,8 +8,9 @@ from fairseq.data import Dictionary
 from lm_data import LONGEST, piece_dictionary, small_lm
 from small_model import pad_rows
 
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.language_model import check_when_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM, run_layer
 

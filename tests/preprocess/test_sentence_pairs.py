@@ -15,8 +15,9 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
-from fairseq_xling.data.manifest import Manifest, sha256_of, stream_prefix
+from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.preprocessing.pairs import main
 
 

@@ -40,7 +40,8 @@ from family_data import pair_folder, question_folder, tag_folder, train
 from pair_data import write_pair_data
 from training import ROOT, environment, run
 
-from fairseq_xling.data.manifest import Manifest, sha256_of
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.masked_lm import MaskedLM
 
 BOS, EOS, UNK = 0, 2, 3
