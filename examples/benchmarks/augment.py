@@ -28,11 +28,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 import fairseq_xling  # noqa: F401
+from fairseq_xling.multimix.decoding import Decoding
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.masking import choose_units, sample_generator
+from fairseq_xling.multimix.masked_words import choose_units, sample_generator
 from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.variants import Augmentation, GenLM
 

@@ -34,7 +34,7 @@ from fairseq_xling.models.xmixup_xlmr import (
     xmixup_xlmr_base,
     xmixup_xlmr_mini,
 )
-from fairseq_xling.multimix.predictions import write_predictions
+from fairseq_xling.multimix.pool_predictions import write_predictions
 from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
 from fairseq_xling.version import __version__
 

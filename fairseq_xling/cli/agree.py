@@ -21,7 +21,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.destination import check_new
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.distillation import agree
-from fairseq_xling.multimix.predictions import (
+from fairseq_xling.multimix.pool_predictions import (
     PoolPredictions,
     open_predictions,
     read_json,

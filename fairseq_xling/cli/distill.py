@@ -32,7 +32,7 @@ from fairseq_xling.multimix.distillation import (
     select_clustered,
     select_confident,
 )
-from fairseq_xling.multimix.predictions import (
+from fairseq_xling.multimix.pool_predictions import (
     SETTINGS,
     PoolPredictions,
     open_predictions,

@@ -133,7 +133,7 @@ def find_head(tensors: Dict[str, Tensor]) -> Optional[str]:
 
 def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
     """Sizes and constants."""
-    family = MBERT if options.get("num_segments") else XLMR
+    backbone = MBERT if options.get("num_segments") else XLMR
     vocabulary, dim = tensors[EMBEDDINGS].shape
     marker = f"{ENCODER}layers."
     depth = {
@@ -141,13 +141,13 @@ def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
     }
     dropout = options.get("dropout", 0.1)
     return Shape(
-        family,
+        backbone,
         vocabulary,
         dim,
         len(depth),
         options["encoder_attention_heads"],
         len(tensors[f"{ENCODER}layers.0.fc1.weight"]),
-        len(tensors[POSITIONS]) - family.unused_positions,
+        len(tensors[POSITIONS]) - backbone.unused_positions,
         options.get("layer_norm_eps") or 1e-5,
         dropout,
         options.get("attention_dropout", 0.1),

@@ -89,9 +89,9 @@ def convert(
     """
     model = read_model(source, task)
     shape = model.shape
-    path = take_tokenizer(shape.family, source, folder)
-    written = str(folder / shape.family.tokenizer)
-    tokens = tokens_by_id(shape.family, written, str(path))
+    path = take_tokenizer(shape.backbone, source, folder)
+    written = str(folder / shape.backbone.tokenizer)
+    tokens = tokens_by_id(shape.backbone, written, str(path))
     symbols, order = order_tokens(tokens, shape.vocabulary, str(path))
     text = dictionary_text(symbols)
     (folder / "dict.txt").write_bytes(text.encode("utf-8"))
@@ -152,7 +152,7 @@ def read_model(source: Path, task: Optional[str]) -> Model:
     path = source / "config.json"
     config = read_json(path)
     shape = read_shape(config, str(path))
-    name, head = read_class(config, shape.family, str(path))
+    name, head = read_class(config, shape.backbone, str(path))
     check_task(task, head, f"{path}: a {name}")
     problem = config.get("problem_type")
     if head == "classification" and problem not in (None, SINGLE_LABEL):
@@ -161,11 +161,11 @@ def read_model(source: Path, task: Optional[str]) -> Model:
     if head in ("classification", "tagging"):
         labels = labels_of(config, path)
     weights = read_weights(source)
-    has_prefix = any(key.startswith(shape.family.prefix) for key in weights.tensors)
-    prefix = shape.family.prefix if has_prefix else ""
+    has_prefix = any(key.startswith(shape.backbone.prefix) for key in weights.tensors)
+    prefix = shape.backbone.prefix if has_prefix else ""
     check_tied(weights, prefix)
     entries = tensors_of(shape, prefix, head, len(labels) or 2)
-    if head in (None, "lm") and shape.family is MBERT:
+    if head in (None, "lm") and shape.backbone is MBERT:
         found = pooler(shape, prefix)
         entries += [entry for entry in found if entry.theirs in weights.tensors]
     tensors = weights.take(entries)
@@ -211,15 +211,15 @@ def check_tied(weights: Weights, prefix: str) -> None:
 
 def model_options(shape: Shape) -> Dict[str, Any]:
     """The options of fairseq's model."""
-    is_large = shape.layers == 24 and shape.family is not MBERT
+    is_large = shape.layers == 24 and shape.backbone is not MBERT
     return {
-        "arch": f"{shape.family.arch}_{'large' if is_large else 'base'}",
+        "arch": f"{shape.backbone.arch}_{'large' if is_large else 'base'}",
         "encoder_layers": shape.layers,
         "encoder_embed_dim": shape.dim,
         "encoder_ffn_embed_dim": shape.ffn,
         "encoder_attention_heads": shape.heads,
         "max_positions": shape.longest,
-        "num_segments": shape.family.segments if shape.family is MBERT else 0,
+        "num_segments": shape.backbone.segments if shape.backbone is MBERT else 0,
         "layer_norm_eps": shape.eps,
         "mixup_layer": "0",
         "dropout": shape.dropout,

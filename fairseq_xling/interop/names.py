@@ -61,12 +61,12 @@ def tensors_of(
         head: its head; see :func:`fairseq_xling.interop.shapes.read_class`.
         classes: number of the head's outputs, where it is not that of tokens.
     """
-    found = backbone(shape, prefix)
+    found = encoder(shape, prefix)
     if head == "lm":
         found += lm_head(shape)
     elif head == "classification":
         inner, outer = "classifier.dense", "classifier.out_proj"
-        if shape.family is MBERT:
+        if shape.backbone is MBERT:
             inner, outer = f"{prefix}pooler.dense", "classifier"
         found += module(inner, f"{CLASS_HEAD}dense", (shape.dim, shape.dim))
         found += module(outer, f"{CLASS_HEAD}out_proj", (classes, shape.dim))
@@ -85,7 +85,7 @@ def module(theirs: str, ours: str, shape: Tuple[int, ...]) -> List[Entry]:
     ]
 
 
-def backbone(shape: Shape, prefix: str) -> List[Entry]:
+def encoder(shape: Shape, prefix: str) -> List[Entry]:
     """Embeddings and layers."""
     stem, dim = f"{prefix}embeddings.", shape.dim
     found = [
@@ -93,7 +93,7 @@ def backbone(shape: Shape, prefix: str) -> List[Entry]:
               (shape.vocabulary, dim), True),
         Entry(f"{stem}position_embeddings.weight", POSITIONS, (shape.positions, dim)),
         Entry(f"{stem}token_type_embeddings.weight", SEGMENTS,
-              (shape.family.segments, dim)),
+              (shape.backbone.segments, dim)),
         *module(f"{stem}LayerNorm", f"{ENCODER}layernorm_embedding", (dim,)),
     ]  # fmt: skip
     for layer in range(shape.layers):
@@ -109,7 +109,7 @@ def backbone(shape: Shape, prefix: str) -> List[Entry]:
 def lm_head(shape: Shape) -> List[Entry]:
     """The head for masked tokens; its output matrix is the embeddings."""
     dense, norm, bias = "lm_head.dense", "lm_head.layer_norm", "lm_head.bias"
-    if shape.family is MBERT:
+    if shape.backbone is MBERT:
         stem = "cls.predictions."
         dense, norm, bias = (
             f"{stem}transform.dense",
@@ -147,8 +147,10 @@ def to_ours(
         else tensors[entry.theirs]
         for entry in entries
     }
-    found[POSITIONS] = F.pad(found[POSITIONS], (0, 0, shape.family.unused_positions, 0))
-    if shape.family is XLMR and not found[SEGMENTS].any():
+    found[POSITIONS] = F.pad(
+        found[POSITIONS], (0, 0, shape.backbone.unused_positions, 0)
+    )
+    if shape.backbone is XLMR and not found[SEGMENTS].any():
         del found[SEGMENTS]
     if "encoder.lm_head.bias" in found:
         found[OUTPUT] = found[EMBEDDINGS]
@@ -175,7 +177,7 @@ def to_theirs(
         if entry.has_tokens:
             tensor = tensor[torch.tensor(rows)]
         elif entry.ours == POSITIONS:
-            tensor = tensor[shape.family.unused_positions :]
+            tensor = tensor[shape.backbone.unused_positions :]
         # The format takes no two tensors of one memory.
         found[entry.theirs] = tensor.detach().clone().contiguous()
     return found

@@ -7,7 +7,7 @@ from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME, WORDPIECE_NAME
 from fairseq_xling.errors import UserError
 
 
-class Family(NamedTuple):
+class Backbone(NamedTuple):
     """A backbone.
 
     Attributes:
@@ -29,11 +29,11 @@ class Family(NamedTuple):
     tokenizer: str
 
 
-XLMR = Family(
+XLMR = Backbone(
     "xmixup_xlmr", "xlm-roberta", "XLMRoberta", "roberta.", 1, 0, SENTENCEPIECE_NAME
 )
-MBERT = Family("xmixup_mbert", "bert", "Bert", "bert.", 2, 2, WORDPIECE_NAME)
-FAMILIES = {family.model_type: family for family in (XLMR, MBERT)}
+MBERT = Backbone("xmixup_mbert", "bert", "Bert", "bert.", 2, 2, WORDPIECE_NAME)
+BACKBONES = {backbone.model_type: backbone for backbone in (XLMR, MBERT)}
 
 # The heads, by what the names of Hugging Face's classes end with.
 HEADS = {
@@ -61,7 +61,7 @@ class Shape:
     """Sizes and constants.
 
     Attributes:
-        family: the backbone.
+        backbone: XLM-R or mBERT.
         vocabulary: rows of the embeddings.
         dim, layers, heads, ffn: width, depth, attention heads, inner width.
         positions: rows of Hugging Face's table of positions.
@@ -70,7 +70,7 @@ class Shape:
         head_dropout: the same before the last layer of a head.
     """
 
-    family: Family
+    backbone: Backbone
     vocabulary: int
     dim: int
     layers: int
@@ -85,7 +85,7 @@ class Shape:
     @property
     def longest(self) -> int:
         """Longest sequence, in tokens: XLM-R's table has two rows of no token."""
-        return self.positions - 2 + self.family.unused_positions
+        return self.positions - 2 + self.backbone.unused_positions
 
 
 def read_shape(config: Dict[str, Any], path: str) -> Shape:
@@ -99,12 +99,12 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
         UserError: another kind of model, or one with other computations; or a size is
             missing.
     """
-    family = find_family(config.get("model_type"), path)
+    backbone = find_backbone(config.get("model_type"), path)
     expected = {
         **COMPUTED,
-        "type_vocab_size": (family.segments, 2),
+        "type_vocab_size": (backbone.segments, 2),
     }
-    if family is XLMR:
+    if backbone is XLMR:
         expected["pad_token_id"] = (1, 1)
     for name, (value, default) in expected.items():
         found = config.get(name, default)
@@ -136,7 +136,7 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
     dropout = config.get("hidden_dropout_prob", 0.1)
     own = config.get("classifier_dropout")
     return Shape(
-        family,
+        backbone,
         **sizes,
         eps=float(config.get("layer_norm_eps", 1e-12)),
         dropout=float(dropout),
@@ -145,27 +145,27 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
     )
 
 
-def find_family(model_type: Any, path: str) -> Family:
+def find_backbone(model_type: Any, path: str) -> Backbone:
     """The backbone of a ``model_type``.
 
     Raises:
         UserError: it is none that can be converted.
     """
-    if model_type in FAMILIES:
-        return FAMILIES[model_type]
+    if model_type in BACKBONES:
+        return BACKBONES[model_type]
     if model_type == "xlm-roberta-xl":
         raise UserError(
             f"{path}: an xlm-roberta-xl normalises before each sublayer, where mixing "
             "is not defined; fairseq's own xlmr.xl runs with --mixup-layer 0"
         )
     raise UserError(
-        f"{path}: model_type {model_type!r}; only {' and '.join(FAMILIES)} can be "
+        f"{path}: model_type {model_type!r}; only {' and '.join(BACKBONES)} can be "
         "converted"
     )
 
 
 def read_class(
-    config: Dict[str, Any], family: Family, path: str
+    config: Dict[str, Any], backbone: Backbone, path: str
 ) -> Tuple[str, Optional[str]]:
     """Which of Hugging Face's classes a folder holds, and its head.
 
@@ -175,14 +175,14 @@ def read_class(
     Raises:
         UserError: a class that has no counterpart here, or none is named.
     """
-    known = [family.classes + ending for ending in HEADS]
+    known = [backbone.classes + ending for ending in HEADS]
     listed = config.get("architectures") or [None]
     if listed[0] not in known:
         raise UserError(
             f"{path}: architectures is {config.get('architectures')}; it must name one "
             f"of {', '.join(known)}"
         )
-    return listed[0], HEADS[listed[0][len(family.classes) :]]
+    return listed[0], HEADS[listed[0][len(backbone.classes) :]]
 
 
 def write_config(
@@ -192,14 +192,14 @@ def write_config(
 
     Args:
         shape: of the model.
-        ending: what follows the family in the name of the class.
+        ending: what follows the backbone in the name of the class.
         labels: of classes or tags, in the order of their ids; else none.
         specials: such as ``{"pad_token_id": 1}``.
     """
-    family = shape.family
+    backbone = shape.backbone
     config: Dict[str, Any] = {
-        "architectures": [family.classes + ending],
-        "model_type": family.model_type,
+        "architectures": [backbone.classes + ending],
+        "model_type": backbone.model_type,
         "vocab_size": shape.vocabulary,
         "hidden_size": shape.dim,
         "num_hidden_layers": shape.layers,
@@ -211,7 +211,7 @@ def write_config(
         "classifier_dropout": shape.head_dropout,
         "max_position_embeddings": shape.positions,
         "position_embedding_type": "absolute",
-        "type_vocab_size": family.segments,
+        "type_vocab_size": backbone.segments,
         "layer_norm_eps": shape.eps,
         "initializer_range": 0.02,
         **specials,

@@ -43,12 +43,12 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     checkpoint = read_checkpoint(path)
     shape, head = checkpoint.shape, checkpoint.head
     files = find_files(checkpoint, data)
-    tokenizer = files / shape.family.tokenizer
-    tokens = tokens_by_id(shape.family, str(tokenizer), str(tokenizer))
+    tokenizer = files / shape.backbone.tokenizer
+    tokens = tokens_by_id(shape.backbone, str(tokenizer), str(tokenizer))
     rows = find_rows(checkpoint, files, tokens)
     shape = replace(shape, vocabulary=len(rows))
     ending = next(ending for ending, its in HEADS.items() if its == head)
-    prefix = "" if head is None else shape.family.prefix
+    prefix = "" if head is None else shape.backbone.prefix
     entries = tensors_of(shape, prefix, head, len(checkpoint.labels) or 2)
     if head is None:
         found = pooler(shape, prefix)
@@ -64,13 +64,13 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
             )
     config = write_config(shape, ending, checkpoint.labels, special_ids(tokens))
     config["torch_dtype"] = str(tensors[entries[0].theirs].dtype).split(".")[-1]
-    if shape.family is XLMR:
+    if shape.backbone is XLMR:
         config.update(bos_token_id=0, eos_token_id=2)
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
     name = str(folder / "model.safetensors")
     safetensors.torch.save_file(tensors, name, metadata={"format": "pt"})
-    give_tokenizer(shape.family, tokenizer, folder, shape.longest)
+    give_tokenizer(shape.backbone, tokenizer, folder, shape.longest)
 
 
 def say_what_is_left_out(checkpoint: Checkpoint, entries: List[Entry]) -> None:
@@ -102,7 +102,7 @@ def find_files(checkpoint: Checkpoint, data: Optional[str]) -> Path:
     folders = [Path(data)] if data else [checkpoint.path.parent]
     if not data and checkpoint.data:
         folders.append(Path(checkpoint.data))
-    names = ("dict.txt", checkpoint.shape.family.tokenizer)
+    names = ("dict.txt", checkpoint.shape.backbone.tokenizer)
     for folder in folders:
         if all((folder / name).exists() for name in names):
             break

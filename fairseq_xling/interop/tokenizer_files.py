@@ -21,7 +21,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import read_text
 from fairseq_xling.interop.hf_folder import read_json
 from fairseq_xling.interop.sentencepiece_file import NORMAL, read_sentencepiece
-from fairseq_xling.interop.shapes import XLMR, Family
+from fairseq_xling.interop.shapes import XLMR, Backbone
 from fairseq_xling.interop.vocabulary import BERT_NAMES, FIRST, MASK, filler_names
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ BERT_OPTIONS = {
 }
 
 
-def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
+def take_tokenizer(backbone: Backbone, source: Path, folder: Path) -> Path:
     """Write the tokenizer of a fairseq folder.
 
     Args:
-        family: the backbone.
+        backbone: XLM-R or mBERT.
         source: Hugging Face's folder.
         folder: the one to write.
 
@@ -72,7 +72,7 @@ def take_tokenizer(family: Family, source: Path, folder: Path) -> Path:
         UserError: a file is missing, or is no such tokenizer.
     """
     say_what_is_added(source)
-    if family is XLMR:
+    if backbone is XLMR:
         path = source / SENTENCEPIECE_NAME
         if not path.exists():
             raise UserError(
@@ -197,11 +197,11 @@ def wordpiece(vocabulary: List[str], options: Dict[str, Any]) -> tokenizers.Toke
     return tokenizer
 
 
-def give_tokenizer(family: Family, path: Path, folder: Path, longest: int) -> None:
+def give_tokenizer(backbone: Backbone, path: Path, folder: Path, longest: int) -> None:
     """Write the tokenizer's files of a Hugging Face folder.
 
     Args:
-        family: the backbone.
+        backbone: XLM-R or mBERT.
         path: ``sentencepiece.bpe.model`` or ``tokenizer.json``.
         folder: the one to write.
         longest: most tokens that the model reads.
@@ -209,10 +209,10 @@ def give_tokenizer(family: Family, path: Path, folder: Path, longest: int) -> No
     Raises:
         UserError: the file is no such tokenizer.
     """
-    specials = SPECIALS[family.model_type]
+    specials = SPECIALS[backbone.model_type]
     settings: Dict[str, Any] = {**specials, "model_max_length": longest}
-    settings["tokenizer_class"] = f"{family.classes}Tokenizer"
-    if family is XLMR:
+    settings["tokenizer_class"] = f"{backbone.classes}Tokenizer"
+    if backbone is XLMR:
         shutil.copyfile(path, folder / SENTENCEPIECE_NAME)
         give_fast_xlmr(path, folder)
     else:

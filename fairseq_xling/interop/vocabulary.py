@@ -8,7 +8,7 @@ from fairseq.data import Dictionary
 
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer, WordPieceTokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.interop.shapes import MBERT, Family
+from fairseq_xling.interop.shapes import MBERT, Backbone
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +18,11 @@ MASK = "<mask>"
 BERT_NAMES = dict(zip(("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"), (*FIRST, MASK)))
 
 
-def tokens_by_id(family: Family, path: str, shown: str) -> List[str]:
+def tokens_by_id(backbone: Backbone, path: str, shown: str) -> List[str]:
     """The tokens that a tokenizer gives, by Hugging Face's id, specials as fairseq's.
 
     Args:
-        family: the backbone.
+        backbone: XLM-R or mBERT.
         path: of the tokenizer's file, ``sentencepiece.bpe.model`` or
             ``tokenizer.json``.
         shown: the file that messages name.
@@ -30,7 +30,7 @@ def tokens_by_id(family: Family, path: str, shown: str) -> List[str]:
     Raises:
         UserError: the file is no such tokenizer, or lacks a special token.
     """
-    if family is MBERT:
+    if backbone is MBERT:
         tokenizer = WordPieceTokenizer(path).tokenizer
         raw = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
         if None in raw:

@@ -11,11 +11,11 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import no_character
 from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
-from fairseq_xling.multimix.language_model import check_loaded
+from fairseq_xling.multimix.decoding import Decoding
+from fairseq_xling.multimix.lm_checkpoint import check_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.parts import Filled, Sample, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
-from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.surface import Surface
 from fairseq_xling.multimix.variants import (

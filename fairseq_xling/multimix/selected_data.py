@@ -13,7 +13,7 @@ from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.models.loading import load_labels
-from fairseq_xling.multimix.predictions import PoolPredictions
+from fairseq_xling.multimix.pool_predictions import PoolPredictions
 from fairseq_xling.multimix.store import MOST_POSITIONS
 
 # What a selected sample keeps of its pool; labels are the models'.

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.decoding import Decoding, choose_tokens
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.masking import Choice
+from fairseq_xling.multimix.masked_words import Choice
 from fairseq_xling.multimix.parts import Filled, Part, unchanged
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.multimix.predicting import Decoding, predict
 
 # Once a quarter full, a batch takes none shorter than this share of its longest.
 SIMILAR = 0.95
@@ -213,7 +213,7 @@ class SuccessiveGenerator:
             states = self.lm.states(current, place, has_padding[step])
             for low in range(0, n, PROJECTED_ROWS):
                 part = slice(low, min(n, low + PROJECTED_ROWS))
-                predicted[step, part], scores[step, part] = predict(
+                predicted[step, part], scores[step, part] = choose_tokens(
                     self.lm.logits(states[part]),
                     torch.where(
                         begins[step, part].unsqueeze(1),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.masking import choose_units, sample_generator
+from fairseq_xling.multimix.masked_words import choose_units, sample_generator
 from fairseq_xling.multimix.parts import (
     Filled,
     Sample,

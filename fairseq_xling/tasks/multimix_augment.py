@@ -23,10 +23,10 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.models.loading import load_data_dictionary
 from fairseq_xling.multimix.augmentation_run import AugmentationRun
-from fairseq_xling.multimix.language_model import check_when_loaded, fine_tuned
+from fairseq_xling.multimix.decoding import Decoding, read_decoding
+from fairseq_xling.multimix.lm_checkpoint import check_when_loaded, fine_tuned
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.multimix.predicting import Decoding, read_decoding
 from fairseq_xling.multimix.sample_dataset import SampleDataset
 from fairseq_xling.multimix.segments import SegmentDictionary, build_decoder
 from fairseq_xling.multimix.store import VariantStore

@@ -15,7 +15,7 @@ from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import agree, distill
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.predictions import open_predictions
+from fairseq_xling.multimix.pool_predictions import open_predictions
 
 ROWS = {"train": 40, "valid": 10, "test": 10}
 WRITERS = {"multimix_xnli": write_pair_data, "multimix_xner": write_tag_data}

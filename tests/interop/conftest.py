@@ -11,11 +11,11 @@ from hf_models import to_fairseq, write_hf
 def made(spm, tmp_path_factory):
     """One folder of each kind that the tests copy from."""
     folder = tmp_path_factory.mktemp("made")
-    for family in ("xlmr", "mbert"):
-        write_hf(family, "ForMaskedLM", folder / family, spm)
-        to_fairseq(folder / family, "ForMaskedLM")
+    for backbone in ("xlmr", "mbert"):
+        write_hf(backbone, "ForMaskedLM", folder / backbone, spm)
+        to_fairseq(folder / backbone, "ForMaskedLM")
         ending = "ForSequenceClassification"
-        write_hf(family, ending, folder / f"{family}-tuned", spm)
+        write_hf(backbone, ending, folder / f"{backbone}-tuned", spm)
     return folder
 
 

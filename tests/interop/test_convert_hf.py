@@ -29,7 +29,7 @@ from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.models import XMixupXLMRModel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
-FAMILIES = ["xlmr", "mbert"]
+BACKBONES = ["xlmr", "mbert"]
 HEADS = {
     "ForSequenceClassification": {
         "classification_head_name": "sentence_classification_head"
@@ -41,17 +41,17 @@ HEADS = {
 
 @pytest.fixture(scope="module")
 def converted(spm, tmp_path_factory):
-    """Hugging Face's model of a family and class, its folder and ours, made once."""
+    """Hugging Face's model of a backbone and class, its folder and ours, made once."""
     made = {}
 
-    def make(family: str, ending: str) -> SimpleNamespace:
-        if (family, ending) not in made:
-            source = tmp_path_factory.mktemp(family) / "hf"
-            model = write_hf(family, ending, source, spm)
-            made[family, ending] = SimpleNamespace(
+    def make(backbone: str, ending: str) -> SimpleNamespace:
+        if (backbone, ending) not in made:
+            source = tmp_path_factory.mktemp(backbone) / "hf"
+            model = write_hf(backbone, ending, source, spm)
+            made[backbone, ending] = SimpleNamespace(
                 model=model, source=source, folder=to_fairseq(source, ending)
             )
-        return made[family, ending]
+        return made[backbone, ending]
 
     return make
 
@@ -63,14 +63,14 @@ def load(folder: Path, ending: str):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("backbone", BACKBONES)
 @torch.no_grad()
-def test_states_and_logits_are_hugging_faces(converted, family, ending):
-    made = converted(family, ending)
+def test_states_and_logits_are_hugging_faces(converted, backbone, ending):
+    made = converted(backbone, ending)
     batch = batch_of(made.folder, made.source)
     assert not batch.real.all()
     assert torch.equal(batch.ids[batch.tokens], batch.inputs["input_ids"])
-    if family == "mbert":
+    if backbone == "mbert":
         assert batch.inputs["token_type_ids"].any()
     model = load(made.folder, ending)
     want = made.model(**batch.inputs, output_hidden_states=True)
@@ -91,9 +91,9 @@ def test_states_and_logits_are_hugging_faces(converted, family, ending):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_there_and_back_changes_no_bit(converted, tmp_path, family, ending):
-    made = converted(family, ending)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_there_and_back_changes_no_bit(converted, tmp_path, backbone, ending):
+    made = converted(backbone, ending)
     convert("--to-hf", made.folder / "model.pt", "--destdir", tmp_path / "back")
     same_tensors(tensors(tmp_path / "back"), tensors(made.source))
     old, new = (
@@ -103,10 +103,10 @@ def test_there_and_back_changes_no_bit(converted, tmp_path, family, ending):
     for name in ("architectures", "vocab_size", "max_position_embeddings", "id2label",
                  "layer_norm_eps", "pad_token_id", "model_type"):  # fmt: skip
         assert old.get(name) == new.get(name), name
-    kind = getattr(transformers, CLASSES[family] + ending)
+    kind = getattr(transformers, CLASSES[backbone] + ending)
     again, info = kind.from_pretrained(tmp_path / "back", output_loading_info=True)
     unused = {"missing_keys": [], "unexpected_keys": []}
-    pooler = ending == "Model" and family == "xlmr"
+    pooler = ending == "Model" and backbone == "xlmr"
     for name, want in unused.items():
         found = [x for x in info[name] if not (pooler and x.startswith("pooler."))]
         assert list(found) == want
@@ -114,9 +114,9 @@ def test_there_and_back_changes_no_bit(converted, tmp_path, family, ending):
 
 
 @pytest.mark.parametrize("use_fast", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_tokenizer_reads_as_before(converted, tmp_path, family, use_fast):
-    made = converted(family, "ForMaskedLM")
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_tokenizer_reads_as_before(converted, tmp_path, backbone, use_fast):
+    made = converted(backbone, "ForMaskedLM")
     convert("--to-hf", made.folder / "model.pt", "--destdir", tmp_path / "back")
     kind = transformers.AutoTokenizer
     old = kind.from_pretrained(made.source, use_fast=False)
@@ -132,13 +132,13 @@ def test_tokenizer_reads_as_before(converted, tmp_path, family, use_fast):
     for name in ("pad", "cls", "sep", "unk"):
         key = f"{name}_token_id"
         assert getattr(new, key) == getattr(old, key), name
-    assert new.model_max_length == (64 if family == "xlmr" else 66)
+    assert new.model_max_length == (64 if backbone == "xlmr" else 66)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("backbone", BACKBONES)
 @torch.no_grad()
-def test_predictions_are_hugging_faces(converted, family):
-    made = converted(family, "ForSequenceClassification")
+def test_predictions_are_hugging_faces(converted, backbone):
+    made = converted(backbone, "ForSequenceClassification")
     batch = batch_of(made.folder, made.source)
     want = made.model(**batch.inputs).logits.softmax(dim=-1)
     predictor = fairseq_xling.from_pretrained(made.folder / "model.pt")
@@ -148,10 +148,10 @@ def test_predictions_are_hugging_faces(converted, family):
         assert one["label"] == LABELS[row.argmax()]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("backbone", BACKBONES)
 @torch.no_grad()
-def test_tags_are_hugging_faces_of_first_pieces(converted, family):
-    made = converted(family, "ForTokenClassification")
+def test_tags_are_hugging_faces_of_first_pieces(converted, backbone):
+    made = converted(backbone, "ForTokenClassification")
     words = "der Hund läuft im Hundehaus klein".split()
     tokenizer = transformers.AutoTokenizer.from_pretrained(made.source, use_fast=False)
     pieces = [tokenizer.tokenize(word) for word in words]
@@ -166,10 +166,10 @@ def test_tags_are_hugging_faces_of_first_pieces(converted, family):
     assert row["probabilities"] == pytest.approx(want, 1e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("backbone", BACKBONES)
 @torch.no_grad()
-def test_answers_are_hugging_faces(converted, family):
-    made = converted(family, "ForQuestionAnswering")
+def test_answers_are_hugging_faces(converted, backbone):
+    made = converted(backbone, "ForQuestionAnswering")
     question, context = "wer?", "der Hund läuft im Haus"
     tokenizer = transformers.AutoTokenizer.from_pretrained(made.source, use_fast=False)
     inputs = tokenizer(question, context, return_tensors="pt")
@@ -188,9 +188,9 @@ def test_answers_are_hugging_faces(converted, family):
     assert row["answer"].replace(" ", "") == answer.replace(" ", "")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_rows_beyond_the_tokenizer_are_fillers(spm, tmp_path, family):
-    write_hf(family, "ForMaskedLM", tmp_path / "hf", spm, extra_rows=5)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_rows_beyond_the_tokenizer_are_fillers(spm, tmp_path, backbone):
+    write_hf(backbone, "ForMaskedLM", tmp_path / "hf", spm, extra_rows=5)
     folder = to_fairseq(tmp_path / "hf", "ForMaskedLM")
     lines = (folder / "dict.txt").read_text(encoding="utf-8").splitlines()
     assert lines[-5:] == [f"madeupword{i:04d} 1" for i in range(5)]
@@ -209,16 +209,16 @@ def test_half_precision_is_kept(spm, tmp_path, dtype):
     assert config["torch_dtype"] == str(dtype)[len("torch.") :]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_converted_model_is_fine_tuned_and_exported(converted, tmp_path, family):
-    made = converted(family, "ForMaskedLM")
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_converted_model_is_fine_tuned_and_exported(converted, tmp_path, backbone):
+    made = converted(backbone, "ForMaskedLM")
     files = SimpleNamespace(
         model=str(find_tokenizer(made.folder)), dictionary=str(made.folder / "dict.txt")
     )
     data = pair_folder(tmp_path / "raw", files)
     shape = {"embed-dim": 32, "ffn-embed-dim": 48, "attention-heads": 4}
     options = [f"--encoder-{name}={value}" for name, value in shape.items()]
-    if family == "mbert":
+    if backbone == "mbert":
         options.append("--arch=xmixup_mbert_mini")
     log = train(
         "xmixup_xnli",
@@ -245,7 +245,7 @@ def test_converted_model_is_fine_tuned_and_exported(converted, tmp_path, family)
     close(got, want)
     names = ["contradiction", "entailment", "neutral"]
     assert [model.config.id2label[i] for i in range(3)] == names
-    assert model.config.max_position_embeddings == (42 if family == "xlmr" else 40)
+    assert model.config.max_position_embeddings == (42 if backbone == "xlmr" else 40)
     convert(tmp_path / "hf", "--destdir", tmp_path / "again", "--task", "xnli")
     old, new = (
         torch.load(p, weights_only=True) for p in (path, tmp_path / "again/model.pt")

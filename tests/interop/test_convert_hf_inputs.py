@@ -35,14 +35,14 @@ from fairseq_xling.models.loading import load_dictionary
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
 
 
-@pytest.mark.parametrize("family", ["xlmr", "mbert"])
+@pytest.mark.parametrize("backbone", ["xlmr", "mbert"])
 @pytest.mark.parametrize("form", ["bin", "shards", "bin shards", "bare", "tied"])
-def test_forms_of_weights_are_equal(made, copy, family, form):
-    folder = copy(family)
+def test_forms_of_weights_are_equal(made, copy, backbone, form):
+    folder = copy(backbone)
     held = tensors(folder)
     (folder / "model.safetensors").unlink()
     if form == "bare":
-        stem = {"xlmr": "roberta.", "mbert": "bert."}[family]
+        stem = {"xlmr": "roberta.", "mbert": "bert."}[backbone]
         held = {k[len(stem) :] if k.startswith(stem) else k: v for k, v in held.items()}
         # As BERT's first checkpoints had it.
         held = {
@@ -54,7 +54,7 @@ def test_forms_of_weights_are_equal(made, copy, family, form):
         held["embeddings.position_ids"] = torch.arange(66)[None]
     if form == "tied":
         matrix = next(v for k, v in held.items() if "word_embeddings" in k)
-        if family == "xlmr":
+        if backbone == "xlmr":
             held["lm_head.decoder.weight"] = matrix.clone()
             held["lm_head.decoder.bias"] = held.pop("lm_head.bias")
         else:
@@ -77,7 +77,7 @@ def test_forms_of_weights_are_equal(made, copy, family, form):
             names.update(dict.fromkeys(part, name))
         index = folder / f"{stem}.{suffix}.index.json"
         index.write_text(json.dumps({"weight_map": names}))
-    reference = made / f"{family}-fairseq"
+    reference = made / f"{backbone}-fairseq"
     same_tensors(weights(to_fairseq(folder, "ForMaskedLM")), weights(reference))
 
 
@@ -99,9 +99,9 @@ def test_unused_tensors_are_logged(copy, capsys):
 
 @torch.no_grad()
 def test_constant_of_layer_norms_is_that_of_the_settings(spm, tmp_path):
-    for family in ("xlmr", "mbert"):
-        source = tmp_path / family / "hf"
-        model = write_hf(family, "ForMaskedLM", source, spm, layer_norm_eps=0.5)
+    for backbone in ("xlmr", "mbert"):
+        source = tmp_path / backbone / "hf"
+        model = write_hf(backbone, "ForMaskedLM", source, spm, layer_norm_eps=0.5)
         folder = to_fairseq(source, "ForMaskedLM")
         batch = batch_of(folder, source)
         ours = XMixupXLMRModel.from_pretrained(str(folder)).model

@@ -70,9 +70,9 @@ def test_code_in_a_pickle_does_not_run(copy):
         ({"max_position_embeddings": 70}, r"position_embeddings.weight has shape \(66"),
     ],
 )
-@pytest.mark.parametrize("family", ["xlmr", "mbert"])
-def test_settings_of_other_models_are_refused(copy, family, change, message):
-    folder = copy(family)
+@pytest.mark.parametrize("backbone", ["xlmr", "mbert"])
+def test_settings_of_other_models_are_refused(copy, backbone, change, message):
+    folder = copy(backbone)
     edit_config(folder, **change)
     with pytest.raises(UserError, match=message):
         raise UserError(refused(folder))

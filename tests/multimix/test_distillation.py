@@ -17,7 +17,7 @@ from fairseq_xling.multimix.distillation import (
     select_clustered,
     select_confident,
 )
-from fairseq_xling.multimix.predictions import open_predictions, write_predictions
+from fairseq_xling.multimix.pool_predictions import open_predictions, write_predictions
 
 WORDS = st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1)
 

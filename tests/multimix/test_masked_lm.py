@@ -11,7 +11,7 @@ from small_model import pad_rows
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.multimix.language_model import check_when_loaded
+from fairseq_xling.multimix.lm_checkpoint import check_when_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM, run_layer
 
 SYMBOLS = len(piece_dictionary())

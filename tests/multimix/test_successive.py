@@ -23,11 +23,11 @@ from lm_data import (
 from naive_generator import NaiveGenerator
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.multimix.decoding import Decoding
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.masking import Choice
+from fairseq_xling.multimix.masked_words import Choice
 from fairseq_xling.multimix.parts import split_sample
 from fairseq_xling.multimix.pieces import PieceTable, find_units
-from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import (
     PROJECTED_ROWS,
     SIMILAR,

@@ -51,14 +51,14 @@ def bert_vocabulary() -> List[str]:
     return [*specials, *rest, *words, *sorted(pieces)]
 
 
-def write_tokenizer(family: str, folder: Path, spm) -> int:
+def write_tokenizer(backbone: str, folder: Path, spm) -> int:
     """Save the slow tokenizer.
 
     Returns:
         its number of tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if family == "xlmr":
+    if backbone == "xlmr":
         tokenizer = transformers.XLMRobertaTokenizer(spm.model)
     else:
         path = folder / "words"
@@ -70,7 +70,7 @@ def write_tokenizer(family: str, folder: Path, spm) -> int:
 
 
 def write_hf(
-    family: str,
+    backbone: str,
     ending: str,
     folder: Path,
     spm,
@@ -79,16 +79,16 @@ def write_hf(
     **options: Any,
 ) -> Any:
     """Write a folder as ``save_pretrained`` does, and return the model."""
-    rows = write_tokenizer(family, folder, spm) + extra_rows
+    rows = write_tokenizer(backbone, folder, spm) + extra_rows
     if ending in ("ForSequenceClassification", "ForTokenClassification"):
         options.setdefault("id2label", dict(enumerate(LABELS)))
     settings = {**SIZES, "vocab_size": rows, "max_position_embeddings": 66, **options}
-    if family == "xlmr":
+    if backbone == "xlmr":
         settings = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, **settings}
-    stem = CLASSES[family]
+    stem = CLASSES[backbone]
     config = getattr(transformers, f"{stem}Config")(**settings)
     torch.manual_seed(seed)
-    plain = {"add_pooling_layer": family == "mbert"} if ending == "Model" else {}
+    plain = {"add_pooling_layer": backbone == "mbert"} if ending == "Model" else {}
     model = getattr(transformers, stem + ending)(config, **plain)
     for parameter in model.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))

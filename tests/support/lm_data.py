@@ -10,10 +10,10 @@ from fairseq.data import Dictionary
 from fairseq.models.roberta import RobertaModel
 from fairseq.modules import gelu
 
+from fairseq_xling.multimix.decoding import Decoding
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.parts import Sample
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.multimix.predicting import Decoding
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.variants import Augmentation, GenLM
 

@@ -46,7 +46,7 @@ def read_decoding(options: Any) -> Decoding:
     return Decoding(topk, options.temperature)
 
 
-def predict(
+def choose_tokens(
     logits: Tensor, allowed: Tensor, uniforms: Optional[Tensor], decoding: Decoding
 ) -> Tuple[Tensor, Tensor]:
     """Choose a token a row.

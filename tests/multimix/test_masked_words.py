@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_xling.multimix.masking import (
+from fairseq_xling.multimix.masked_words import (
     choose_units,
     count_masked,
     sample_generator,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.predicting import Decoding, predict, read_decoding
+from fairseq_xling.multimix.decoding import Decoding, choose_tokens, read_decoding
 
 ROWS, SYMBOLS = 7, 30
 
@@ -30,7 +30,7 @@ def draw_allowed(shape, seed=0, share=0.5):
 def test_the_most_probable_allowed_token_is_taken(seed, by_row):
     logits = draw(seed=seed)
     allowed = draw_allowed((ROWS, SYMBOLS) if by_row else (SYMBOLS,), seed)
-    tokens, log_probs = predict(logits.clone(), allowed, None, Decoding())
+    tokens, log_probs = choose_tokens(logits.clone(), allowed, None, Decoding())
     for row, values in enumerate(logits.double().tolist()):
         may = (allowed[row] if by_row else allowed).tolist()
         best = max((x for x in range(SYMBOLS) if may[x]), key=values.__getitem__)
@@ -50,7 +50,7 @@ def test_of_one_allowed_token_that_is_taken(decoding):
     log_probs = logits.log_softmax(-1).gather(1, only[:, None])[:, 0]
     for uniform in (0.0, 0.4, 1 - 2**-53):
         uniforms = torch.full((ROWS,), uniform, dtype=torch.double)
-        tokens, found = predict(logits.clone(), allowed, uniforms, decoding)
+        tokens, found = choose_tokens(logits.clone(), allowed, uniforms, decoding)
         assert tokens.tolist() == only.tolist()
         assert torch.allclose(found, log_probs, atol=1e-5)
 
@@ -79,7 +79,7 @@ def test_sampling_inverts_the_cumulated_probabilities(seed, topk, temperature, b
         ROWS, dtype=torch.double, generator=torch.Generator().manual_seed(seed)
     )
     decoding = Decoding(topk, temperature)
-    tokens, log_probs = predict(logits.clone(), allowed, uniforms, decoding)
+    tokens, log_probs = choose_tokens(logits.clone(), allowed, uniforms, decoding)
     expected = logits.double().log_softmax(-1)
     compared = 0
     for row, values in enumerate(logits.double().tolist()):
@@ -104,7 +104,7 @@ def test_tokens_are_sampled_as_often_as_they_are_probable(topk, temperature):
     logits = draw(rows=1, seed=3)[0]
     allowed = draw_allowed((SYMBOLS,), seed=3)
     uniforms = torch.from_numpy(np.random.default_rng(1).random(draws))
-    tokens, _ = predict(
+    tokens, _ = choose_tokens(
         logits.repeat(draws, 1), allowed, uniforms, Decoding(topk, temperature)
     )
     counts = np.bincount(tokens.numpy(), minlength=SYMBOLS)
@@ -131,7 +131,7 @@ def test_uniform_numbers_near_0_and_1_take_the_first_and_the_last_candidate(topk
             order = sorted(order, key=lambda x: -values[x])[:topk]
         logits[1] = logits[0]
         uniforms = torch.tensor([0.0, 1 - 2**-53], dtype=torch.double)
-        tokens, log_probs = predict(logits, allowed, uniforms, Decoding(topk))
+        tokens, log_probs = choose_tokens(logits, allowed, uniforms, Decoding(topk))
         assert tokens.tolist() == [order[0], order[-1]]
         assert torch.isfinite(log_probs).all()
 
@@ -141,17 +141,19 @@ def test_fewer_allowed_tokens_than_candidates_are_all_that_is_sampled():
     allowed[[4, 9]] = True
     uniforms = torch.linspace(0, 1 - 1e-9, 500, dtype=torch.double)
     logits = draw(rows=1).repeat(500, 1)
-    tokens, log_probs = predict(logits, allowed, uniforms, Decoding(10))
+    tokens, log_probs = choose_tokens(logits, allowed, uniforms, Decoding(10))
     assert set(tokens.tolist()) == {4, 9}
     assert torch.isfinite(log_probs).all()
 
 
 def test_a_temperature_near_0_takes_the_most_probable_token():
     logits, allowed = draw(seed=5), draw_allowed((SYMBOLS,), seed=5)
-    best, _ = predict(logits.clone(), allowed, None, Decoding())
+    best, _ = choose_tokens(logits.clone(), allowed, None, Decoding())
     for topk in (0, 5):
         uniforms = torch.linspace(0.001, 0.999, ROWS, dtype=torch.double)
-        tokens, _ = predict(logits.clone(), allowed, uniforms, Decoding(topk, 1e-3))
+        tokens, _ = choose_tokens(
+            logits.clone(), allowed, uniforms, Decoding(topk, 1e-3)
+        )
         assert tokens.tolist() == best.tolist()
 
 
@@ -160,8 +162,8 @@ def test_lower_precision_is_summed_in_single_precision(decoding):
     logits = draw(symbols=3000, scale=0.01).bfloat16()
     uniforms = torch.full((ROWS,), 0.5, dtype=torch.double)
     allowed = torch.ones(3000, dtype=torch.bool)
-    expected = predict(logits.double().float(), allowed, uniforms, decoding)
-    tokens, log_probs = predict(logits, allowed, uniforms, decoding)
+    expected = choose_tokens(logits.double().float(), allowed, uniforms, decoding)
+    tokens, log_probs = choose_tokens(logits, allowed, uniforms, decoding)
     assert tokens.tolist() == expected[0].tolist()
     assert log_probs.dtype == torch.float32
     assert torch.allclose(log_probs, expected[1], atol=1e-6)
