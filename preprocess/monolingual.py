@@ -25,6 +25,7 @@ from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
+from fairseq_xling.data.dictionaries import load_dictionary  # noqa: E402
 from fairseq_xling.data.tokenizers import (  # noqa: E402
     SENTENCEPIECE_NAME,
     WORDPIECE_NAME,
@@ -43,7 +44,6 @@ from fairseq_xling.interop.vocabulary import (  # noqa: E402
     order_tokens,
     tokens_by_id,
 )
-from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 CHUNK_LINES = 8192
 # Bytes of a line, the most that SentencePiece takes; its own limit of 4,192 would leave

@@ -23,6 +23,11 @@ from tqdm import tqdm
 from fairseq_xling.cli.options import entry_point
 from fairseq_xling.cli.sample import copy_stream
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
+from fairseq_xling.data.dictionaries import (
+    load_data_dictionary,
+    load_dictionary,
+    load_labels,
+)
 from fairseq_xling.data.manifest import (
     Manifest,
     SplitEntry,
@@ -35,11 +40,6 @@ from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.raw import split_words
 from fairseq_xling.files.atomic import atomic_file, atomic_folder
 from fairseq_xling.files.destination import check_new
-from fairseq_xling.models.loading import (
-    load_data_dictionary,
-    load_dictionary,
-    load_labels,
-)
 from fairseq_xling.multimix.segments import split_segments
 from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
 from fairseq_xling.preprocessing.run import copy_vocabulary

@@ -8,6 +8,7 @@ from typing import Dict, List, Optional
 
 import safetensors.torch
 
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.fairseq_checkpoint import Checkpoint, read_checkpoint
@@ -23,7 +24,6 @@ from fairseq_xling.interop.names import (
 from fairseq_xling.interop.shapes import HEADS, XLMR, write_config
 from fairseq_xling.interop.tokenizer_files import give_tokenizer
 from fairseq_xling.interop.vocabulary import FIRST, rows_of_tokens, tokens_by_id
-from fairseq_xling.models.loading import load_dictionary
 
 logger = logging.getLogger(__name__)
 

@@ -27,9 +27,9 @@ from torch.multiprocessing import ProcessRaisedException
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.compat import safe_loading
+from fairseq_xling.data.dictionaries import read_dictionary
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.path_lists import refuse_pathsep
-from fairseq_xling.models.loading import read_dictionary
 
 BATCHES = ("batch_size", "batch_size_valid", "max_tokens", "max_tokens_valid")
 HALF = ("fp16", "memory_efficient_fp16", "amp")

@@ -8,11 +8,11 @@ from typing import Any, Dict, Iterable, Optional
 import numpy as np
 
 from fairseq_xling.data.binarize import StreamWriter
+from fairseq_xling.data.dictionaries import load_labels
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
 from fairseq_xling.files.atomic import atomic_folder
-from fairseq_xling.models.loading import load_labels
 from fairseq_xling.multimix.pool_predictions import PoolPredictions
 from fairseq_xling.multimix.store import MOST_POSITIONS
 

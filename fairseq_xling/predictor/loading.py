@@ -9,6 +9,7 @@ from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.tokenizers import (
     SENTENCEPIECE_NAME,
@@ -17,11 +18,7 @@ from fairseq_xling.data.tokenizers import (
 )
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import (
-    build_pretrained,
-    load_dictionary,
-    model_folder,
-)
+from fairseq_xling.models.loading import build_pretrained, model_folder
 from fairseq_xling.models.options import read_options
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.predictor.texts import TextReader

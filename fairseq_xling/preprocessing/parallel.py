@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.binarize_sentences import SentenceEncoder
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.atomic import atomic_folder
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.raw_parallel import ParallelText, find_parallel
 from fairseq_xling.preprocessing.run import (

@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 from fairseq.data import Dictionary
 
 from fairseq_xling.data.binarize import TextEncoder
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.destination import BINARIZED, check_replaceable
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.aligned_rows import align
 from fairseq_xling.preprocessing.raw_layout import (

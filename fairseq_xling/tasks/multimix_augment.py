@@ -16,12 +16,12 @@ from fairseq.utils import split_paths
 from omegaconf import II
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.data.dictionaries import load_data_dictionary
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.data.streams import open_streams
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import load_data_dictionary
 from fairseq_xling.multimix.augmentation_run import AugmentationRun
 from fairseq_xling.multimix.decoding import Decoding, read_decoding
 from fairseq_xling.multimix.lm_checkpoint import check_when_loaded, fine_tuned

@@ -10,13 +10,13 @@ from torch import Tensor
 from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
 from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
+from fairseq_xling.data.dictionaries import load_data_dictionary, load_labels
 from fairseq_xling.data.labels import order_of
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.models.loading import load_data_dictionary, load_labels
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.tasks.source_sampling import SourceSamplingTask
 from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options

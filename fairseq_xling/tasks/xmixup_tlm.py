@@ -17,6 +17,7 @@ from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES
 from omegaconf import II
 
 from fairseq_xling.criterions.xmixup_tlm import XMixupTLMCriterion
+from fairseq_xling.data.dictionaries import load_data_dictionary, load_dictionary
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.streams import Streams, open_streams
@@ -24,7 +25,6 @@ from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import load_data_dictionary, load_dictionary
 from fairseq_xling.option_values import check_number, read_languages
 from fairseq_xling.tasks.encoder_task import EncoderTask
 

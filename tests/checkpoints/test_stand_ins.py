@@ -10,10 +10,10 @@ from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 
 from fairseq_xling import augment, from_pretrained
 from fairseq_xling.cli import convert_hf
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.streams import open_streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.preprocessing import pairs as preprocess_pairs
 
 POINTER = (

@@ -15,13 +15,13 @@ from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast, XLMRobertaTokenizer
 
 from fairseq_xling.data.binarize import PairEncoder, TextEncoder
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.encode import QuestionEncoder, covered_text
 from fairseq_xling.families.questions.raw import Question
 from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.interop.vocabulary import BERT_NAMES, dictionary_text
-from fairseq_xling.models.loading import load_dictionary
 
 DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 

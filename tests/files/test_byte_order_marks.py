@@ -5,6 +5,7 @@ import json
 import pytest
 from pair_data import write_pair_data
 
+from fairseq_xling.data.dictionaries import read_dictionary
 from fairseq_xling.data.manifest import MANIFEST_NAME, Manifest
 from fairseq_xling.data.tokenizers import WordPieceTokenizer
 from fairseq_xling.errors import UserError
@@ -13,7 +14,6 @@ from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.hf_folder import read_json
 from fairseq_xling.interop.tokenizer_files import wordpiece
 from fairseq_xling.interop.vocabulary import BERT_NAMES
-from fairseq_xling.models.loading import read_dictionary
 
 SQUAD = {
     "data": [

@@ -25,12 +25,12 @@ from hf_models import (
 from safetensors.torch import save_file
 
 import fairseq_xling
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.labels import LABELS
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.fairseq_checkpoint import modern_names
 from fairseq_xling.interop.vocabulary import rows_of_tokens
 from fairseq_xling.models import XMixupXLMRModel
-from fairseq_xling.models.loading import load_dictionary
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
 

@@ -17,9 +17,9 @@ from raw_data import WORDS
 from small_model import checkpoint, small_args
 
 from fairseq_xling import from_pretrained
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 BACKBONES = ["xlmr", "mbert"]

@@ -25,9 +25,9 @@ from demo.languages import (  # noqa: E402
 )
 
 from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
+from fairseq_xling.data.dictionaries import load_dictionary  # noqa: E402
 from fairseq_xling.data.tokenizers import find_tokenizer  # noqa: E402
 from fairseq_xling.errors import UserError  # noqa: E402
-from fairseq_xling.models.loading import load_dictionary  # noqa: E402
 
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
 # Of what the script wrote before it wrote further folders.

@@ -7,10 +7,10 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from parallel_data import draw_parallel, preprocess, raw_parallel, write_parallel
 from training import ROOT
 
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import load_dictionary
 
 
 def stream(folder, split, lang, name):

@@ -25,12 +25,12 @@ from small_model import checkpoint
 from training import ROOT, command
 
 from fairseq_xling.data.binarize import PairEncoder, StreamWriter
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME
 from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.multimix.parts import Filled, Sample
 from fairseq_xling.multimix.variants import Variant
 from fairseq_xling.version import __version__

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from fairseq_xling.cli.convert_hf import main
 from fairseq_xling.data.binarize import PairEncoder
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer
-from fairseq_xling.models.loading import load_dictionary
 
 PAIRS = [
     ("der Hund läuft", "the dog"),

@@ -7,6 +7,7 @@ import tokenizers
 import torch
 from small_model import checkpoint, small_args
 
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.interop.shapes import MBERT
 from fairseq_xling.interop.tokenizer_files import wordpiece
 from fairseq_xling.interop.vocabulary import (
@@ -15,7 +16,6 @@ from fairseq_xling.interop.vocabulary import (
     order_tokens,
     tokens_by_id,
 )
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 CASED = {"lowercase": False, "strip_accents": None, "handle_chinese_chars": True}

@@ -23,8 +23,8 @@ from training import train_command
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.data.binarize import LineEncoder, StreamWriter
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.loading import load_dictionary
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.xmixup_tlm import XMixupTLMConfig, XMixupTLMTask
 
