@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 import fairseq_xling
-from fairseq_xling.cli.options import quiet_logging
 from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.launching.logs import quiet_logging
 
 quiet_logging()
 arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]

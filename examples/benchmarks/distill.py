@@ -16,7 +16,6 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Tuple
 
 import numpy as np
@@ -26,7 +25,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 import fairseq_xling  # noqa: F401
-from fairseq_xling.cli.distill import predict_rows, words_of
+from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.models.xmixup_xlmr import (
@@ -34,7 +33,11 @@ from fairseq_xling.models.xmixup_xlmr import (
     xmixup_xlmr_base,
     xmixup_xlmr_mini,
 )
-from fairseq_xling.multimix.pool_predictions import write_predictions
+from fairseq_xling.multimix.pool_predictions import (
+    labels_per_row,
+    predict_rows,
+    write_predictions,
+)
 from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
 from fairseq_xling.version import __version__
 
@@ -99,21 +102,13 @@ def plain(task: Any, model: Any, dataset: Any, options: Any) -> None:
 
 def ours(task: Any, model: Any, dataset: Any, options: Any, folder: Path) -> None:
     """The distillation's pass."""
-    predicted = predict_rows(task, model, dataset, options)
-    write_predictions(folder, {}, words_of(dataset.streams[0]), predicted)
-
-
-def options_of(batch_size: int) -> SimpleNamespace:
-    """What xling-distill's command line says of batches."""
-    return SimpleNamespace(
-        batch_size=batch_size, max_tokens=None, num_workers=0, cpu=True, fp16=False,
-        split="train", lang="en",
-    )  # fmt: skip
+    predicted = predict_rows(task, model, dataset, options, "train.en")
+    write_predictions(folder, {}, labels_per_row(dataset.streams[0]), predicted)
 
 
 def peak(folder: Path, out: Path, batch_size: int, result: Any) -> None:
     """Run the pass, and tell the process's largest resident memory in MiB."""
-    ours(*build(folder, "mini"), options_of(batch_size), out)
+    ours(*build(folder, "mini"), BatchOptions(batch_size, cpu=True), out)
     result.value = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -149,7 +144,7 @@ def main() -> None:
             return
         write_pool(folder / "pool", args.samples, SHAPES[args.shape][1])
         task, model, dataset = build(folder / "pool", args.shape)
-        options = options_of(args.batch_size)
+        options = BatchOptions(args.batch_size, cpu=True)
         plain(task, model, dataset, options)
         ratios = []
         for _ in tqdm(range(args.rounds), unit="round"):

@@ -47,8 +47,8 @@ from pretraining_plan import (
 )
 from results_file import update_results
 
-from fairseq_xling.cli.options import quiet_logging
 from fairseq_xling.errors import UserError
+from fairseq_xling.launching.logs import quiet_logging
 from fairseq_xling.stages import Stage, only_one_run, run_stages
 
 # How the real tasks are laid out.

@@ -1,11 +1,12 @@
 """What the commands that run a model share."""
 
 import argparse
-import logging
-import warnings
+from dataclasses import fields
 from typing import Callable
 
+from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.launching.logs import quiet_logging
 
 LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
 
@@ -40,14 +41,12 @@ def check_least(args: argparse.Namespace, **further: int) -> None:
             raise UserError(f"{option} {value}: give {low} or more")
 
 
-def quiet_logging() -> None:
-    """Log our own lines, and of fairseq and torch only what matters."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    logging.getLogger("fairseq").setLevel(logging.WARNING)
-    # It tells in many lines of the heads that check_head refuses in one.
-    logging.getLogger("fairseq.models.roberta").setLevel(logging.ERROR)
-    # fairseq asks for pinned memory without a GPU, too, which torch then remarks on.
-    warnings.filterwarnings("ignore", message=".*pin_memory.*", category=UserWarning)
+def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
+    """The options of :func:`add_batch_options`, checked as :func:`check_least` does."""
+    check_least(args, **further)
+    return BatchOptions(
+        **{field.name: getattr(args, field.name) for field in fields(BatchOptions)}
+    )
 
 
 def entry_point(

@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, NamedTuple, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Tuple, Union
 
 import numpy as np
 
+from fairseq_xling.data.batch_options import BatchOptions
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.pairs.predictions import as_arrays
+from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.distillation import score
@@ -29,6 +33,26 @@ class PoolPredictions(NamedTuple):
     offsets: np.ndarray
     confidence: np.ndarray
     loss: np.ndarray
+
+
+def labels_per_row(streams: Streams) -> np.ndarray:
+    """Number of labels of each row, ``(rows,)``."""
+    if streams.word_starts is None:
+        return np.ones(len(streams), np.int64)
+    return np.asarray(streams.word_starts.sizes)
+
+
+def predict_rows(
+    task: Any, model: Any, dataset: Any, batches: BatchOptions, title: str
+) -> Iterator[Tuple[int, np.ndarray]]:
+    """Row and probabilities ``(words, classes)`` of every sample of a pool."""
+    for output in predict_batches(task, model, dataset, batches, title):
+        if task.family == "classification":
+            arrays = as_arrays(output)
+            probabilities = (arrays["target"] + arrays["source"]) / 2  # type: ignore
+            yield from zip(arrays["row"], probabilities[:, None])  # type: ignore
+        else:
+            yield from ((tagged.row, tagged.probabilities) for tagged in output)
 
 
 def write_predictions(

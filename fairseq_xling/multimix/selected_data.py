@@ -12,12 +12,25 @@ from fairseq_xling.data.dictionaries import load_labels
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import common_files
-from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import PathLike, atomic_folder
 from fairseq_xling.multimix.pool_predictions import PoolPredictions
 from fairseq_xling.multimix.store import MOST_POSITIONS
 
 # What a selected sample keeps of its pool; labels are the models'.
 KEPT = ("input", "word_starts", "source", "backtranslation")
+# Wide enough for all that streams hold.
+MOST_SYMBOLS = 2**31 - 1
+
+
+def check_part(data: PathLike, manifest: Manifest, split: str, lang: str) -> None:
+    """Refuse a split or language that a folder does not hold.
+
+    Raises:
+        UserError: as said.
+    """
+    if lang not in manifest.splits.get(split, {}):
+        raise UserError(f"{data}: no split {split} in {lang}")
 
 
 def write_selected(
@@ -109,3 +122,13 @@ def write_rows(prefix: str, symbols: int, rows: Iterable[np.ndarray]) -> None:
     for row in rows:
         writer.write(row, np.array([len(row)]))
     writer.close()
+
+
+def copy_stream(prefix: str, goal: str, rows: Optional[np.ndarray] = None) -> None:
+    """Copy some rows of a stream, or all where they are None."""
+    if rows is None:
+        for ending in ("bin", "idx"):
+            shutil.copyfile(f"{prefix}.{ending}", f"{goal}.{ending}")
+        return
+    opened = open_stream(prefix)
+    write_rows(goal, MOST_SYMBOLS, (opened[int(row)].numpy() for row in rows))

@@ -60,7 +60,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             languages=[args.source_lang, *sorted({part.lang for part in parts})],
             labels=[],
             splits=splits,
-            **copy_vocabulary(args, folder, encoder),
+            **copy_vocabulary(args.dict, args.tokenizer, folder, encoder),
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")

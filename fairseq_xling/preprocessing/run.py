@@ -135,19 +135,19 @@ def run(
             languages=[args.source_lang, *(lang for lang in langs if lang in held)],
             labels=list(labels),
             splits=entries,
-            **copy_vocabulary(args, folder, encoder),
+            **copy_vocabulary(args.dict, args.tokenizer, folder, encoder),
             version=__version__,
         ).save(folder)
     logger.info(f"wrote {args.destdir}")
 
 
 def copy_vocabulary(
-    args: argparse.Namespace, folder: Path, encoder: TextEncoder
+    dictionary: str, tokenizer: str, folder: Path, encoder: TextEncoder
 ) -> Dict[str, Any]:
     """Copy dictionary and tokenizer, without byte order marks, to binarized data.
 
     Args:
-        args: ``dict`` and ``tokenizer``, the files.
+        dictionary, tokenizer: the files.
         folder: where to.
         encoder: what they made.
 
@@ -155,15 +155,15 @@ def copy_vocabulary(
         what the manifest says of them.
     """
     for source, name in (
-        (args.dict, "dict.txt"),
-        (args.tokenizer, encoder.tokenizer.file_name),
+        (dictionary, "dict.txt"),
+        (tokenizer, encoder.tokenizer.file_name),
     ):
         raw = Path(source).read_bytes()
         (folder / name).write_bytes(raw.removeprefix(codecs.BOM_UTF8))
     return {
         "dictionary_size": len(encoder.dictionary),
-        "dictionary_sha256": sha256_of(args.dict),
-        "tokenizer_sha256": sha256_of(args.tokenizer),
+        "dictionary_sha256": sha256_of(dictionary),
+        "tokenizer_sha256": sha256_of(tokenizer),
         "tokenizer": encoder.tokenizer.kind,
     }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from fairseq_xling.analysis.confidence_penalty import numbers
 from fairseq_xling.analysis.penalty_charts import (
     Judged,
     class_map,
@@ -12,7 +13,6 @@ from fairseq_xling.analysis.penalty_charts import (
     loss_histogram,
     place,
 )
-from fairseq_xling.cli.penalty_charts import numbers
 
 LABELS = [f"B-{number}" for number in range(9)]
 

@@ -15,6 +15,7 @@ from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import agree, distill
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.multimix import distil_pool
 from fairseq_xling.multimix.pool_predictions import open_predictions
 
 ROWS = {"train": 40, "valid": 10, "test": 10}
@@ -119,7 +120,7 @@ def test_the_most_confident_are_selected_and_reported_on(warm, distilled):
 def test_another_selection_needs_no_other_pass(warm, distilled, tmp_path, monkeypatch):
     out = tmp_path / "out"
     shutil.copytree(distilled[0], out)
-    monkeypatch.setattr(distill, "predict_rows", None)
+    monkeypatch.setattr(distil_pool, "predict_rows", None)
     options = ["--distill-type=clustering", "--features=loss,length"]
     run_distill(warm, warm.paths[0], out, *options)
     report = json.loads((out / "selection.json").read_text())

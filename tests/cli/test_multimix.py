@@ -32,6 +32,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.co_teaching import Plan
 from fairseq_xling.multimix.epoch import Epoch
 from fairseq_xling.multimix.updates import read_options
+from fairseq_xling.preprocessing.retokenize import Reader
 
 SHAPE = (
     "--encoder-layers 2 --encoder-embed-dim 16 --encoder-ffn-embed-dim 24 "
@@ -426,7 +427,7 @@ def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
     (split,) = augmented.splits
     texts = []
     for folder, manifest in (("augmented", augmented), ("augmented-lm", generated)):
-        reader = retokenize.Reader(out / folder / "target", manifest)
+        reader = Reader(out / folder / "target", manifest)
         rows = reader.open((split, "de"), "input")
         texts.append(["".join(reader.text(tokens).split()) for tokens in rows])
     assert texts[0] == texts[1]

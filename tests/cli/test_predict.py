@@ -13,6 +13,7 @@ from training import ROOT, command, environment
 from fairseq_xling import from_pretrained
 from fairseq_xling.cli import predict
 from fairseq_xling.errors import UserError
+from fairseq_xling.predictor import lines as lines_of_file
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +128,9 @@ def test_text_format_has_a_label_or_an_answer_a_line(asked, paired, call):
 def test_text_format_keeps_rows_and_columns_apart():
     # An answer may go over lines of its passage, and words of JSON hold anything.
     answer = {"answer": "the dog\nand\tthe\n\ncat", "probability": 0.5}
-    assert predict.as_text(answer) == "the dog and the cat\t0.5000"
+    assert lines_of_file.as_text(answer) == "the dog and the cat\t0.5000"
     tags = {"words": ["New\tYork", "a"], "tags": ["X", "Y"], "probabilities": [1, 0.25]}
-    assert predict.as_text(tags) == "New York\tX\t1.0000\na\tY\t0.2500\n"
+    assert lines_of_file.as_text(tags) == "New York\tX\t1.0000\na\tY\t0.2500\n"
 
 
 def test_standard_input_is_read(tagged, call):
@@ -143,7 +144,7 @@ def test_no_lines_give_no_lines(tagged, call):
 
 
 def test_output_appears_whole_or_not_at_all(tagged, call, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "CHUNK_LINES", 2)
+    monkeypatch.setattr(lines_of_file, "CHUNK_LINES", 2)
     output = tmp_path / "new" / "out.jsonl"
     options = ["--output", str(output)]
     with pytest.raises(UserError, match="line 4: empty"):
@@ -164,7 +165,7 @@ def test_more_lines_than_are_read_at_once_keep_their_order(tagged, call, monkeyp
     lines[4] = sentences[4]
     want = parsed(call(tagged, "\n".join(lines)))
     for size in (1, 3, 11):
-        monkeypatch.setattr(predict, "CHUNK_LINES", size)
+        monkeypatch.setattr(lines_of_file, "CHUNK_LINES", size)
         got = parsed(call(tagged, "\n".join(lines)))
         assert [row.get("id") for row in got] == [0, 1, 2, 3, None, *range(5, 11)]
         assert [row["tags"] for row in got] == [row["tags"] for row in want]
@@ -203,7 +204,7 @@ def test_more_lines_than_are_read_at_once_keep_their_order(tagged, call, monkeyp
 def test_wrong_lines_are_refused_by_file_and_number(
     request, call, monkeypatch, chunk, family, lines, message
 ):
-    monkeypatch.setattr(predict, "CHUNK_LINES", chunk)
+    monkeypatch.setattr(lines_of_file, "CHUNK_LINES", chunk)
     with pytest.raises(UserError, match=message) as error:
         call(request.getfixturevalue(family), lines)
     assert "/lines, line " in str(error.value) and "\n" not in str(error.value)
@@ -231,7 +232,7 @@ def test_missing_input_is_named(tagged, tmp_path):
 
 
 def test_command_reads_what_is_piped_and_ends_with_status_one(tagged):
-    count = predict.CHUNK_LINES
+    count = lines_of_file.CHUNK_LINES
     done = subprocess.run(
         [command("xling-predict"), "--path", str(tagged.mixed), "--format=text"],
         input=("Hund 狗\n" * count + "\n").encode(),

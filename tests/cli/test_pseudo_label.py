@@ -24,6 +24,7 @@ from fairseq_xling.cli import pseudo_label
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.tagging import pseudo_labels
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,8 @@ def kill_within(monkeypatch, target, name, call):
     [
         (StreamWriter, "write", 7, []),
         (StreamWriter, "write", 30, ["de"]),
-        (pseudo_label.os, "replace", 2, []),
-        (pseudo_label, "atomic_file", 1, []),
+        (pseudo_labels.os, "replace", 2, []),
+        (pseudo_labels, "atomic_file", 1, []),
         (Manifest, "save", 1, []),
         (Manifest, "save", 2, ["de"]),
     ],

@@ -11,8 +11,10 @@ from raw_data import WORDS
 
 from fairseq_xling.cli import retokenize
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.preprocessing.retokenize import Reader
 
 LANGS = ("en", "de", "ru", "zh")
 
@@ -25,7 +27,7 @@ def mbert(tmp_path_factory):
 
 def run(data, model, out):
     files = [
-        f"--tokenizer={retokenize.find_tokenizer(model)}",
+        f"--tokenizer={find_tokenizer(model)}",
         f"--dict={model}/dict.txt",
     ]
     given = [str(data), *files, f"--destdir={out}"]
@@ -49,7 +51,7 @@ def test_pairs_are_the_same_text(spm, mbert, tmp_path):
     assert manifest.tokenizer == "wordpiece" and manifest.task == "xnli"
     assert manifest.splits == Manifest.load(data).splits
     assert manifest.dictionary_sha256 == sha256_of(mbert / "dict.txt")
-    reader = retokenize.Reader(tmp_path / "out", manifest)
+    reader = Reader(tmp_path / "out", manifest)
     assert manifest.dictionary_size == len(reader.dictionary)
     for split, by_lang in splits.items():
         for lang, pairs in by_lang.items():
@@ -67,7 +69,7 @@ def test_words_keep_their_places_and_tags(spm, mbert, tmp_path):
     sentences = {lang: draw_words(lang, 20) for lang in LANGS}
     data = write_sentences(tmp_path / "bin", spm, {"train": sentences})
     manifest = run(data, mbert, tmp_path / "out")
-    reader = retokenize.Reader(tmp_path / "out", manifest)
+    reader = Reader(tmp_path / "out", manifest)
     for lang, expected in sentences.items():
         tokens, starts = (
             reader.open(("train", lang), stream) for stream in ("input", "word_starts")

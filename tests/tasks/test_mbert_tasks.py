@@ -18,8 +18,9 @@ from family_data import (
 from mbert_data import write_mbert
 from raw_data import WORDS
 
-from fairseq_xling.cli import evaluate, pseudo_label, retokenize
+from fairseq_xling.cli import evaluate, pseudo_label
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.preprocessing.retokenize import Reader
 
 FAMILIES = {
     "xmixup_xnli": pair_folder,
@@ -86,10 +87,8 @@ def test_an_mbert_generates(mbert, tmp_path, task):
     generate_in_fork(generate_command(data, mbert.path, *options))
     manifest = Manifest.load(out)
     assert manifest.tokenizer == "wordpiece"
-    original = retokenize.Reader(data, Manifest.load(data)).open(
-        ("train", "en"), "input"
-    )
-    reader = retokenize.Reader(out, manifest)
+    original = Reader(data, Manifest.load(data)).open(("train", "en"), "input")
+    reader = Reader(out, manifest)
     rows = reader.open(("train", "en"), "input")
     about = (out / "train.en.variants.jsonl").read_text().splitlines()
     assert len(rows) == len(about) > len(original)

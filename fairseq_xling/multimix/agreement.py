@@ -1,0 +1,130 @@
+"""Train data from what two models selected and label alike."""
+
+import logging
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+import numpy as np
+
+from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.files.destination import check_new
+from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.multimix.distil_pool import SELECTED, SELECTION
+from fairseq_xling.multimix.distillation import agree
+from fairseq_xling.multimix.pool_predictions import (
+    PoolPredictions,
+    open_predictions,
+    read_json,
+    read_settings,
+)
+from fairseq_xling.multimix.selected_data import (
+    accuracy_of,
+    check_part,
+    gold_labels,
+    write_selected,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def write_agreed(
+    data: str, split: str, lang: str, peers: Sequence[str], destination: Path
+) -> None:
+    """Write the samples of a pool that all peers selected and label alike.
+
+    Args:
+        data: folder of binarized data.
+        split, lang: which part of it is the pool.
+        peers: folders of ``xling-distill``: two, or one whose selection is taken as
+            it is.
+        destination: folder to write.
+
+    Raises:
+        UserError: the folders do not belong to the pool, or nothing is left.
+    """
+    check_new(destination, "--results-path")
+    pool = Path(data)
+    check_part(pool, Manifest.load(pool), split, lang)
+    check_pools(data, split, lang, peers)
+    opened = [open_predictions(peer) for peer in peers]
+    chosen = [open_selected(peer, one) for peer, one in zip(peers, opened)]
+    both = np.logical_and.reduce(chosen)
+    labels, offsets = opened[0].labels, opened[0].offsets
+    agreed = both & agree(labels, opened[-1].labels, offsets)
+    rows = np.flatnonzero(agreed)
+    counts: Dict[str, Any] = {
+        "samples": len(both),
+        "selected": [int(one.sum()) for one in chosen],
+        "selected_by_all": int(both.sum()),
+        "agreed": len(rows),
+    }
+    gold = gold_labels(pool, split, lang)
+    if gold is not None:
+        counts["accuracy_agreed"] = accuracy_of(labels, gold, offsets, agreed)
+    logger.info(f"{data} {split}.{lang}: {said(counts)}")
+    if len(rows) == 0:
+        stage = "label alike" if counts["selected_by_all"] else "select"
+        raise UserError(
+            f"{pool} {split}.{lang}: no sample that both peers {stage}; give "
+            "a larger --distill-factor or a smaller --posterior-threshold, train "
+            "the models longer, or use --no-agreement"
+        )
+    selection = {
+        "pool": read_settings(peers[0])["data"],
+        "peers": [
+            {
+                "checkpoint": read_settings(peer)["checkpoint"],
+                **read_json(Path(peer) / SELECTION),
+            }
+            for peer in peers
+        ],
+        "counts": counts,
+    }
+    write_selected(pool, split, lang, rows, opened[0], destination, selection)
+
+
+def check_pools(data: str, split: str, lang: str, peers: Sequence[str]) -> None:
+    """Refuse predictions of another pool than the one given.
+
+    Raises:
+        UserError: there are such.
+    """
+    digest = sha256_of(f"{stream_prefix(data, split, lang, 'input')}.bin")
+    for peer in peers:
+        settings = read_settings(peer)
+        held = (settings.get("data"), settings.get("stream"))
+        if held != (digest, f"{split}.{lang}"):
+            raise UserError(
+                f"{peer}: holds predictions of other data than {data} {split}.{lang}"
+            )
+
+
+def open_selected(folder: str, predictions: PoolPredictions) -> np.ndarray:
+    """A peer's selection, bool ``(samples,)``.
+
+    Raises:
+        UserError: it is missing or cut short.
+    """
+    path = Path(folder) / SELECTED
+    try:
+        selected = np.fromfile(path, bool)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); run xling-distill again"
+        ) from None
+    if len(selected) != len(predictions.confidence):
+        raise UserError(f"{path}: cut short; run xling-distill again")
+    return selected
+
+
+def said(counts: Dict[str, Any]) -> str:
+    """What is left, in words."""
+    each = " and ".join(map(str, counts["selected"]))
+    line = f"of {counts['samples']} samples {each} selected"
+    if len(counts["selected"]) == 1:
+        return line
+    return (
+        f"{line}, {counts['selected_by_all']} by both, "
+        f"{counts['agreed']} with the same labels"
+    )

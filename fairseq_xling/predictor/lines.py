@@ -1,0 +1,152 @@
+"""Predictions of a file's lines: plain text or JSON in, JSON or columns out."""
+
+import itertools
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
+
+from fairseq_xling.data.batch_options import BatchOptions
+from fairseq_xling.errors import UserError
+from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.destination import check_output
+from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.files.text_lines import decode_line, lines_of
+from fairseq_xling.predictor.predictor import Predictor, from_pretrained
+
+CHUNK_LINES = 1024
+NAMES = (
+    *("text", "words", "question", "context", "source"),
+    *("premise", "hypothesis", "sentence1", "sentence2"),
+)
+
+
+def predict_file(
+    source: str,
+    path: str,
+    data: Optional[str],
+    output: str,
+    in_columns: bool,
+    batches: BatchOptions,
+) -> None:
+    """Predict each line of a file, in their order.
+
+    Args:
+        source: the file; ``-`` for standard input.
+        path, data: as of :func:`~fairseq_xling.predictor.predictor.from_pretrained`.
+        output: the file to write; ``-`` for standard output.
+        in_columns: whether to write columns of text, not JSON.
+        batches: how the model is run.
+
+    Raises:
+        UserError: the model, a file or a line is wrong.
+    """
+    if output != "-":
+        check_output(output, files_read(source, path, data))
+    with ExitStack() as stack:
+        name, opened = "standard input", sys.stdin.buffer
+        if source != "-":
+            name = source
+            try:
+                opened = stack.enter_context(open(source, "rb"))
+            except OSError as error:
+                raise UserError(f"{name}: {error.strerror}; give a file") from None
+        predictor = from_pretrained(path, data=data)
+        target: Any = sys.stdout
+        if output != "-":
+            target = stack.enter_context(atomic_file(output))
+        for result in predict_lines(predictor, read_lines(opened, name), name, batches):
+            if in_columns:
+                print(as_text(result), file=target)
+            else:
+                print(json.dumps(result, ensure_ascii=False), file=target)
+
+
+def files_read(source: str, path: str, data: Optional[str]) -> List[Path]:
+    """The files that a run reads; of folders, all that are in there."""
+    found = [Path(source)]
+    for name in map(Path, (path, data or path)):
+        found += name.iterdir() if name.is_dir() else [name, *name.parent.glob("*.txt")]
+    return found
+
+
+def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
+    """Lines of UTF-8 without their ends.
+
+    Raises:
+        UserError: a line is not UTF-8.
+    """
+    for number, raw in enumerate(lines_of(file), 1):
+        yield decode_line(name, number, raw)
+
+
+def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, Any]]:
+    """Input, source and further fields of one line.
+
+    Raises:
+        UserError: it is empty, or no JSON though it looks like it.
+    """
+    if not line.strip():
+        raise UserError(f"{where}: empty; give it text, or remove the line")
+    if not line.lstrip().startswith("{"):
+        if family == "tagging":
+            return line, None, {}
+        parts = line.split("\t")
+        if len(parts) != 2:
+            raise UserError(
+                f"{where}: {len(parts) - 1} tabs; give two texts with one between them"
+            )
+        return parts, None, {}
+    try:
+        fields = parse_json(line)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{where}: not JSON ({error.msg}, character {error.pos + 1}), though it "
+            "begins with a brace; mend the line"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON ({error}); mend the line") from None
+    others = {name: value for name, value in fields.items() if name not in NAMES}
+    return fields, fields.get("source") or None, others
+
+
+def predict_lines(
+    predictor: Predictor, lines: Iterator[str], name: str, batches: BatchOptions
+) -> Iterator[Dict[str, Any]]:
+    """Predictions of lines, in their order."""
+    number = 0
+    while True:
+        block = list(itertools.islice(lines, CHUNK_LINES))
+        if not block:
+            return
+        inputs: List[Any] = []
+        sources: List[Any] = []
+        others: List[Dict[str, Any]] = []
+        for line in block:
+            number += 1
+            where = f"{name}, line {number}"
+            text, source, more = parse_line(line, where, predictor.task.family)
+            inputs.append(predictor.parse(text, where))
+            if source is not None:
+                source = predictor.parse(source, f"{where}, source")
+            sources.append(source)
+            others.append(more)
+        results = predictor.predict_parsed(inputs, sources, batches)
+        for more, result in zip(others, results):
+            yield {**more, **result}
+
+
+def as_text(result: Dict[str, Any]) -> str:
+    """A prediction as columns."""
+    if "tags" in result:
+        rows = zip(result["words"], result["tags"], result["probabilities"])
+        return "".join(f"{flat(word)}\t{tag}\t{p:.4f}\n" for word, tag, p in rows)
+    if "label" in result:
+        return f"{result['label']}\t{result['probabilities'][result['label']]:.4f}"
+    return f"{flat(result['answer'])}\t{result['probability']:.4f}"
+
+
+def flat(text: str) -> str:
+    """A text without tabs and line breaks, which separate columns and rows."""
+    return " ".join(text.split())
