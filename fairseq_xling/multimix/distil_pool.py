@@ -88,10 +88,12 @@ class Selecting:
 
     def settings(self) -> Dict[str, Any]:
         """What a selection depends on beside the predictions."""
+        if not self.is_clustering:
+            names = ["distill_type", "distill_factor"]
+        else:
+            names = ["distill_type", "features", "posterior_threshold", "seed"]
         found = {**asdict(self), "features": self.names}
-        kept = ("features", "posterior_threshold", "seed")
-        kept = kept if self.is_clustering else ("distill_factor",)
-        return {name: found[name] for name in ("distill_type", *kept)}
+        return {name: found[name] for name in names}
 
 
 def distil_pool(

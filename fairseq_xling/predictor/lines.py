@@ -45,13 +45,10 @@ def predict_file(
     if output != "-":
         check_output(output, files_read(source, path, data))
     with ExitStack() as stack:
-        name, opened = "standard input", sys.stdin.buffer
-        if source != "-":
-            name = source
-            try:
-                opened = stack.enter_context(open(source, "rb"))
-            except OSError as error:
-                raise UserError(f"{name}: {error.strerror}; give a file") from None
+        if source == "-":
+            name, opened = "standard input", sys.stdin.buffer
+        else:
+            name, opened = source, stack.enter_context(open_lines(source))
         predictor = from_pretrained(path, data=data)
         target: Any = sys.stdout
         if output != "-":
@@ -69,6 +66,18 @@ def files_read(source: str, path: str, data: Optional[str]) -> List[Path]:
     for name in map(Path, (path, data or path)):
         found += name.iterdir() if name.is_dir() else [name, *name.parent.glob("*.txt")]
     return found
+
+
+def open_lines(path: str) -> BinaryIO:
+    """Open a file.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give a file") from None
 
 
 def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
