@@ -8,7 +8,7 @@ from trainer import FAMILIES, NO_DROPOUT, batch_of, build, write_families
 
 # By which lines the CPU may wait for a GPU while it trains: once an update to log, and
 # where fairseq asks whether the gradients are finite, before and after the update.
-LOGGING = "tasks/logged_numbers.py:as_numbers"
+LOGGING = "tasks/memory_logging.py:as_numbers"
 TRAINING = {LOGGING: 1, "elsewhere": 2}
 # What is predicted is put together and scored on the CPU, batch by batch.
 PREDICTING = {

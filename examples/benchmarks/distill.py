@@ -38,7 +38,8 @@ from fairseq_xling.multimix.pool_predictions import (
     predict_rows,
     write_predictions,
 )
-from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
+from fairseq_xling.tasks import MultiMixXNERTask
+from fairseq_xling.tasks.multimix import MultiMixXNERConfig
 from fairseq_xling.version import __version__
 
 TAGS = ["B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O"]
@@ -83,7 +84,7 @@ def build(folder: Path, shape: str) -> Tuple[Any, Any, Any]:
     SHAPES[shape][0](args)
     torch.manual_seed(1)
     model = XMixupXLMRModel.build_model(args, task)
-    task.build_head(model)
+    task.family.build_head(model)
     dataset = task.open_dataset([("train", "en")], set(), is_train=False)
     return task, model.eval(), dataset
 
@@ -97,7 +98,7 @@ def plain(task: Any, model: Any, dataset: Any, options: Any) -> None:
         max_positions=task.max_positions(),
     )
     for sample in batches.next_epoch_itr(shuffle=False):
-        task.forward(model, sample)
+        task.family.forward(model, sample)
 
 
 def ours(task: Any, model: Any, dataset: Any, options: Any, folder: Path) -> None:

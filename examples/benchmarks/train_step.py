@@ -27,18 +27,19 @@ from transformers import (
 
 from fairseq_xling.criterions import XMixupCriterion
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.families.pairs.task import PairsConfig
+from fairseq_xling.families.questions.task import QuestionsConfig
+from fairseq_xling.families.tagging.task import TaggingConfig
 from fairseq_xling.models.xmixup_xlmr import xmixup_xlmr_base
-from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSConfig, XMixupUDPOSTask
-from fairseq_xling.tasks.xmixup_xnli import XMixupXNLIConfig, XMixupXNLITask
-from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADConfig, XMixupXQuADTask
+from fairseq_xling.tasks import XMixupUDPOSTask, XMixupXNLITask, XMixupXQuADTask
 
 WIDTH, HEADS = 768, 12
 LABELS = ("contradiction", "entailment", "neutral")
 TAGS = tuple(f"T{number}" for number in range(17))
 FAMILIES = {
-    "pairs": (XMixupXNLITask, XMixupXNLIConfig, LABELS),
-    "tagging": (XMixupUDPOSTask, XMixupUDPOSConfig, TAGS),
-    "qa": (XMixupXQuADTask, XMixupXQuADConfig, ()),
+    "pairs": (XMixupXNLITask, PairsConfig, LABELS),
+    "tagging": (XMixupUDPOSTask, TaggingConfig, TAGS),
+    "qa": (XMixupXQuADTask, QuestionsConfig, ()),
 }
 
 

@@ -70,7 +70,7 @@ def compare_penalties(
         dataset = task.open_dataset([(split, lang)], set(), is_train=False)
         predicted = predict_rows(task, model, dataset, batches, f"{split}.{lang}")
         models.append(judge(task, dataset, predicted, name, gold, distill_factor, seed))
-    tagged = task.family == "tagging"
+    tagged = task.family.labels_words
     most_wrong, unit = (MOST_WRONG, "words") if tagged else (0, "tokens")
     loss_histogram(models, most_wrong, folder / "losses.png")
     loss_by_length(models, most_wrong, unit, folder / "loss-by-length.png")
@@ -111,7 +111,7 @@ def judge(
         found[row] = score(probabilities)
         wrong[row] = (probabilities.argmax(axis=1) != gold[here]).sum()
         logits[here] = np.log(np.maximum(probabilities, 1e-12))
-    length = words if task.family == "tagging" else np.asarray(streams.input.sizes)
+    length = words if task.family.labels_words else np.asarray(streams.input.sizes)
     points = np.random.default_rng(seed).permutation(len(gold))[:MOST_POINTS]
     selected = select_confident(found[:, 0], distill_factor)
     return Judged(

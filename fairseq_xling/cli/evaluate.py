@@ -12,13 +12,12 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.checked_prediction import has_source, predict
 from fairseq_xling.evaluation.results import (
-    METRICS,
     compare,
     intervals,
     score,
     write_results,
 )
-from fairseq_xling.families.pairs.predictions import WAYS
+from fairseq_xling.families.base import WAYS
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.tables import report
 
@@ -201,7 +200,7 @@ def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
     for name, path, way in zip(names, paths, ways):
         task, found = predict(path, way, args)
         predictions[name] = found
-        scores = score(found, task.source_lang, way, task.family)
+        scores = score(found, task.source_lang, way, task.family.ways)
         scores["intervals"] = intervals(found, scores["scores"], args)
         model = {"path": str(path), **scores}
         results["models"][name] = model
@@ -215,8 +214,8 @@ def evaluate(args: argparse.Namespace) -> Dict[str, Any]:
             )
         results.update(
             task=task.benchmark,
-            family=task.family,
-            metric=METRICS[task.family],
+            family=task.family.stored,
+            metric=task.family.metric,
             source_lang=task.source_lang,
             labels=task.label_names,
         )

@@ -53,9 +53,10 @@ class ConfidencePenaltyCriterion(FairseqCriterion):
         Returns:
             the sum over rows, the number of rows, and what to log.
         """
-        logits, extra = self.task.forward(model, sample)
-        cross_entropy = self.task.loss_terms(logits, extra, sample).target
-        penalty = negative_entropy(logits, self.task.counted_words(sample))
+        family = self.task.family
+        logits, extra = family.forward(model, sample)
+        cross_entropy = family.loss_terms(logits, extra, sample).target
+        penalty = negative_entropy(logits, family.counted_words(sample))
         loss = (cross_entropy + self.confidence_penalty * penalty).sum()
         rows = len(cross_entropy)
         logging_output: Dict[str, Any] = {
@@ -66,8 +67,8 @@ class ConfidencePenaltyCriterion(FairseqCriterion):
             "nsentences": rows,
             "ntokens": sample["ntokens"],
         }
-        if self.task.scores_in_training or not model.training:
-            logging_output.update(self.task.count_scores(logits, extra, sample))
+        if family.scores_in_training or not model.training:
+            logging_output.update(family.count_scores(logits, extra, sample))
         return loss, rows, logging_output
 
     @classmethod

@@ -17,6 +17,7 @@ from fairseq_xling.criterions.losses import (
     sequence_representation,
 )
 from fairseq_xling.criterions.score_logging import log_scores
+from fairseq_xling.models.encoder import count_tokens
 from fairseq_xling.option_values import check_number
 
 logger = logging.getLogger(__name__)
@@ -75,11 +76,11 @@ class XMixupCriterion(FairseqCriterion):
     ) -> None:
         super().__init__(task)
         if source_loss_weight is None:
-            source_loss_weight = task.default_source_loss_weight
+            source_loss_weight = task.family.default_source_loss_weight
         check_number("--source-loss-weight", source_loss_weight, high=1)
         check_number("--representation-loss-weight", representation_loss_weight)
         check_number("--prediction-loss-weight", prediction_loss_weight)
-        if prediction_loss_weight and not task.has_prediction_term:
+        if prediction_loss_weight and not task.family.has_prediction_term:
             logger.warning(
                 f"--prediction-loss-weight {prediction_loss_weight:g}: without effect, "
                 f"as {task.benchmark} has no KL consistency"
@@ -99,8 +100,9 @@ class XMixupCriterion(FairseqCriterion):
         Returns:
             the sum over rows, the number of rows, and what to log.
         """
-        logits, extra = self.task.forward(model, sample)
-        terms = self.task.loss_terms(logits, extra, sample)
+        family = self.task.family
+        logits, extra = family.forward(model, sample)
+        terms = family.loss_terms(logits, extra, sample)
         rows, pairs = len(terms.target), len(terms.source)
         loss = terms.target[pairs:].sum()
         logging_output: Dict[str, Any] = {
@@ -117,30 +119,29 @@ class XMixupCriterion(FairseqCriterion):
             logging_output.update(self._log_pairs(terms, mse, extra))
         logging_output["loss"] = loss.detach()
         logging_output.update(self._ratio_state(model, sample))
-        if self.task.scores_in_training or not model.training:
-            logging_output.update(self.task.count_scores(logits, extra, sample))
+        if family.scores_in_training or not model.training:
+            logging_output.update(family.count_scores(logits, extra, sample))
         return loss, rows, logging_output
 
     def _representation_loss(
         self, sample: Dict[str, Any], extra: Dict[str, Tensor], pairs: int
     ) -> Tensor:
-        features = {
-            "src_tokens": extra["features"][:pairs],
-            "source_tokens": extra["source_features"],
-        }
-        representations = {}
-        for name, states in features.items():
-            tokens = sample["net_input"][name][:pairs]
-            counted = torch.zeros(
-                states.shape[:2], dtype=torch.bool, device=tokens.device
-            )
-            counted[:, : tokens.size(1)] = self.task.counted_tokens(tokens)
-            representations[name] = sequence_representation(
-                states, counted, self.sequence_representation
-            )
-        return representation_consistency(
-            representations["source_tokens"], representations["src_tokens"]
-        )
+        targets = sample["net_input"]["src_tokens"][:pairs]
+        sources = sample["net_input"]["source_tokens"]
+        target = self._represent(extra["features"][:pairs], targets)
+        source = self._represent(extra["source_features"], sources)
+        return representation_consistency(source, target)
+
+    def _represent(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Sequences ``(pairs, dim)`` of states that are as wide as the longer stream.
+
+        Args:
+            states: ``(pairs, width, dim)``.
+            tokens: ``(pairs, len)``.
+        """
+        counted = torch.zeros(states.shape[:2], dtype=torch.bool, device=tokens.device)
+        counted[:, : tokens.size(1)] = count_tokens(tokens, self.task.dictionary)
+        return sequence_representation(states, counted, self.sequence_representation)
 
     @staticmethod
     def _log_pairs(terms: LossTerms, mse: Tensor, extra: Dict[str, Any]):

@@ -23,9 +23,8 @@ def check_head(path: str, task: Any) -> None:
     state = torch.load(
         path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
     )
-    bias = state["model"].get(task.head_bias)
-    outputs = len(task.label_names) if task.label_names else 2
-    if bias is None or len(bias) != outputs:
+    bias = state["model"].get(task.family.head_bias)
+    if bias is None or len(bias) != task.family.outputs:
         found = "no head for this task" if bias is None else f"{len(bias)} classes"
         needed = "need one"
         if task.label_names:
@@ -66,7 +65,7 @@ def predict(
     if getattr(args, "no_mixup_inference", False):
         options["no_mixup_inference"] = True
     task, model = load_checked(path, args.data, **options)
-    if way == "source" and task.family != "classification":
+    if way == "source" and way not in task.family.ways:
         raise UserError(
             f"--predict source: {task.benchmark} is predicted from the target alone; "
             "choose --predict target"

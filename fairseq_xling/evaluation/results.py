@@ -9,16 +9,13 @@ from typing import Any, Dict, Iterable, List, Sequence
 from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
 from fairseq_xling.evaluation.checked_prediction import has_source
 from fairseq_xling.evaluation.transfer_gap import summarize
-from fairseq_xling.families.pairs.predictions import WAYS
+from fairseq_xling.families import FAMILIES
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.tables import report
 
-# What a score is, by family of tasks.
-METRICS = {"classification": "accuracy", "tagging": "F1", "qa": "(F1 + EM) / 2"}
-
 
 def score(
-    predictions: Dict[str, Any], source_lang: str, way: str, family: str
+    predictions: Dict[str, Any], source_lang: str, way: str, ways: Sequence[str]
 ) -> Dict[str, Any]:
     """Scores of one model.
 
@@ -26,14 +23,15 @@ def score(
         predictions: by language.
         source_lang: the language with labels.
         way: the stream that gives the model's prediction, where it has both.
-        family: of the task; all but classification predict from the target alone.
+        ways: the streams that can predict where there are counterparts.
 
     Returns:
         what ``results.json`` says of the model.
     """
-    both = has_source(predictions) and family == "classification"
+    if not has_source(predictions):
+        ways = ("target",)
     tables: Dict[str, Dict[str, Dict[str, float]]] = {"score": {}}
-    for each in WAYS if both else ("target",):
+    for each in ways:
         by_lang = {lang: one.scores(each) for lang, one in predictions.items()}
         scored = {lang: scores for lang, scores in by_lang.items() if scores}
         for name in next(iter(scored.values()), {}):
@@ -45,7 +43,7 @@ def score(
             if "gap" in summary:
                 summary["gap"] = tables["exact_match"][each]["gap"]
     return {
-        "predict": way if both else "target",
+        "predict": way if way in ways else "target",
         "rows": {lang: len(one) for lang, one in predictions.items()},
         "with_source": {
             lang: int(one.has_source.sum()) for lang, one in predictions.items()
@@ -128,12 +126,11 @@ def write_results(
         way = results["models"][name]["predict"]
         for lang, one in by_lang.items():
             stem = f"{name}/{results['split']}-{lang}"
-            ending = "json" if results["family"] == "qa" else "tsv"
-            text = one.submission(way, results["labels"])
-            texts[f"predictions/{stem}.{ending}"] = text
-            if results["family"] == "qa":
-                n_best = json.dumps(one.n_best(), ensure_ascii=False, indent=2)
-                texts[f"n-best/{stem}.json"] = n_best + "\n"
+            texts[f"predictions/{stem}.{one.ending}"] = one.submission(way)
+            listed = one.to_json()
+            if listed is not None:
+                text = json.dumps(listed, ensure_ascii=False, indent=2)
+                texts[f"n-best/{stem}.json"] = text + "\n"
     for path, text in texts.items():
         with atomic_file(folder / path) as file:
             file.write(text)
@@ -142,7 +139,5 @@ def write_results(
         # import leaves of logging would print them.
         from fairseq_xling.analysis.score_chart import score_chart
 
-        chance = None
-        if results["family"] == "classification":
-            chance = 100 / len(results["labels"])
+        chance = FAMILIES[results["family"]].chance(results["labels"])
         score_chart(results, folder / "scores.png", chance)

@@ -122,7 +122,7 @@ def distil_pool(
         UserError: the pool is no such data or lacks a feature, or the folder holds
             predictions of another one.
     """
-    if task.family == "qa":
+    if not task.label_names:
         raise UserError(
             f"{data}: holds {task.benchmark} data; sentence pairs and tagged "
             "sentences are distilled"

@@ -9,7 +9,6 @@ import numpy as np
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.pairs.predictions import as_arrays
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.json_text import read_object
@@ -47,12 +46,7 @@ def predict_rows(
 ) -> Iterator[Tuple[int, np.ndarray]]:
     """Row and probabilities ``(words, classes)`` of every sample of a pool."""
     for output in predict_batches(task, model, dataset, batches, title):
-        if task.family == "classification":
-            arrays = as_arrays(output)
-            probabilities = (arrays["target"] + arrays["source"]) / 2  # type: ignore
-            yield from zip(arrays["row"], probabilities[:, None])  # type: ignore
-        else:
-            yield from ((tagged.row, tagged.probabilities) for tagged in output)
+        yield from ((one.row, one.probabilities) for one in output)
 
 
 def write_predictions(

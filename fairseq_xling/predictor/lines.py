@@ -135,7 +135,7 @@ def predict_lines(
         for line in block:
             number += 1
             where = f"{name}, line {number}"
-            text, source, more = parse_line(line, where, predictor.task.family)
+            text, source, more = parse_line(line, where, predictor.task.family.stored)
             inputs.append(predictor.parse(text, where))
             if source is not None:
                 source = predictor.parse(source, f"{where}, source")

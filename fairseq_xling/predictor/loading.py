@@ -62,7 +62,7 @@ def load_files(
             model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    reader = TextReader(str(tokenizer), dictionary, task and task.family)
+    reader = TextReader(str(tokenizer), dictionary, task and task.family.stored)
     return path, model, reader, task
 
 

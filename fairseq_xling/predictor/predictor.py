@@ -5,12 +5,11 @@ import copy
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-import numpy as np
 import torch
 
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError, one_line_errors
-from fairseq_xling.families.prediction import merge_classes, merge_rows, predict_batches
+from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.precision import half_dtype
 from fairseq_xling.predictor.features import FeatureExtractor, MixedPair, TokenFeatures
 from fairseq_xling.predictor.loading import load_files
@@ -209,33 +208,17 @@ class Predictor:
         if task.cfg.no_mixup_inference:
             others = [None] * len(rows)
         streams = self.reader.streams(rows, others, task.source_lang)
-        dataset = task.make_dataset([streams], [0], [("input", "")], False)
-        if self.family == "qa":
-            task.set_examples(dataset, [rows])
+        dataset = task.family.make_dataset(
+            [streams], [0], [("input", "")], is_train=False, texts=[rows]
+        )
         outputs = predict_batches(task, self._model(args), dataset, args, "the input")
-        if self.family == "classification":
-            found = merge_classes(outputs)[0]
-        else:
-            found = merge_rows(task, "input", outputs)[0]
+        (found,) = task.family.collect(outputs).values()
         if not found.is_finite:
             raise UserError(
                 "the model's probabilities are not numbers; "
                 + ("leave out fp16" if args.fp16 else "give an earlier checkpoint")
             )
-        if self.family == "classification":
-            return [self._class_result(one) for one in found.probabilities("mean")]
-        if self.family == "qa":
-            return [answer_result(row.answers) for row in found.rows]
-        return [
-            {
-                "words": words,
-                "tags": tags,
-                "probabilities": probabilities.max(axis=1).tolist(),
-            }
-            for words, tags, probabilities in zip(
-                rows, found.predicted(), found.probabilities
-            )
-        ]
+        return found.results(rows)
 
     def _model(self, args: argparse.Namespace) -> Any:
         """The model, or a copy for half precision, which leaves it as it is."""
@@ -245,22 +228,6 @@ class Predictor:
         if dtype not in self.half_models:
             self.half_models[dtype] = copy.deepcopy(self.model).to(dtype)
         return self.half_models[dtype]
-
-    def _class_result(self, probabilities: np.ndarray) -> Dict[str, Any]:
-        names = self.task.label_names
-        return {
-            "label": names[int(probabilities.argmax())],
-            "probabilities": dict(zip(names, probabilities.tolist())),
-        }
-
-
-def answer_result(answers: Sequence[Any]) -> Dict[str, Any]:
-    """What is returned for a question."""
-    listed = [
-        {"answer": a.text, "start": a.begin, "probability": a.probability}
-        for a in answers
-    ]
-    return {**listed[0], "n_best": listed}
 
 
 @one_line_errors()

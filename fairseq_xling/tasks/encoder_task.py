@@ -6,6 +6,7 @@ from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
 from fairseq.data import Dictionary
 from fairseq.models import ARCH_MODEL_REGISTRY
 from fairseq.registry import REGISTRIES
+from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fairseq_xling.data.batch_limits import check_max_tokens
@@ -13,7 +14,7 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.options import check_names
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
-from fairseq_xling.tasks.memory_logging import MemoryLoggingTask
+from fairseq_xling.tasks.memory_logging import PeakMemory, as_numbers, log_peak_memory
 
 # Those between and around the two texts of a pair.
 LEAST_POSITIONS = 4
@@ -21,7 +22,7 @@ LEAST_POSITIONS = 4
 MOST_POSITIONS = 1 << 17
 
 
-class EncoderTask(MemoryLoggingTask):
+class EncoderTask(FairseqTask):
     """A task with one dictionary that tells its model how long sequences are.
 
     Subclasses have ``cfg``, with ``max_positions`` and ``train_subset``, ``manifest``
@@ -38,6 +39,7 @@ class EncoderTask(MemoryLoggingTask):
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
+        self.peak_memory = PeakMemory()
         if not LEAST_POSITIONS <= cfg.max_positions <= MOST_POSITIONS:
             raise UserError(
                 f"--max-positions {cfg.max_positions}: give {LEAST_POSITIONS} to "
@@ -107,6 +109,29 @@ class EncoderTask(MemoryLoggingTask):
             raise UserError(
                 f"--best-checkpoint-metric {metric}: give one of {', '.join(known)}"
             )
+
+    def train_step(
+        self, sample, model, criterion, optimizer, update_num, ignore_grad=False
+    ):
+        loss, rows, logged = super().train_step(
+            sample, model, criterion, optimizer, update_num, ignore_grad
+        )
+        return loss, rows, {**logged, **self.peak_memory.sums()}
+
+    def valid_step(self, sample, model, criterion):
+        loss, rows, logged = super().valid_step(sample, model, criterion)
+        return loss, rows, {**logged, **self.peak_memory.sums()}
+
+    def optimizer_step(self, optimizer, model, update_num):
+        super().optimizer_step(optimizer, model, update_num)
+        # Logged with the next batch; fairseq resets the count before that.
+        self.peak_memory.update()
+
+    def reduce_metrics(self, logging_outputs, criterion):
+        """Log what the criterion does, and the peak memory."""
+        logging_outputs = as_numbers(logging_outputs)
+        super().reduce_metrics(logging_outputs, criterion)
+        log_peak_memory(logging_outputs)
 
     def _fill_model_options(self, cfg) -> None:
         cfg.max_positions = self.cfg.max_positions

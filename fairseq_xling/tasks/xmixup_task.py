@@ -1,25 +1,25 @@
 """What all X-Mixup tasks share: data folders, scheduled sampling, the model."""
 
 import logging
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
 import numpy as np
 from fairseq.data import Dictionary
-from torch import Tensor
 
 from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
-from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.dictionaries import load_data_dictionary, load_labels
 from fairseq_xling.data.labels import order_of
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
-from fairseq_xling.data.streams import Streams, open_streams
+from fairseq_xling.data.scheduled_sampling import decay_for_midpoint, run_length
+from fairseq_xling.data.source_sampling import sample_sources
+from fairseq_xling.data.streams import open_streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.encoder import count_tokens
+from fairseq_xling.families.base import Family, PredictedRow
+from fairseq_xling.families.config import XMixupConfig, check_options
 from fairseq_xling.option_values import read_languages
-from fairseq_xling.tasks.source_sampling import SourceSamplingTask
-from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig, check_options
+from fairseq_xling.tasks.encoder_task import EncoderTask
 
 logger = logging.getLogger(__name__)
 
@@ -30,34 +30,27 @@ CONSEQUENCES = {
 }
 
 
-class XMixupTask(SourceSamplingTask):
+class XMixupTask(EncoderTask):
     """A task in languages that have no labels of their own.
 
     Attributes:
-        family: ``"classification"``, ``"tagging"`` or ``"qa"``: what the objective is.
         benchmark: the data's name in their manifest.
-        default_source_loss_weight: alpha, where none is given.
-        scores: what it is judged by, as validation logs it.
-        label_streams: the streams that hold labels, of which a row has one.
-        head_bias: the bias of the head's last layer, by its name in checkpoints.
+        family_class, settings: what kind of task it is, and what is special to the
+            benchmark; see :class:`Family`.
+        family: made of these for the options and the data.
     """
 
-    cfg: XMixupTaskConfig
+    cfg: XMixupConfig
     criterions = (XMixupCriterion, ConfidencePenaltyCriterion)
-    family: str
     benchmark: str
-    default_source_loss_weight: float
-    scores: Tuple[str, ...]
-    label_streams: Set[str]
-    head_bias: str
-    # Whether scores are cheap enough to be logged for training batches, too.
-    scores_in_training = False
-    # Whether the objective compares the predictions of both streams (the KL of eq. 7).
-    has_prediction_term = False
+    family_class: Type[Family]
+    settings: Dict[str, Any] = {}
+    # Batches of an epoch, once they are known.
+    train_batches: Optional[int] = None
 
     def __init__(
         self,
-        cfg: XMixupTaskConfig,
+        cfg: XMixupConfig,
         manifest: Manifest,
         dictionary: Dictionary,
         label_dictionary: Dictionary,
@@ -65,18 +58,23 @@ class XMixupTask(SourceSamplingTask):
         super().__init__(cfg)
         self.manifest = manifest
         self.dictionary = dictionary
-        self.label_dictionary = label_dictionary
-        self.label_names: List[str] = label_dictionary.symbols[
-            label_dictionary.nspecial :
-        ]
         self.source_lang = manifest.source_lang
         if cfg.source_lang is not None:
             self.source_lang = cfg.source_lang
         self.languages = self._choose_languages()
         check_options(cfg)
+        self.family = self.family_class(
+            cfg,
+            manifest,
+            dictionary,
+            label_dictionary,
+            self.languages,
+            **self.settings,
+        )
+        self.label_names = self.family.label_names
 
     @classmethod
-    def setup_task(cls, cfg: XMixupTaskConfig, **kwargs) -> "XMixupTask":
+    def setup_task(cls, cfg: XMixupConfig, **kwargs) -> "XMixupTask":
         """Read the data folder's manifest and dictionaries.
 
         Raises:
@@ -168,83 +166,13 @@ class XMixupTask(SourceSamplingTask):
                 self.manifest,
                 part,
                 lang,
-                paired | self.own_streams(paired),
-                self.needed_streams(is_train),
+                paired | self.family.own_streams(paired),
+                self.family.needed_streams(is_train),
             )
             for part, lang in parts
         ]
         lang_ids = [self.languages.index(lang) for _, lang in parts]
-        return self.make_dataset(streams, lang_ids, parts, is_train)
-
-    def own_streams(self, paired: Set[str]) -> Set[str]:
-        """The streams that the family reads beside the text.
-
-        Args:
-            paired: those of ``source`` and ``backtranslation`` that are read.
-        """
-        raise NotImplementedError
-
-    def needed_streams(self, is_train: bool) -> Set[str]:
-        """Those of them that every row has.
-
-        Args:
-            is_train: whether they are trained on.
-        """
-        return set()
-
-    def make_dataset(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        parts: List[Tuple[str, str]],
-        is_train: bool,
-    ) -> PairedDataset:
-        """Make the dataset of some streams.
-
-        Args:
-            streams: one entry a language.
-            lang_ids: their indices in ``self.languages``.
-            parts: the split and language of each.
-            is_train: whether it is trained on.
-        """
-        raise NotImplementedError
-
-    def build_head(self, model) -> None:
-        """Add the family's head to a new model."""
-        raise NotImplementedError
-
-    def default_mixup_layer(self, layers: int) -> str:
-        """The layer to mix in where none is given, of a model with ``layers``."""
-        raise NotImplementedError
-
-    def forward(self, model, sample: Dict[str, Any]):
-        """Logits of a batch, and what the model says beside them."""
-        raise NotImplementedError
-
-    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
-        """The losses of each row of a batch and of each pair.
-
-        Args:
-            logits, extra: what :meth:`forward` gave.
-            sample: the batch.
-        """
-        raise NotImplementedError
-
-    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
-        """Which words of a batch are trained on, bool ``(batch, words)``.
-
-        None where an instance has one prediction.
-        """
-        return None
-
-    def count_scores(self, logits: Tensor, extra, sample: Dict[str, Any]):
-        """What the family's score is computed from, summed over a batch.
-
-        Returns:
-            sums by name and language, such as ``rows:en``; the same names for every
-            batch. See :mod:`fairseq_xling.criterions.score_logging`.
-        """
-        raise NotImplementedError
+        return self.family.make_dataset(streams, lang_ids, parts, is_train)
 
     def _parts_of(self, split: str, is_train: bool) -> List[Tuple[str, str]]:
         splits = self.manifest.splits
@@ -267,8 +195,8 @@ class XMixupTask(SourceSamplingTask):
         )
         ids = dict.fromkeys(lang for one in loaded for lang in one.lang_ids)
         languages = [self.languages[lang] for lang in ids]
-        each = [f"{score}_{lang}" for score in self.scores for lang in languages]
-        return [*self.scores, *each]
+        each = [f"{score}_{lang}" for score in self.family.scores for lang in languages]
+        return [*self.family.scores, *each]
 
     def _labelled(
         self, split: str, parts: List[Tuple[str, str]]
@@ -293,10 +221,9 @@ class XMixupTask(SourceSamplingTask):
         Args:
             split, lang: which one; the data hold it.
         """
-        streams = open_streams(
-            self.cfg.data, self.manifest, split, lang, self.label_streams
-        )
-        held = [getattr(streams, name) for name in self.label_streams]
+        names = self.family.label_streams
+        streams = open_streams(self.cfg.data, self.manifest, split, lang, names)
+        held = [getattr(streams, name) for name in names]
         return any(np.any(one.sizes) for one in held if one is not None)
 
     def _streams_for(self, is_train: bool, with_source: Optional[bool]) -> Set[str]:
@@ -358,14 +285,10 @@ class XMixupTask(SourceSamplingTask):
                 "the data with the checkpoint's"
             )
 
-    def counted_tokens(self, tokens: Tensor) -> Tensor:
-        """Which tokens are neither padding nor ``<s>`` nor ``</s>``, same shape."""
-        return count_tokens(tokens, self.dictionary)
-
     def build_model(self, cfg, from_checkpoint: bool = False):
         """Build the model with the task's head."""
         model = super().build_model(cfg, from_checkpoint)
-        self.build_head(model)
+        self.family.build_head(model)
         model.label_names = self.label_names
         # The LM head is not trained; its output matrix is the input embeddings.
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
@@ -378,4 +301,55 @@ class XMixupTask(SourceSamplingTask):
         """The benchmark's layer; none for training without pairs."""
         pairs = self.cfg.training_set == "pairs"
         layers = getattr(cfg, "encoder_layers", None) or 12
-        return self.default_mixup_layer(layers) if pairs else "0"
+        return self.family.default_mixup_layer(layers) if pairs else "0"
+
+    def get_batch_iterator(self, dataset, *args, **kwargs):
+        """As fairseq's; remembers how long an epoch is, for the sampling's midpoint."""
+        iterator = super().get_batch_iterator(dataset, *args, **kwargs)
+        if getattr(dataset, "shuffle", False):
+            self.train_batches = len(iterator)
+        return iterator
+
+    def sampling_decay(self) -> float:
+        """The decay constant k of scheduled sampling; 0 where it is off.
+
+        Raises:
+            UserError: a midpoint is asked for and the run's length is not known.
+        """
+        if self.cfg.scheduled_sampling_midpoint is None:
+            return self.cfg.scheduled_sampling_decay
+        updates = run_length(
+            self.cfg.max_update,
+            self.cfg.max_epoch,
+            self.cfg.update_freq,
+            self.train_batches,
+        )
+        if updates is None:
+            raise UserError(
+                "--scheduled-sampling-midpoint needs the run's length: give "
+                "--max-update or --max-epoch"
+            )
+        return decay_for_midpoint(self.cfg.scheduled_sampling_midpoint * updates)
+
+    def sample_sources(self, sample: Dict[str, Any], update: int) -> Dict[str, Any]:
+        """A batch with its sources as scheduled sampling draws them at an update."""
+        return sample_sources(
+            sample,
+            self.sampling_decay(),
+            update,
+            self.cfg.seed,
+            str(self.cfg.scheduled_sampling_unit),
+            self.dictionary.pad(),
+        )
+
+    def train_step(
+        self, sample, model, criterion, optimizer, update_num, ignore_grad=False
+    ):
+        sample = self.sample_sources(sample, update_num)
+        return super().train_step(
+            sample, model, criterion, optimizer, update_num, ignore_grad
+        )
+
+    def predict_step(self, sample: Dict[str, Any], model: Any) -> List[PredictedRow]:
+        """Predict the rows of a batch; see :meth:`Family.predict_step`."""
+        return self.family.predict_step(sample, model)

@@ -22,7 +22,8 @@ from fairseq_xling.analysis.sentence_states import (
     ways_of,
 )
 from fairseq_xling.errors import UserError
-from fairseq_xling.tasks.xmixup_xnli import XMixupXNLIConfig, XMixupXNLITask
+from fairseq_xling.families.pairs.task import PairsConfig
+from fairseq_xling.tasks import XMixupXNLITask
 
 LAYERS = [0, 1, 2]
 
@@ -32,7 +33,7 @@ def pair_task(data):
         "data": str(data), "seed": 3, "train_subset": "train", "max_update": 0,
         "max_epoch": 0, "update_freq": [1], "max_positions": 40,
     }  # fmt: skip
-    config = OmegaConf.merge(OmegaConf.structured(XMixupXNLIConfig), values)
+    config = OmegaConf.merge(OmegaConf.structured(PairsConfig), values)
     return XMixupXNLITask.setup_task(config)
 
 

@@ -85,11 +85,8 @@ def test_predictions_are_those_of_the_model_row_by_row(warm, distilled):
     found = open_predictions(distilled[0])
     assert len(found.confidence) == 40
     for row in range(40):
-        output = task.predict_step(dataset.collater([dataset[row]]), model)
-        if warm.task == "multimix_xnli":
-            probabilities = output["target"].numpy()
-        else:
-            probabilities = output[0].probabilities
+        (output,) = task.predict_step(dataset.collater([dataset[row]]), model)
+        probabilities = output.probabilities
         labels = found.labels[found.offsets[row] : found.offsets[row + 1]]
         assert labels.tolist() == probabilities.argmax(axis=1).tolist()
         best = probabilities.max(axis=1)

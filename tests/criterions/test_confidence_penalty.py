@@ -67,13 +67,14 @@ def fake_task(logits, labels, counted=None, training_set="source"):
             return SimpleNamespace(target=task_loss(logits, labels))
         return SimpleNamespace(target=soft_tag_loss(logits, labels))
 
-    return SimpleNamespace(
-        cfg=SimpleNamespace(training_set=training_set),
+    family = SimpleNamespace(
         forward=lambda model, sample: (logits, {}),
         loss_terms=losses,
         counted_words=lambda sample: counted,
         scores_in_training=False,
     )
+    cfg = SimpleNamespace(training_set=training_set)
+    return SimpleNamespace(cfg=cfg, family=family)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])

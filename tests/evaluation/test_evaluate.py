@@ -16,7 +16,7 @@ from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.predict_split import predict_split
-from fairseq_xling.families.pairs.predictions import put_together
+from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
 
 SHORT = ["--max-update=8", "--seed=3"]
 
@@ -54,11 +54,10 @@ def naive_predictions(path, data, split):
     found = {lang: [] for lang in task.languages}
     for index in range(len(dataset)):
         item = dataset[index]
-        output = task.predict_step(dataset.collater([item]), model)
-        target = output["target"][0].numpy()
-        source = output["source"][0].numpy() if len(output["source"]) else target
+        (output,) = task.predict_step(dataset.collater([item]), model)
+        assert output.has_source == (item["source"] is not None)
         lang = task.languages[item["lang"]]
-        found[lang].append((target, source, item["label"]))
+        found[lang].append((output.target, output.source, item["label"]))
     return found
 
 
@@ -76,7 +75,7 @@ def test_predictions_equal_those_row_by_row(checkpoints, data, limit):
         np.testing.assert_allclose(
             got[lang].source, [row[1] for row in rows], atol=1e-5
         )
-        assert got[lang].labels.tolist() == [row[2] for row in rows]
+        assert got[lang].gold.tolist() == [row[2] for row in rows]
     # A row in seven has no counterpart, and English rows have none at all.
     assert got["de"].has_source.sum() == 12 and not got["en"].has_source.any()
     assert got["de"].ratio.shape == (12, 1) and got["en"].ratio is None
@@ -148,8 +147,8 @@ def test_zero_shot_models_source_stream_is_translate_test(checkpoints, data, tmp
         item = dataset[index]
         tokens = item["source"] if item["source"] is not None else item["input"]
         item = {**item, "input": tokens, "source": None}
-        output = task.predict_step(dataset.collater([item]), network)
-        right.append(output["target"].argmax().item() == item["label"])
+        (output,) = task.predict_step(dataset.collater([item]), network)
+        right.append(output.target.argmax() == item["label"])
     want = 100 * sum(right) / len(right)
     assert model["scores"]["source"]["de"] == pytest.approx(want)
 
@@ -344,20 +343,21 @@ def test_results_do_not_change_with_batches_or_a_second_run(
     assert len(written[0][1]) == 7
 
 
-def test_parts_are_put_back_in_row_order():
-    def part(rows):
-        values = np.array([[row, 0.0] for row in rows])
-        return {
-            "row": np.array(rows),
-            "target": values,
-            "source": values + 1,
-            "has_source": np.array(rows) % 2 == 0,
-            "label": np.array(rows) * 10,
-            "ratio": None,
-        }
-
-    merged = put_together([part([3, 0]), part([2]), part([1])])
+def test_rows_are_put_back_in_their_order():
+    rows = [
+        ClassifiedRow(
+            lang=0,
+            row=row,
+            has_source=row % 2 == 0,
+            target=np.array([row, 0.0]),
+            source=np.array([row, 0.0]) + 1,
+            ratio=None,
+            gold=row * 10,
+        )
+        for row in (3, 0, 2, 1)
+    ]
+    merged = ClassPredictions(rows, LABELS)
     assert merged.target[:, 0].tolist() == [0, 1, 2, 3]
     assert merged.source[:, 0].tolist() == [1, 2, 3, 4]
     assert merged.has_source.tolist() == [True, False, True, False]
-    assert merged.labels.tolist() == [0, 10, 20, 30]
+    assert merged.gold.tolist() == [0, 10, 20, 30]

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from pair_data import SYMBOLS, pair_tokens, tiny_dictionary, write_stream
 
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
-from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADConfig, XMixupXQuADTask
+from fairseq_xling.families.questions.task import QuestionsConfig
+from fairseq_xling.tasks import XMixupXQuADTask
 from fairseq_xling.version import __version__
 
 NOTHING = torch.tensor([], dtype=torch.long)
@@ -119,7 +120,7 @@ def write_question_data(
     return folder
 
 
-def question_task(data, task=XMixupXQuADTask, config=XMixupXQuADConfig, **options):
+def question_task(data, task=XMixupXQuADTask, config=QuestionsConfig, **options):
     values = {
         "data": str(data),
         "seed": 3,

@@ -11,7 +11,8 @@ from pair_data import SYMBOLS, tiny_dictionary, write_stream
 from small_model import small_model
 
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
-from fairseq_xling.tasks.xmixup_panx import XMixupPANXConfig, XMixupPANXTask
+from fairseq_xling.families.tagging.task import TaggingConfig
+from fairseq_xling.tasks import XMixupPANXTask
 from fairseq_xling.version import __version__
 
 TAGS = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
@@ -106,7 +107,7 @@ def write_tag_data(
     return folder
 
 
-def tagging_task(data, task=XMixupPANXTask, config=XMixupPANXConfig, **options):
+def tagging_task(data, task=XMixupPANXTask, config=TaggingConfig, **options):
     values = {
         "data": str(data),
         "seed": 3,
@@ -123,7 +124,7 @@ def tagging_task(data, task=XMixupPANXTask, config=XMixupPANXConfig, **options):
 def with_head(task, **options):
     """A small model with the task's head, in float64."""
     model = small_model(**options)
-    task.build_head(model)
+    task.family.build_head(model)
     for parameter in model.token_heads.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     return model.double().eval()

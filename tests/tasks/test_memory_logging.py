@@ -1,13 +1,15 @@
 """What is logged of memory."""
 
 import resource
+from argparse import Namespace
 
 import pytest
 import torch
 from fairseq.logging import metrics
 
 from fairseq_xling.tasks import memory_logging
-from fairseq_xling.tasks.memory_logging import MemoryLoggingTask, peak_memory
+from fairseq_xling.tasks.encoder_task import EncoderTask
+from fairseq_xling.tasks.memory_logging import PeakMemory, peak_memory
 
 NOTHING = {"ntokens": 1, "nsentences": 1}
 
@@ -20,7 +22,8 @@ class Criterion:
         metrics.log_scalar("loss", 1.0)
 
 
-def logged(task, outputs):
+def logged(outputs):
+    task = EncoderTask(Namespace(max_positions=40))
     with metrics.aggregate(new_root=True) as found:
         for batch in outputs:
             task.reduce_metrics(batch, Criterion())
@@ -34,17 +37,17 @@ def peaks(monkeypatch):
 
 
 def test_the_peak_of_a_process_is_logged(peaks):
-    task = MemoryLoggingTask(cfg=None)
-    batches = [[{**NOTHING, **task._memory_sums()}] for _ in range(3)]
-    assert logged(task, batches)["peak_memory"] == 3.0
-    assert logged(task, batches[:1])["peak_memory"] == 1.0
+    memory = PeakMemory()
+    batches = [[{**NOTHING, **memory.sums()}] for _ in range(3)]
+    assert logged(batches)["peak_memory"] == 3.0
+    assert logged(batches[:1])["peak_memory"] == 1.0
 
 
 def test_of_several_workers_the_largest_is_logged():
     # As fairseq adds up: two workers, of which one had two batches and one a dummy.
     summed = {"memory_peak_0": 2.5, "memory_count_0": 1, "memory_peak_1": 8.0}
     summed.update(memory_count_1=2, memory_peak_2=0.0, memory_count_2=0, **NOTHING)
-    assert logged(MemoryLoggingTask(cfg=None), [[summed]])["peak_memory"] == 4.0
+    assert logged([[summed]])["peak_memory"] == 4.0
 
 
 def test_a_worker_fills_its_own_sums_only(peaks, monkeypatch):
@@ -52,7 +55,7 @@ def test_a_worker_fills_its_own_sums_only(peaks, monkeypatch):
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(utils, "get_data_parallel_rank", lambda: 1)
     monkeypatch.setattr(utils, "get_data_parallel_world_size", lambda: 2)
-    assert MemoryLoggingTask(cfg=None)._memory_sums() == {
+    assert PeakMemory().sums() == {
         "memory_peak_0": 0.0,
         "memory_count_0": 0,
         "memory_peak_1": 1.0,
@@ -61,7 +64,7 @@ def test_a_worker_fills_its_own_sums_only(peaks, monkeypatch):
 
 
 def test_outputs_without_memory_are_logged_as_before():
-    found = logged(MemoryLoggingTask(cfg=None), [[NOTHING]])
+    found = logged([[NOTHING]])
     assert "peak_memory" not in found and found["loss"] == 1.0
 
 

@@ -13,8 +13,8 @@ from tag_data import write_tag_data
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.path_lists import join_paths
-from fairseq_xling.tasks.multimix_xner import MultiMixXNERConfig, MultiMixXNERTask
-from fairseq_xling.tasks.multimix_xnli import MultiMixXNLIConfig, MultiMixXNLITask
+from fairseq_xling.tasks import MultiMixXNERTask, MultiMixXNLITask
+from fairseq_xling.tasks.multimix import MultiMixXNERConfig, MultiMixXNLIConfig
 
 ROWS = {"train": 20, "valid": 6, "test": 6}
 

@@ -53,8 +53,8 @@ def test_dev_language_without_labels_is_left_out_and_named(family, tmp_path, cap
     assert languages == ["en", "de"]
     said = [x for x in caplog.messages if "without labels" in x]
     assert said == ["valid: sw without labels: left out of the loss and the scores"]
-    assert task.scores[0] + "_de" in task.score_names()
-    assert task.scores[0] + "_sw" not in task.score_names()
+    assert task.family.scores[0] + "_de" in task.score_names()
+    assert task.family.scores[0] + "_sw" not in task.score_names()
     _, alone = validate(family, family.make(data, target_langs="de"))
     assert logged["rows"] == alone["rows"]
     assert torch.equal(logged["loss"], alone["loss"])

@@ -1,9 +1,8 @@
-"""What the sentence-pair tasks share: classes, their losses and their predictions."""
+"""Sentence pairs: classes, their losses and their predictions."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,15 +11,16 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import prediction_consistency, task_loss
 from fairseq_xling.data.streams import Streams, check_lengths
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.base import WAYS, Family
+from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
-from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
-from fairseq_xling.tasks.xmixup_task import XMixupTask
+from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
 
 HEAD_NAME = "sentence_classification_head"
 
 
 @dataclass
-class SentencePairConfig(XMixupTaskConfig):
+class PairsConfig(XMixupConfig):
     """Options of the sentence-pair tasks."""
 
     truncate_sequence: bool = field(
@@ -29,17 +29,26 @@ class SentencePairConfig(XMixupTaskConfig):
     )
 
 
-class SentencePairTask(XMixupTask):
+class PairsFamily(Family):
     """Classify pairs of sentences in languages without labels of their own."""
 
-    cfg: SentencePairConfig
-    family = "classification"
-    default_source_loss_weight = 0.4
+    name = "pairs"
+    stored = "classification"
+    metric = "accuracy"
+    title = "Accuracy"
     scores = ("accuracy",)
+    ways = WAYS
     label_streams = {"label"}
-    head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
-    scores_in_training = True
+    reads_windows = False
+    default_source_loss_weight = 0.4
     has_prediction_term = True
+    scores_in_training = True
+    head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
+    predictions = ClassPredictions
+
+    @staticmethod
+    def chance(labels: Sequence[str]) -> Optional[float]:
+        return 100 / len(labels)
 
     def default_mixup_layer(self, layers: int) -> str:
         """The first layer (X-Mixup section 5.1)."""
@@ -54,6 +63,7 @@ class SentencePairTask(XMixupTask):
         lang_ids: List[int],
         parts: List[Tuple[str, str]],
         is_train: bool,
+        texts: Optional[Sequence[Any]] = None,
     ) -> SentencePairDataset:
         limit = self.cfg.max_positions
         for one, (part, _) in zip(streams, parts):
@@ -69,26 +79,23 @@ class SentencePairTask(XMixupTask):
             lang_ids,
             pad=self.dictionary.pad(),
             eos=self.dictionary.eos(),
-            label_offset=self.label_dictionary.nspecial,
+            label_offset=self.label_offset,
             max_length=limit,
             separators=self.manifest.separators,
             shuffle=is_train,
             seed=self.cfg.seed,
         )
 
-    def build_head(self, model) -> None:
-        model.register_classification_head(HEAD_NAME, num_classes=len(self.label_names))
+    def build_head(self, model: Any) -> None:
+        model.register_classification_head(HEAD_NAME, num_classes=self.outputs)
 
-    def forward(self, model, sample: Dict[str, Any]):
-        """Logits of both streams: ``(batch, classes)``, and those of the sources."""
-        return model(
-            **sample["net_input"],
-            lengths=sample.get("lengths"),
-            features_only=True,
-            classification_head_name=HEAD_NAME,
-        )
+    def head_options(self) -> Dict[str, Any]:
+        """For logits ``(batch, classes)``."""
+        return {"classification_head_name": HEAD_NAME}
 
-    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+    def loss_terms(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> LossTerms:
         """Cross-entropy of both streams, and their divergence (eq. 7, 8 and 12)."""
         labels = sample["target"]
         source_logits = extra.get("source_logits", logits[:0])
@@ -100,7 +107,7 @@ class SentencePairTask(XMixupTask):
         )
 
     def count_scores(
-        self, logits: Tensor, extra, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
     ) -> Dict[str, Any]:
         """Rows and right predictions a language; the mean of both streams predicts."""
         source_logits = extra.get("source_logits", logits[:0])
@@ -121,27 +128,25 @@ class SentencePairTask(XMixupTask):
             counts[f"correct:{lang}"] = right[number]
         return counts
 
-    @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model) -> Dict[str, Any]:
-        """Predict a batch from the target stream and from the source stream.
-
-        Returns:
-            ``target`` probabilities ``(batch, classes)``; ``source`` probabilities
-            ``(pairs, classes)`` of the first rows; ``ratio`` ``(pairs, mixing
-            layers)`` or None; ``label`` ``(batch,)`` or None; numpy ``lang`` and
-            ``row`` ``(batch,)``.
-
-        Source: X-Mixup section 4.3.
-        """
-        model.eval()
-        logits, extra = self.forward(model, sample)
+    def rows(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> Iterator[ClassifiedRow]:
+        """The pairs of a batch, predicted from either stream."""
         source_logits = extra.get("source_logits", logits[:0])
-        labels: np.ndarray = sample["target"].cpu().numpy()
-        return {
-            "lang": sample["lang"],
-            "row": sample["row"],
-            "target": F.softmax(logits.float(), dim=-1),
-            "source": F.softmax(source_logits.float(), dim=-1),
-            "ratio": extra.get("mixup_ratio"),
-            "label": None if (labels < 0).all() else sample["target"],
-        }
+        target = F.softmax(logits.float(), dim=-1).cpu().numpy()
+        source = F.softmax(source_logits.float(), dim=-1).cpu().numpy()
+        gold = sample["target"].tolist()
+        ratio = extra.get("mixup_ratio")
+        if ratio is not None:
+            ratio = ratio.float().cpu().numpy()
+        for i, (lang, row) in enumerate(zip(sample["lang"], sample["row"])):
+            has_source = i < len(source)
+            yield ClassifiedRow(
+                int(lang),
+                int(row),
+                has_source,
+                target[i],
+                source[i] if has_source else target[i],
+                ratio[i] if has_source and ratio is not None else None,
+                gold[i] if gold[i] >= 0 else None,
+            )

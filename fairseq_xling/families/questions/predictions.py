@@ -1,48 +1,46 @@
 """Predicted answers of one language."""
 
 import json
-from typing import Any, Dict, Optional, Sequence
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from fairseq_xling.families.questions.metric import score_answer
+from fairseq_xling.families.base import PredictedRow, Predictions
+from fairseq_xling.families.questions.answers import Answer
 
 
-class AnswerPredictions:
-    """A model's answers for one language, in the order of its questions.
+@dataclass
+class AnsweredRow(PredictedRow):
+    """A question with its predicted answers, best first.
 
-    Args:
-        rows: the answered questions, each with its ``example`` and its ``answers``,
-            best first.
-        lang: the language, by whose rules answers are compared.
-        rules: ``"squad"`` or ``"mlqa"``.
+    Attributes:
+        example: the question; its ``answers`` are the gold ones.
+        answers: the predicted ones.
+        scores: exact match and F1 of the best, from 0 to 1; None without gold ones.
     """
 
-    ratio: Optional[np.ndarray] = None
-    has_source: np.ndarray
+    example: Any
+    answers: List[Answer]
+    scores: Optional[Tuple[float, float]]
 
-    def __init__(self, rows: Sequence[Any], lang: str, rules: str) -> None:
-        self.rows = rows
-        self.found: Optional[np.ndarray] = None
-        if all(row.example.answers for row in rows):
-            self.found = 100 * np.array(
-                [
-                    score_answer(row.answers[0].text, row.example.answers, lang, rules)
-                    for row in rows
-                ]
-            )
-        self.has_source = np.zeros(len(rows), bool)
 
-    def __len__(self) -> int:
-        return len(self.rows)
+class AnswerPredictions(Predictions):
+    """A model's answers for one language."""
+
+    ending = "json"
+
+    def __init__(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> None:
+        super().__init__(rows, labels)
+        scores = [one.scores for one in self.rows]
+        self.found = None if None in scores else 100 * np.array(scores)
 
     @property
     def is_finite(self) -> bool:
-        """Whether all probabilities are numbers."""
         return all(np.isfinite(a.probability) for row in self.rows for a in row.answers)
 
     def scores(self, way: str) -> Optional[Dict[str, float]]:
-        """F1, exact match and their mean in percent; None without gold answers."""
+        """F1, exact match and their mean."""
         if self.found is None:
             return None
         exact, f1 = self.found.mean(axis=0)
@@ -57,12 +55,12 @@ class AnswerPredictions:
         assert self.found is not None
         return self.found.mean(axis=1) / 100
 
-    def submission(self, way: str, labels: Sequence[str]) -> str:
-        """XTREME's prediction file: the answers' texts by question id, as JSON."""
+    def submission(self, way: str) -> str:
+        """The answers' texts by question id, as JSON."""
         best = {row.example.id: row.answers[0].text for row in self.rows}
         return json.dumps(best, ensure_ascii=False, indent=2) + "\n"
 
-    def n_best(self) -> Dict[str, Any]:
+    def to_json(self) -> Dict[str, Any]:
         """All listed answers with their probabilities, by question id."""
         return {
             row.example.id: [
@@ -71,3 +69,14 @@ class AnswerPredictions:
             ]
             for row in self.rows
         }
+
+    def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
+        """The best ``answer``, its ``start``, its ``probability``, and ``n_best``."""
+        found = []
+        for row in self.rows:
+            listed = [
+                {"answer": a.text, "start": a.begin, "probability": a.probability}
+                for a in row.answers
+            ]
+            found.append({**listed[0], "n_best": listed})
+        return found

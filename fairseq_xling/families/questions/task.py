@@ -1,12 +1,22 @@
-"""What the question answering tasks share: windows, spans, answers."""
+"""Question answering: windows, spans, answers."""
 
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,12 +25,13 @@ from fairseq_xling.criterions.losses import span_loss
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.questions.answers import Answer, WindowScores, best_answers
+from fairseq_xling.families.base import Family, pairs_in
+from fairseq_xling.families.config import XMixupConfig
+from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.dataset import SpanDataset
 from fairseq_xling.families.questions.metric import score_answer
+from fairseq_xling.families.questions.predictions import AnsweredRow, AnswerPredictions
 from fairseq_xling.files.json_text import parse_json
-from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
-from fairseq_xling.tasks.xmixup_task import XMixupTask
 
 SPAN_HEAD = "span_head"
 
@@ -31,7 +42,7 @@ SIZES = ("doc_stride", "max_question_length", "max_answer_length", "n_best_size"
 
 
 @dataclass
-class QuestionAnsweringConfig(XMixupTaskConfig):
+class QuestionsConfig(XMixupConfig):
     """Options of the question answering tasks."""
 
     scheduled_sampling_decay: float = field(
@@ -65,40 +76,36 @@ class Example(NamedTuple):
     answers: List[str]
 
 
-class AnsweredRow(NamedTuple):
-    """A question with its predicted answers, best first.
-
-    Attributes:
-        lang, row: the language's index, and the question's number in its data.
-        example: the question; its ``answers`` are the gold ones.
-        answers: the predicted ones.
-    """
-
-    lang: int
-    row: int
-    example: Example
-    answers: List[Answer]
-
-
-class QuestionAnsweringTask(XMixupTask):
+class QuestionsFamily(Family):
     """Find answers in passages of languages without questions of their own.
+
+    Args:
+        given: as of every family.
+        rules: by whose rules answers are scored, by split (default: SQuAD's).
 
     Source: X-Mixup sections 4.2 and 5.1.
     """
 
-    cfg: QuestionAnsweringConfig
-    family = "qa"
-    default_source_loss_weight = 0.2
+    name = "questions"
+    stored = "qa"
+    metric = "(F1 + EM) / 2"
+    title = "F1 and exact match"
     scores = ("score", "f1", "exact_match")
     label_streams = {"span"}
+    default_source_loss_weight = 0.2
     head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
-    # By whose rules answers are scored, by split.
-    rules: Dict[str, str] = {}
+    predictions = AnswerPredictions
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *given: Any, rules: Optional[Mapping[str, str]] = None) -> None:
+        super().__init__(*given)
+        self.rules = rules or {}
         # By split and language, the questions by row and their tokens' characters.
         self.examples: Dict[str, Dict[int, Tuple[Any, Any]]] = {}
+
+    @property
+    def outputs(self) -> int:
+        """That a token is the answer's first, and its last."""
+        return 2
 
     def default_mixup_layer(self, layers: int) -> str:
         """Two thirds up: 16 of 24 layers, 8 of 12 (X-Mixup section 5.1)."""
@@ -117,6 +124,7 @@ class QuestionAnsweringTask(XMixupTask):
         lang_ids: List[int],
         parts: List[Tuple[str, str]],
         is_train: bool,
+        texts: Optional[Sequence[Any]] = None,
     ) -> SpanDataset:
         for name in SIZES:
             if getattr(self.cfg, name) < 1:
@@ -136,51 +144,34 @@ class QuestionAnsweringTask(XMixupTask):
             shuffle=is_train,
             seed=self.cfg.seed,
         )
-        if is_train:
-            check_answers(streams, self.cfg.data, parts)
-            windows = np.bincount(dataset.part, minlength=len(streams))
-            for one, (split, lang), count in zip(streams, parts, windows):
-                lost = dataset.answers_in_no_window(one)
-                logger.info(
-                    f"{split}.{lang}: {len(one)} questions in {count} windows, "
-                    f"{lost} answers too long for any"
-                )
-        return dataset
-
-    def open_dataset(
-        self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
-    ) -> SpanDataset:
-        dataset = super().open_dataset(parts, paired, is_train)
         if not is_train:
-            examples = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
-            self.set_examples(dataset, examples)
+            if texts is None:
+                texts = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
+            self.examples[dataset.split] = {
+                lang: (each, one.offsets)
+                for lang, each, one in zip(lang_ids, texts, streams)
+            }
+            return dataset
+        check_answers(streams, self.cfg.data, parts)
+        windows = np.bincount(dataset.part, minlength=len(streams))
+        for one, (split, lang), count in zip(streams, parts, windows):
+            lost = dataset.answers_in_no_window(one)
+            logger.info(
+                f"{split}.{lang}: {len(one)} questions in {count} windows, "
+                f"{lost} answers too long for any"
+            )
         return dataset
 
-    def set_examples(self, dataset: SpanDataset, examples: Sequence[Any]) -> None:
-        """Keep the texts that predictions are taken from.
+    def build_head(self, model: Any) -> None:
+        model.register_token_head(SPAN_HEAD, self.outputs, 0.0)
 
-        Args:
-            dataset: the dataset that is predicted.
-            examples: the questions of each of its languages, by row.
-        """
-        found = zip(dataset.lang_ids, examples, dataset.streams)
-        self.examples[dataset.split] = {
-            lang: (texts, one.offsets) for lang, texts, one in found
-        }
+    def head_options(self) -> Dict[str, Any]:
+        """For logits of tokens, ``(batch, width, 2)``."""
+        return {"token_head_name": SPAN_HEAD}
 
-    def build_head(self, model) -> None:
-        model.register_token_head(SPAN_HEAD, 2, 0.0)
-
-    def forward(self, model, sample: Dict[str, Any]):
-        """Logits of tokens: ``(batch, width, 2)``, and those of the sources'."""
-        return model(
-            **sample["net_input"],
-            lengths=sample.get("lengths"),
-            features_only=True,
-            token_head_name=SPAN_HEAD,
-        )
-
-    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+    def loss_terms(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> LossTerms:
         """Cross-entropy of both ends of the answers in both streams (eq. 8 and 13).
 
         Back-translations have no answers: where one takes the source's place, the
@@ -205,48 +196,33 @@ class QuestionAnsweringTask(XMixupTask):
         return F.pad(real, (0, logits.size(1) - real.size(1)))
 
     def count_scores(
-        self, logits: Tensor, extra, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
     ) -> Dict[str, Any]:
         """Questions, exact matches and F1 of their answers, summed a language."""
         names = ("questions", "answer_em", "answer_f1")
         counts = {f"{name}:{lang}": 0.0 for name in names for lang in self.languages}
         if sample["split"] not in self.examples:  # one to train on
             return counts
-        for answered in self._rows(logits.detach(), sample):
-            if answered.example.answers:
+        for answered in self.rows(logits.detach(), extra, sample):
+            if answered.scores is not None:
                 lang = self.languages[answered.lang]
-                scores = self.score(answered, sample["split"])
-                for name, value in zip(names, (1.0, *scores)):
+                for name, value in zip(names, (1.0, *answered.scores)):
                     counts[f"{name}:{lang}"] += value
         return counts
 
-    def score(self, answered: AnsweredRow, split: str) -> Tuple[float, float]:
-        """Exact match and F1 of the best answer, from 0 to 1, by the split's rules."""
-        lang = self.languages[answered.lang]
-        return score_answer(
-            answered.answers[0].text,
-            answered.example.answers,
-            lang,
-            self.rules.get(split, "squad"),
-        )
-
-    @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model) -> List[AnsweredRow]:
-        """Predict answers from the target stream (X-Mixup section 4.3)."""
-        model.eval()
-        logits, _ = self.forward(model, sample)
-        return list(self._rows(logits, sample))
-
-    def _rows(self, logits: Tensor, sample: Dict[str, Any]) -> Iterator[AnsweredRow]:
+    def rows(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> Iterator[AnsweredRow]:
         """The questions of a batch, each with all its windows."""
         scores = logits.float().cpu().numpy()
+        pairs, split = pairs_in(sample), sample["split"]
         for (lang, row), positions in windows_by_row(sample).items():
             found = []
             for position in positions:
                 before, begin, end = sample["context"][position]
                 here = scores[position, before : before + end - begin]
                 found.append(WindowScores(int(begin), here))
-            examples, offsets = self.examples[sample["split"]][lang]
+            examples, offsets = self.examples[split][lang]
             example = examples[row]
             answers = best_answers(
                 found,
@@ -255,7 +231,13 @@ class QuestionAnsweringTask(XMixupTask):
                 self.cfg.n_best_size,
                 self.cfg.max_answer_length,
             )
-            yield AnsweredRow(lang, row, example, answers)
+            score = None
+            if example.answers:
+                rules = self.rules.get(split, "squad")
+                name = self.languages[lang]
+                score = score_answer(answers[0].text, example.answers, name, rules)
+            has_source = positions[0] < pairs
+            yield AnsweredRow(lang, row, has_source, example, answers, score)
 
 
 def check_answers(

@@ -1,50 +1,50 @@
 """Predicted tags of one language."""
 
+from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from fairseq_xling.families.base import PredictedRow, Predictions
 from fairseq_xling.families.tagging.metric import sentence_counts, tagging_f1
 
 
-class TagPredictions:
-    """A model's tags for one language, in the order of its sentences.
+@dataclass
+class TaggedRow(PredictedRow):
+    """A predicted sentence.
 
-    Args:
-        rows: the predicted sentences, each with ``probabilities`` ``(words, tags)`` and
-            ``gold`` ``(words,)`` or None.
-        labels: names of the tags.
+    Attributes:
+        probabilities: ``(words, tags)``.
+        gold: tag indices, ``(words,)``; None where they are unknown.
     """
 
-    ratio: Optional[np.ndarray] = None
-    has_source: np.ndarray
+    probabilities: np.ndarray
+    gold: Optional[np.ndarray]
 
-    def __init__(self, rows: Sequence[Any], labels: Sequence[str]) -> None:
-        self.labels = labels
-        self.probabilities = [row.probabilities for row in rows]
-        gold = [row.gold for row in rows]
+
+class TagPredictions(Predictions):
+    """A model's tags for one language."""
+
+    def __init__(self, rows: Sequence[TaggedRow], labels: Sequence[str]) -> None:
+        super().__init__(rows, labels)
+        gold = [one.gold for one in self.rows]
         self.gold: Optional[List[List[str]]] = None
         if all(tags is not None for tags in gold):
             self.gold = [[labels[tag] for tag in tags] for tags in gold]
-        self.has_source = np.zeros(len(rows), bool)
-
-    def __len__(self) -> int:
-        return len(self.probabilities)
 
     @property
     def is_finite(self) -> bool:
-        """Whether all probabilities are numbers."""
-        return all(np.isfinite(one).all() for one in self.probabilities)
+        return all(np.isfinite(one.probabilities).all() for one in self.rows)
 
     def predicted(self) -> List[List[str]]:
         """The most probable tag of each word, by sentence."""
         return [
-            [self.labels[tag] for tag in one.argmax(axis=1)]
-            for one in self.probabilities
+            [self.labels[tag] for tag in one.probabilities.argmax(axis=1)]
+            for one in self.rows
         ]
 
     def scores(self, way: str) -> Optional[Dict[str, float]]:
-        """F1 in percent, as seqeval computes it; None without tags."""
+        """F1, as seqeval computes it."""
         if self.gold is None:
             return None
         return {"score": tagging_f1(self.gold, self.predicted())}
@@ -54,8 +54,19 @@ class TagPredictions:
         assert self.gold is not None
         return sentence_counts(self.gold, self.predicted())
 
-    def submission(self, way: str, labels: Sequence[str]) -> str:
-        """XTREME's prediction file: one tag a line, an empty line after a sentence."""
+    def submission(self, way: str) -> str:
+        """One tag a line, an empty line after a sentence."""
         return "".join(
             "".join(f"{tag}\n" for tag in tags) + "\n" for tags in self.predicted()
         )
+
+    def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
+        """The ``words``, their ``tags`` and the ``probabilities`` of these."""
+        return [
+            {
+                "words": words,
+                "tags": tags,
+                "probabilities": one.probabilities.max(axis=1).tolist(),
+            }
+            for words, tags, one in zip(texts, self.predicted(), self.rows)
+        ]

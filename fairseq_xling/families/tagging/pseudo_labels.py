@@ -51,7 +51,7 @@ def write_pseudo_labels(
         UserError: the data are of no tagging or not translated, or pseudo-labels of
             another checkpoint are there.
     """
-    if task.family != "tagging":
+    if STREAM not in task.family.label_streams:
         raise UserError(
             f"{data}: holds {task.benchmark} data; pseudo-labels are for tagging"
         )

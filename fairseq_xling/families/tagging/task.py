@@ -1,7 +1,7 @@
-"""What the tagging tasks share: words, their tags or pseudo-labels, and predictions."""
+"""Tagging: words, their tags or pseudo-labels, and predictions."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import torch
@@ -14,16 +14,17 @@ from fairseq_xling.criterions.losses import soft_tag_loss
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.base import Family, pairs_in
+from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.tagging.dataset import TagDataset
 from fairseq_xling.families.tagging.metric import chunk_counts
-from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
-from fairseq_xling.tasks.xmixup_task import XMixupTask
+from fairseq_xling.families.tagging.predictions import TaggedRow, TagPredictions
 
 TAGGING_HEAD = "tagging_head"
 
 
 @dataclass
-class TaggingConfig(XMixupTaskConfig):
+class TaggingConfig(XMixupConfig):
     """Options of the tagging tasks."""
 
     word_pooling: ChoiceEnum(["first", "mean"]) = field(  # type: ignore[valid-type]
@@ -32,22 +33,7 @@ class TaggingConfig(XMixupTaskConfig):
     )
 
 
-class TaggedRow(NamedTuple):
-    """A predicted sentence.
-
-    Attributes:
-        lang, row: the language's index, and the sentence's number in its data.
-        probabilities: ``(words, tags)``.
-        gold: tag indices, ``(words,)``; None where they are unknown.
-    """
-
-    lang: int
-    row: int
-    probabilities: np.ndarray
-    gold: Optional[np.ndarray]
-
-
-class TaggingTask(XMixupTask):
+class TaggingFamily(Family):
     """Tag words in languages without tags of their own.
 
     Target sentences are trained on with soft pseudo-labels, the source-task model's
@@ -56,12 +42,14 @@ class TaggingTask(XMixupTask):
     Source: X-Mixup section 4.2.
     """
 
-    cfg: TaggingConfig
-    family = "tagging"
-    default_source_loss_weight = 0.8
+    name = stored = "tagging"
+    metric = title = "F1"
     scores = ("f1",)
     label_streams = {"tags", "soft_tags"}
+    labels_words = True
+    default_source_loss_weight = 0.8
     head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
+    predictions = TagPredictions
 
     def default_mixup_layer(self, layers: int) -> str:
         """The fourth layer (X-Mixup section 5.1), or the last of fewer."""
@@ -82,6 +70,7 @@ class TaggingTask(XMixupTask):
         lang_ids: List[int],
         parts: List[Tuple[str, str]],
         is_train: bool,
+        texts: Optional[Sequence[Any]] = None,
     ) -> TagDataset:
         if is_train:
             self._check_labels(streams, parts)
@@ -90,8 +79,8 @@ class TaggingTask(XMixupTask):
         return TagDataset(
             streams,
             lang_ids,
-            tag_count=len(self.label_names),
-            label_offset=self.label_dictionary.nspecial,
+            tag_count=self.outputs,
+            label_offset=self.label_offset,
             pad=self.dictionary.pad(),
             eos=self.dictionary.eos(),
             max_length=self.cfg.max_positions,
@@ -134,7 +123,7 @@ class TaggingTask(XMixupTask):
         words = np.asarray(streams.word_starts.sizes)
         for stream, size, command in (
             ("tags", 1, "preprocessing"),
-            ("soft_tags", len(self.label_names), "xling-pseudo-label --overwrite"),
+            ("soft_tags", self.outputs, "xling-pseudo-label --overwrite"),
         ):
             held = getattr(streams, stream)
             if held is None:
@@ -147,21 +136,18 @@ class TaggingTask(XMixupTask):
                     f"for {int(words[row])} words, {size} each; run {command} again"
                 )
 
-    def build_head(self, model) -> None:
+    def build_head(self, model: Any) -> None:
         dropout = float(getattr(model.args, "dropout", 0.0) or 0.0)
-        model.register_token_head(TAGGING_HEAD, len(self.label_names), dropout)
+        model.register_token_head(TAGGING_HEAD, self.outputs, dropout)
 
-    def forward(self, model, sample: Dict[str, Any]):
-        """Logits of words: ``(batch, words, tags)``, and those of the sources'."""
-        return model(
-            **sample["net_input"],
-            lengths=sample.get("lengths"),
-            features_only=True,
-            token_head_name=TAGGING_HEAD,
-            word_pooling=str(self.cfg.word_pooling),
-        )
+    def head_options(self) -> Dict[str, Any]:
+        """For logits of words, ``(batch, words, tags)``."""
+        pooling = str(self.cfg.word_pooling)
+        return {"token_head_name": TAGGING_HEAD, "word_pooling": pooling}
 
-    def loss_terms(self, logits: Tensor, extra, sample: Dict[str, Any]) -> LossTerms:
+    def loss_terms(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> LossTerms:
         """Soft cross-entropy of both streams (eq. 8 and 13).
 
         Back-translations have no tags: where one takes the source's place, the source's
@@ -187,12 +173,12 @@ class TaggingTask(XMixupTask):
         return None if probs is None else probs.sum(dim=-1) > 0
 
     def count_scores(
-        self, logits: Tensor, extra, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
     ) -> Dict[str, Any]:
         """Chunks that are right, predicted and gold, a language."""
         names = ("chunks_right", "chunks_predicted", "chunks_gold")
         counts = {f"{name}:{lang}": 0 for name in names for lang in self.languages}
-        for tagged in self._rows(logits.detach(), sample):
+        for tagged in self.rows(logits.detach(), extra, sample):
             if tagged.gold is None:
                 continue
             predicted = self.tag_names(tagged.probabilities.argmax(axis=1))
@@ -205,18 +191,13 @@ class TaggingTask(XMixupTask):
         """Names of tag indices."""
         return [self.label_names[tag] for tag in tags]
 
-    @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model) -> List[TaggedRow]:
-        """Predict whole sentences from the target stream (X-Mixup section 4.3)."""
-        model.eval()
-        logits, _ = self.forward(model, sample)
-        return list(self._rows(logits, sample))
-
-    def _rows(self, logits: Tensor, sample: Dict[str, Any]) -> Iterator[TaggedRow]:
+    def rows(
+        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+    ) -> Iterator[TaggedRow]:
         """The sentences of a batch, each put together from its windows."""
         probabilities = F.softmax(logits.float(), dim=-1).cpu().numpy()
         words = sample["net_input"]["word_starts"].ge(0).sum(dim=1).tolist()
-        gold = None
+        pairs, gold = pairs_in(sample), None
         if sample["tag_probs"] is not None:
             gold = sample["tag_probs"].float().cpu().numpy()
         for (lang, row), positions in windows_by_row(sample).items():
@@ -225,4 +206,5 @@ class TaggingTask(XMixupTask):
             if gold is not None:
                 known = np.concatenate([gold[p, : words[p]] for p in positions])
                 tags = known.argmax(axis=1) if (known.sum(axis=1) > 0).all() else None
-            yield TaggedRow(lang, row, np.concatenate(parts), tags)
+            has_source = positions[0] < pairs
+            yield TaggedRow(lang, row, has_source, np.concatenate(parts), tags)

@@ -11,8 +11,9 @@ from pair_data import write_pair_data
 
 from fairseq_xling.data.scheduled_sampling import uniform_draws
 from fairseq_xling.errors import UserError
-from fairseq_xling.tasks.xmixup_pawsx import XMixupPAWSXTask
-from fairseq_xling.tasks.xmixup_xnli import XMixupXNLIConfig, XMixupXNLITask
+from fairseq_xling.families.pairs.task import PairsConfig
+from fairseq_xling.models.encoder import count_tokens
+from fairseq_xling.tasks import XMixupPAWSXTask, XMixupXNLITask
 
 
 def make_task(data, task=XMixupXNLITask, **options):
@@ -25,9 +26,7 @@ def make_task(data, task=XMixupXNLITask, **options):
         "update_freq": [1],
         **options,
     }
-    return task.setup_task(
-        OmegaConf.merge(OmegaConf.structured(XMixupXNLIConfig), values)
-    )
+    return task.setup_task(OmegaConf.merge(OmegaConf.structured(PairsConfig), values))
 
 
 def batch_of(task, split="train"):
@@ -200,4 +199,4 @@ def test_counted_tokens_are_neither_padding_nor_special(pair_data):
     task = make_task(pair_data)
     tokens = torch.tensor([[0, 7, 2, 2, 8, 2, 1]])
     want = [[False, True, False, False, True, False, False]]
-    assert task.counted_tokens(tokens).tolist() == want
+    assert count_tokens(tokens, task.dictionary).tolist() == want

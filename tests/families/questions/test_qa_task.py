@@ -14,14 +14,13 @@ from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.metric import score_answer
-from fairseq_xling.tasks.xmixup_mlqa import XMixupMLQAConfig, XMixupMLQATask
-from fairseq_xling.tasks.xmixup_tydiqa import XMixupTyDiQAConfig, XMixupTyDiQATask
-from fairseq_xling.tasks.xmixup_xquad import XMixupXQuADConfig, XMixupXQuADTask
+from fairseq_xling.families.questions.task import QuestionsConfig
+from fairseq_xling.tasks import XMixupMLQATask, XMixupTyDiQATask, XMixupXQuADTask
 
 TASKS = {
-    "xquad": {"task": XMixupXQuADTask, "config": XMixupXQuADConfig},
-    "mlqa": {"task": XMixupMLQATask, "config": XMixupMLQAConfig},
-    "tydiqa": {"task": XMixupTyDiQATask, "config": XMixupTyDiQAConfig},
+    "xquad": {"task": XMixupXQuADTask, "config": QuestionsConfig},
+    "mlqa": {"task": XMixupMLQATask, "config": QuestionsConfig},
+    "tydiqa": {"task": XMixupTyDiQATask, "config": QuestionsConfig},
 }
 
 
@@ -38,7 +37,7 @@ def make_criterion(task, alpha=None):
     "layers, mixing", [(24, "16"), (12, "8"), (4, "2"), (2, "1"), (1, "1")]
 )
 def test_layer_two_thirds_up_mixes(data, layers, mixing):
-    assert question_task(data).default_mixup_layer(layers) == mixing
+    assert question_task(data).family.default_mixup_layer(layers) == mixing
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_model_is_built_with_the_tasks_layer_where_none_is_given(
     assert model.encoder.sentence_encoder.mixup_layers == mixing
     head = model.token_heads["span_head"]
     assert head.out_proj.out_features == 2 and head.dropout.p == 0
-    assert task.head_bias in model.state_dict()
+    assert task.family.head_bias in model.state_dict()
 
 
 def test_default_weight_and_decay_are_those_of_the_paper(data):
@@ -66,8 +65,8 @@ def test_default_weight_and_decay_are_those_of_the_paper(data):
 def test_streams_of_a_source_are_read_with_it_alone(data):
     task = question_task(data)
     own = {"context_length", "span", "offsets"}
-    assert task.own_streams(set()) == own
-    assert task.own_streams({"source"}) == own | {"source_span"}
+    assert task.family.own_streams(set()) == own
+    assert task.family.own_streams({"source"}) == own | {"source_span"}
     alone = question_task(data, training_set="concatenated").load_dataset("train")
     for streams in alone.streams:
         assert streams.source is streams.source_span is streams.backtranslation is None
@@ -201,7 +200,7 @@ def test_a_model_that_knows_the_answers_is_right(data):
     task = question_task(data, **OVERLAP)
     valid = task.load_dataset("valid")
     batch = valid.collater([valid[i] for i in range(len(valid))])
-    counts = task.count_scores(gold_logits(valid, batch), {}, batch)
+    counts = task.family.count_scores(gold_logits(valid, batch), {}, batch)
     for lang in task.languages:
         assert counts[f"questions:{lang}"] == 8
         assert counts[f"answer_em:{lang}"] == counts[f"answer_f1:{lang}"] == 8
@@ -230,7 +229,7 @@ def test_rules_are_those_of_the_split(tmp_path, kind, split, rules):
     task = question_task(data, **TASKS[kind], **OVERLAP)
     dataset = task.load_dataset(split)
     batch = dataset.collater([dataset[i] for i in range(len(dataset))])
-    counts = task.count_scores(gold_logits(dataset, batch), {}, batch)
+    counts = task.family.count_scores(gold_logits(dataset, batch), {}, batch)
     assert counts["answer_em:de"] == (8 if rules == "mlqa" else 0)
     assert counts["answer_em:en"] == 0 < counts["answer_f1:en"]
     assert counts["answer_em:sw"] == 8
@@ -282,7 +281,7 @@ def test_questions_without_gold_answer_are_answered_and_not_scored(tmp_path):
     assert all(row.answers[0].text for row in found.values())
     with torch.no_grad():
         batch = valid.collater([valid[i] for i in range(24)])
-        counts = task.count_scores(*task.forward(model, batch), batch)
+        counts = task.family.count_scores(*task.family.forward(model, batch), batch)
     questions = [counts[f"questions:{x}"] for x in ("en", "de", "sw")]
     assert questions == [8, 8, 0]
 
@@ -298,7 +297,7 @@ def test_examples_in_any_script_are_read_by_row(tmp_path):
     task = question_task(data)
     task.load_dataset("valid")
     for row in (3, 0, 4, 1):
-        texts, _ = task.examples["valid"][1]
+        texts, _ = task.family.examples["valid"][1]
         assert texts[row]._asdict() == examples[row]
 
 
@@ -337,5 +336,5 @@ def test_split_that_is_trained_on_is_not_scored(data):
     task = question_task(data)
     dataset = task.load_dataset("train")
     batch = dataset.collater([dataset[0]])
-    logits, extra = task.forward(with_head(task), batch)
-    assert not any(task.count_scores(logits, extra, batch).values())
+    logits, extra = task.family.forward(with_head(task), batch)
+    assert not any(task.family.count_scores(logits, extra, batch).values())

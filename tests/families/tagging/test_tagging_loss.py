@@ -169,7 +169,9 @@ def test_backtranslations_have_no_source_loss_and_full_target_weight(task, datas
     late = task.sample_sources(sample, 10**6)
     assert torch.equal(late["source_is_real"], ~sample["has_backtranslation"])
     with torch.no_grad():
-        terms = task.loss_terms(*task.forward(with_head(task), late), late)
+        terms = task.family.loss_terms(
+            *task.family.forward(with_head(task), late), late
+        )
     assert torch.equal(terms.source_is_labelled, late["source_is_real"])
     assert terms.prediction is None
 

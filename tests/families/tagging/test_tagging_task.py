@@ -15,7 +15,8 @@ from tag_data import TAGS, tagging_task, with_head, write_tag_data
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.errors import UserError
-from fairseq_xling.tasks.xmixup_udpos import XMixupUDPOSConfig, XMixupUDPOSTask
+from fairseq_xling.families.tagging.task import TaggingConfig
+from fairseq_xling.tasks import XMixupUDPOSTask
 
 POS = ["ADJ", "DET", "NOUN", "PUNCT", "VERB"]
 
@@ -33,7 +34,7 @@ def make_criterion(task, alpha=None):
     "layers, mixing", [(24, "4"), (12, "4"), (4, "4"), (2, "2"), (1, "1")]
 )
 def test_fourth_layer_mixes_or_the_last_of_fewer(data, layers, mixing):
-    assert tagging_task(data).default_mixup_layer(layers) == mixing
+    assert tagging_task(data).family.default_mixup_layer(layers) == mixing
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_head_drops_out_as_the_model_does(data):
     args = small_args(arch="xmixup_xlmr_mini", dropout=0.25)
     model = tagging_task(data).build_model(args)
     assert model.token_heads["tagging_head"].dropout.p == 0.25
-    assert f"{tagging_task(data).head_bias}" in model.state_dict()
+    assert f"{tagging_task(data).family.head_bias}" in model.state_dict()
 
 
 def test_default_weight_and_decay_are_those_of_the_paper(data):
@@ -80,8 +81,11 @@ def test_training_without_tags_or_pseudo_labels_is_refused(tmp_path, training_se
 def test_streams_of_a_source_are_read_with_it_alone(data):
     task = tagging_task(data)
     words = {"word_starts", "tags", "soft_tags"}
-    assert task.own_streams(set()) == words
-    assert task.own_streams({"source"}) == words | {"source_word_starts", "source_tags"}
+    assert task.family.own_streams(set()) == words
+    assert task.family.own_streams({"source"}) == words | {
+        "source_word_starts",
+        "source_tags",
+    }
     alone = tagging_task(data, training_set="concatenated").load_dataset("train")
     for streams in alone.streams:
         assert streams.source is streams.source_word_starts is None
@@ -184,7 +188,7 @@ def logged(task, model, dataset, size):
 def test_validation_f1_is_seqevals_on_the_predictions(tmp_path, kind, size):
     options, tags = {}, TAGS
     if kind == "udpos":
-        options, tags = {"task": XMixupUDPOSTask, "config": XMixupUDPOSConfig}, POS
+        options, tags = {"task": XMixupUDPOSTask, "config": TaggingConfig}, POS
     data = write_tag_data(
         tmp_path / "bin", rows={"valid": 30}, longest=14, task=kind, tags=tags
     )
@@ -210,7 +214,7 @@ def test_perfect_tags_have_an_f1_of_100(data):
     task = tagging_task(data)
     valid = task.load_dataset("valid")
     batch = valid.collater([valid[i] for i in range(len(valid))])
-    counts = task.count_scores(batch["tag_probs"] * 10, {}, batch)
+    counts = task.family.count_scores(batch["tag_probs"] * 10, {}, batch)
     for lang in task.languages:
         gold = counts[f"chunks_gold:{lang}"]
         assert counts[f"chunks_right:{lang}"] == gold > 0

@@ -1,4 +1,4 @@
-"""Options that all X-Mixup tasks share."""
+"""Options that the tasks of all families share."""
 
 from dataclasses import dataclass, field
 from typing import List, Optional
@@ -10,8 +10,8 @@ from fairseq_xling.option_values import check_number
 
 
 @dataclass
-class XMixupTaskConfig(FairseqDataclass):
-    """Options that all X-Mixup tasks share."""
+class XMixupConfig(FairseqDataclass):
+    """Options that the tasks of all families share."""
 
     data: str = field(default="", metadata={"help": "folder of binarized data"})
     source_lang: Optional[str] = field(
@@ -65,7 +65,7 @@ class XMixupTaskConfig(FairseqDataclass):
     update_freq: List[int] = II("optimization.update_freq")
 
 
-def check_options(cfg: XMixupTaskConfig) -> None:
+def check_options(cfg: XMixupConfig) -> None:
     """Refuse values that no run can have.
 
     Raises:

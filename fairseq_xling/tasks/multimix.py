@@ -1,4 +1,4 @@
-"""What MultiMix's task models add to the tasks of their family: data to mix."""
+"""MultiMix's task models, which are trained on mixtures of data sets."""
 
 import os
 from dataclasses import dataclass, field
@@ -6,18 +6,21 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 from fairseq.dataclass import ChoiceEnum
+from fairseq.tasks import register_task
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.config import XMixupConfig
+from fairseq_xling.families.pairs.task import PairsConfig, PairsFamily
+from fairseq_xling.families.tagging.task import TaggingConfig, TaggingFamily
 from fairseq_xling.files.path_lists import split_paths
-from fairseq_xling.tasks.xmixup_config import XMixupTaskConfig
 from fairseq_xling.tasks.xmixup_task import XMixupTask
 
 
 @dataclass
-class MultiMixConfig(XMixupTaskConfig):
+class MultiMixConfig(XMixupConfig):
     """Options of MultiMix's task models."""
 
     training_set: ChoiceEnum(  # type: ignore[valid-type]
@@ -71,7 +74,7 @@ class MultiMixTask(XMixupTask):
             groups += [number] * len(opened)
         parts = [(split, one.lang) for one in streams]
         lang_ids = [self.languages.index(lang) for _, lang in parts]
-        dataset = self.make_dataset(streams, lang_ids, parts, is_train=True)
+        dataset = self.family.make_dataset(streams, lang_ids, parts, is_train=True)
         self.datasets[split] = MixtureDataset(
             dataset, np.array(groups)[dataset.item_parts], self.cfg.sampling_factor
         )
@@ -99,11 +102,35 @@ class MultiMixTask(XMixupTask):
                 f"{','.join(self.languages)}; leave it out"
             )
         paired = self._streams_for(True, None)
-        own = paired | self.own_streams(paired)
-        needed = self.needed_streams(is_train=True)
+        own = paired | self.family.own_streams(paired)
+        needed = self.family.needed_streams(is_train=True)
         return [
             open_streams(folder, manifest, split, lang, own, needed) for lang in wanted
         ]
 
     def state_dict(self) -> Dict[str, Any]:
         return {**super().state_dict(), "task": self.cfg._name}
+
+
+@dataclass
+class MultiMixXNLIConfig(MultiMixConfig, PairsConfig):
+    """Options of ``--task multimix_xnli``."""
+
+
+@dataclass
+class MultiMixXNERConfig(MultiMixConfig, TaggingConfig):
+    """Options of ``--task multimix_xner``."""
+
+
+@register_task("multimix_xnli", dataclass=MultiMixXNLIConfig)
+class MultiMixXNLITask(MultiMixTask):
+    """Entailment, neutral or contradiction, without labels in the target language."""
+
+    benchmark, family_class = "xnli", PairsFamily
+
+
+@register_task("multimix_xner", dataclass=MultiMixXNERConfig)
+class MultiMixXNERTask(MultiMixTask):
+    """Named entities, one tag on the first piece of each word."""
+
+    benchmark, family_class = "panx", TaggingFamily
