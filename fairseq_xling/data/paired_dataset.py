@@ -42,8 +42,9 @@ class PairedDataset(FairseqDataset):
                 ``source`` and ``backtranslation``.
 
         Returns:
-            ``net_input`` with ``src_tokens`` ``(batch, len)`` and ``source_tokens``
-            ``(pairs, src_len)`` or None; ``backtranslation`` ``(pairs, bt_len)`` or
+            ``net_input`` with the rows' own tokens, here the target's, as
+            ``src_tokens`` ``(batch, len)``, which is fairseq's name for what a model
+            reads, and ``source_tokens`` ``(pairs, src_len)`` or None; ``backtranslation`` ``(pairs, bt_len)`` or
             None, with the real source where a row has none; ``has_backtranslation``
             bool ``(pairs,)`` or None; numpy arrays, which stay on the CPU: ``lang``,
             ``row`` and ``rows`` ``(batch,)``, ``lengths`` in tokens of each row and

@@ -1,12 +1,12 @@
 """Trained models for people who have text and want tags, answers, classes or states."""
 
-import argparse
 import copy
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
 
+from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.families.prediction import predict_batches
@@ -98,11 +98,8 @@ class Predictor:
             None if text is None else self.parse(text, f"source {i}")
             for i, text in enumerate(sources, 1)
         ]
-        args = argparse.Namespace(
-            batch_size=batch_size, max_tokens=None, num_workers=0, cpu=cpu,
-            fp16=fp16, bf16=bf16,
-        )  # fmt: skip
-        return self.predict_parsed(rows, others, args)
+        batches = BatchOptions(batch_size, cpu=cpu, fp16=fp16, bf16=bf16)
+        return self.predict_parsed(rows, others, batches)
 
     def extract_features(
         self,
@@ -190,14 +187,14 @@ class Predictor:
         return self.task and self.reader.parse(text, where)
 
     def predict_parsed(
-        self, rows: List[Any], others: List[Any], args: argparse.Namespace
+        self, rows: List[Any], others: List[Any], batches: BatchOptions
     ) -> List[Dict[str, Any]]:
         """Predict what :meth:`parse` gave.
 
         Args:
             rows: the inputs.
             others: their sources, None where there is none.
-            args: as :func:`fairseq_xling.families.prediction.predict_batches`.
+            batches: how batches are made, and where they run.
 
         Raises:
             UserError: the model's probabilities are not numbers.
@@ -211,18 +208,19 @@ class Predictor:
         dataset = task.family.make_dataset(
             [streams], [0], [("input", "")], is_train=False, texts=[rows]
         )
-        outputs = predict_batches(task, self._model(args), dataset, args, "the input")
+        model = self._model(batches)
+        outputs = predict_batches(task, model, dataset, batches, "the input")
         (found,) = task.family.collect(outputs).values()
         if not found.is_finite:
             raise UserError(
                 "the model's probabilities are not numbers; "
-                + ("leave out fp16" if args.fp16 else "give an earlier checkpoint")
+                + ("leave out fp16" if batches.fp16 else "give an earlier checkpoint")
             )
         return found.results(rows)
 
-    def _model(self, args: argparse.Namespace) -> Any:
+    def _model(self, batches: BatchOptions) -> Any:
         """The model, or a copy for half precision, which leaves it as it is."""
-        dtype = half_dtype(args, choose_device(args.cpu).type != "cpu")
+        dtype = half_dtype(batches, choose_device(batches.cpu).type != "cpu")
         if dtype is None:
             return self.model
         if dtype not in self.half_models:
