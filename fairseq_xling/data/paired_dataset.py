@@ -44,9 +44,10 @@ class PairedDataset(FairseqDataset):
         Returns:
             ``net_input`` with the rows' own tokens, here the target's, as
             ``src_tokens`` ``(batch, len)``, which is fairseq's name for what a model
-            reads, and ``source_tokens`` ``(pairs, src_len)`` or None; ``backtranslation`` ``(pairs, bt_len)`` or
-            None, with the real source where a row has none; ``has_backtranslation``
-            bool ``(pairs,)`` or None; numpy arrays, which stay on the CPU: ``lang``,
+            reads, and ``source_tokens`` ``(pairs, src_len)`` or None;
+            ``backtranslation`` ``(pairs, bt_len)`` or None, with the real source where
+            a row has none; ``has_backtranslation`` bool ``(pairs,)`` or None; numpy
+            arrays, which stay on the CPU: ``lang``,
             ``row`` and ``rows`` ``(batch,)``, ``lengths`` in tokens of each row and
             then of each source, ``(batch + pairs,)``, and ``backtranslation_lengths``
             ``(pairs,)`` or None; ``nsentences``, ``ntokens``, ``id``.
