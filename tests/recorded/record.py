@@ -62,10 +62,12 @@ def read_commands() -> List[List[str]]:
     known = {"ROOT": str(ROOT)}
     commands = []
     for line in (HERE / "commands.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
         line = re.sub(r"\$([A-Z]+)", lambda found: known[found[1]], line)
         if defined := re.fullmatch(r"([A-Z]+) = (.*)", line):
             known[defined[1]] = defined[2]
-        elif line and not line.startswith("#"):
+        elif line:
             commands.append(shlex.split(line))
     return commands
 
@@ -91,7 +93,7 @@ def run(command: List[str], work: Path, printed: str) -> None:
 
 def vary(source: Path, target: Path) -> None:
     """Draw a checkpoint's weights farther apart, so that what it predicts varies."""
-    state = torch.load(source, map_location="cpu", weights_only=False)  # just made here
+    state = torch.load(source, map_location="cpu", weights_only=True)
     generator = torch.Generator().manual_seed(1)
     for _, tensor in sorted(state["model"].items()):
         if tensor.is_floating_point():
@@ -132,7 +134,7 @@ def from_python(work: Path) -> Dict[str, Any]:
         ],
     }
     for family, inputs in texts.items():
-        model = fairseq_xling.from_pretrained(work / "runs" / family)
+        model = fairseq_xling.from_pretrained(work / "runs" / family, data=work / "lm")
         found[family] = {
             "predict": model.predict(inputs, cpu=True),
             "mixed": model.predict(inputs, [inputs[1], None], batch_size=1, cpu=True),
@@ -157,8 +159,7 @@ def digest(contents: bytes) -> str:
 
 def checkpoint_parts(path: Path) -> Dict[str, bytes]:
     """A checkpoint's parameters, and what it tells of its options and its task."""
-    # Made by this script a moment ago.
-    state = torch.load(path, map_location="cpu", weights_only=False)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     tensors = b"".join(
         f"{name} {tensor.dtype} {list(tensor.shape)}".encode()
         + tensor.numpy().tobytes()
