@@ -18,6 +18,7 @@ from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.destination import Output, check_replaceable
 from fairseq_xling.interop import from_hf, to_hf
+from fairseq_xling.interop.heads import BENCHMARKS
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--destdir", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--task",
-        choices=sorted(sum(from_hf.BENCHMARKS.values(), ())),
+        choices=BENCHMARKS,
         help="benchmark that a Hugging Face model is fine-tuned for",
     )
     parser.add_argument(

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.errors import UserError
-from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, HEAD_PREFIXES, POSITIONS
+from fairseq_xling.interop.heads import HEADS, LM, NO_HEAD, Head
+from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, POSITIONS
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
 from fairseq_xling.models.loading import model_options
 
@@ -43,7 +44,7 @@ class Checkpoint(NamedTuple):
     Attributes:
         path: of its file.
         shape: its sizes.
-        head: ``"lm"``, ``"classification"``, ``"tagging"``, ``"qa"`` or None.
+        head: what is on top of the backbone.
         labels: of classes or tags.
         tensors: by name.
         data: the folder that it was trained on, where it tells.
@@ -52,7 +53,7 @@ class Checkpoint(NamedTuple):
 
     path: Path
     shape: Shape
-    head: Optional[str]
+    head: Head
     labels: Tuple[str, ...]
     tensors: Dict[str, Tensor]
     data: Optional[str]
@@ -86,21 +87,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
     head = find_head(tensors)
     known = state.get("task_state") or {}
     labels = tuple(known.get("labels") or ())
-    if head in ("classification", "tagging"):
-        outputs = len(tensors[f"{HEAD_PREFIXES[head]}out_proj.weight"])
+    if head.has_labels:
+        outputs = len(tensors[f"{head.output}.weight"])
         if len(labels) != outputs:
             raise UserError(
                 f"{path}: has {outputs} classes, and names {len(labels)}; give a model "
                 "that was fine-tuned with one of the xmixup tasks"
             )
     task = task_options(state)
-    if head is not None and head != "lm":
-        say_what_is_lost(path, options, task, head)
+    if head.family is not None:
+        say_what_is_lost(path, options, task)
     return Checkpoint(
         path,
         find_shape(options, tensors),
         head,
-        labels if head in ("classification", "tagging") else (),
+        labels if head.has_labels else (),
         tensors,
         task.get("data"),
         known.get("dictionary_sha256"),
@@ -123,12 +124,12 @@ def modern_names(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return found
 
 
-def find_head(tensors: Dict[str, Tensor]) -> Optional[str]:
+def find_head(tensors: Dict[str, Tensor]) -> Head:
     """The head that a checkpoint was fine-tuned with, else that for masked tokens."""
-    for head, prefix in HEAD_PREFIXES.items():
-        if f"{prefix}out_proj.weight" in tensors:
+    for head in HEADS.values():
+        if head.family is not None and f"{head.output}.weight" in tensors:
             return head
-    return "lm" if "encoder.lm_head.dense.weight" in tensors else None
+    return LM if "encoder.lm_head.dense.weight" in tensors else NO_HEAD
 
 
 def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
@@ -164,12 +165,10 @@ def task_options(state: Dict[str, Any]) -> Dict[str, Any]:
     return task if isinstance(task, dict) else dict(vars(task)) if task else {}
 
 
-def say_what_is_lost(
-    path: Path, options: Dict[str, Any], task: Dict[str, Any], head: str
-) -> None:
+def say_what_is_lost(path: Path, options: Dict[str, Any], task: Dict[str, Any]) -> None:
     """Log what Hugging Face's models cannot do."""
     mixes = str(options.get("mixup_layer") or "0") != "0"
     if mixes and not task.get("no_mixup_inference"):
         logger.warning(f"{path}: {LOST['mixup']}")
-    if head == "tagging" and task.get("word_pooling") == "mean":
+    if task.get("word_pooling") == "mean":
         logger.warning(f"{path}: {LOST['pooling']}")

@@ -15,9 +15,9 @@ from torch import Tensor
 from fairseq_xling.data.labels import LABELS, SPELLINGS, order_of
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.interop.heads import Head
 from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
 from fairseq_xling.interop.names import (
-    HEAD_PREFIXES,
     Entry,
     pooler,
     tensors_of,
@@ -25,7 +25,6 @@ from fairseq_xling.interop.names import (
 )
 from fairseq_xling.interop.shapes import (
     MBERT,
-    SINGLE_LABEL,
     Shape,
     read_class,
     read_shape,
@@ -39,12 +38,6 @@ from fairseq_xling.interop.vocabulary import (
 
 logger = logging.getLogger(__name__)
 
-# The benchmarks of each head.
-BENCHMARKS = {
-    "classification": ("xnli", "pawsx"),
-    "tagging": ("udpos", "panx"),
-    "qa": ("xquad", "mlqa", "tydiqa"),
-}
 # What Hugging Face keeps of a matrix or bias that is another's, too.
 TIED = {
     "lm_head.decoder.weight": "{prefix}embeddings.word_embeddings.weight",
@@ -59,14 +52,14 @@ class Model(NamedTuple):
 
     Attributes:
         shape: its sizes.
-        head: ``"lm"``, ``"classification"``, ``"tagging"``, ``"qa"`` or None.
+        head: what is on top of the backbone.
         labels: of classes or tags, in the order of their ids.
         tensors: by name.
         entries: what they are here.
     """
 
     shape: Shape
-    head: Optional[str]
+    head: Head
     labels: Tuple[str, ...]
     tensors: Dict[str, Tensor]
     entries: List[Entry]
@@ -99,9 +92,9 @@ def convert(
     labels = list(model.labels)
     ours = LABELS.get(task or "", ())
     places = order_of(labels, ours, SPELLINGS.get(task or ""))
-    if places and model.head is not None:
+    if places:
         for part in ("weight", "bias"):
-            key = f"{HEAD_PREFIXES[model.head]}out_proj.{part}"
+            key = f"{model.head.output}.{part}"
             tensors[key] = tensors[key][places]
         labels = list(ours)
     elif len(labels) == len(ours):
@@ -155,17 +148,17 @@ def read_model(source: Path, task: Optional[str]) -> Model:
     name, head = read_class(config, shape.backbone, str(path))
     check_task(task, head, f"{path}: a {name}")
     problem = config.get("problem_type")
-    if head == "classification" and problem not in (None, SINGLE_LABEL):
-        raise UserError(f"{path}: problem_type {problem}; only {SINGLE_LABEL} is known")
+    if head.problem is not None and problem not in (None, head.problem):
+        raise UserError(f"{path}: problem_type {problem}; only {head.problem} is known")
     labels: Tuple[str, ...] = ()
-    if head in ("classification", "tagging"):
+    if head.has_labels:
         labels = labels_of(config, path)
     weights = read_weights(source)
     has_prefix = any(key.startswith(shape.backbone.prefix) for key in weights.tensors)
     prefix = shape.backbone.prefix if has_prefix else ""
     check_tied(weights, prefix)
     entries = tensors_of(shape, prefix, head, len(labels) or 2)
-    if head in (None, "lm") and shape.backbone is MBERT:
+    if head.family is None and shape.backbone is MBERT:
         found = pooler(shape, prefix)
         entries += [entry for entry in found if entry.theirs in weights.tensors]
     tensors = weights.take(entries)
@@ -175,13 +168,13 @@ def read_model(source: Path, task: Optional[str]) -> Model:
     return Model(shape, head, labels, tensors, entries)
 
 
-def check_task(task: Optional[str], head: Optional[str], what: str) -> None:
+def check_task(task: Optional[str], head: Head, what: str) -> None:
     """Refuse a benchmark that a model is not fine-tuned for.
 
     Raises:
         UserError: as said, or one is needed.
     """
-    known = BENCHMARKS.get(head or "", ())
+    known = head.benchmarks
     if known and task is None:
         raise UserError(
             f"{what}; say which benchmark it is for: --task {'|'.join(known)}"

@@ -1,14 +1,12 @@
 """Which tensor of Hugging Face is which of ours: one table, read both ways."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fairseq_xling.families.pairs.task import HEAD_NAME
-from fairseq_xling.families.questions.task import SPAN_HEAD
-from fairseq_xling.families.tagging.task import TAGGING_HEAD
+from fairseq_xling.interop.heads import Head
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
 
 ENCODER = "encoder.sentence_encoder."
@@ -16,12 +14,6 @@ EMBEDDINGS = f"{ENCODER}embed_tokens.weight"
 POSITIONS = f"{ENCODER}embed_positions.weight"
 SEGMENTS = f"{ENCODER}embed_segments.weight"
 OUTPUT = "encoder.lm_head.weight"
-CLASS_HEAD = f"classification_heads.{HEAD_NAME}."
-HEAD_PREFIXES = {
-    "classification": CLASS_HEAD,
-    "tagging": f"token_heads.{TAGGING_HEAD}.",
-    "qa": f"token_heads.{SPAN_HEAD}.",
-}
 # Modules of a layer: theirs, ours, and the sizes of the weight.
 LAYER = [
     ("attention.self.query", "self_attn.q_proj", ("dim", "dim")),
@@ -50,30 +42,24 @@ class Entry(NamedTuple):
     has_tokens: bool = False
 
 
-def tensors_of(
-    shape: Shape, prefix: str, head: Optional[str], classes: int
-) -> List[Entry]:
+def tensors_of(shape: Shape, prefix: str, head: Head, classes: int) -> List[Entry]:
     """The tensors of a model.
 
     Args:
         shape: its sizes.
         prefix: of the encoder's names at Hugging Face.
-        head: its head; see :func:`fairseq_xling.interop.shapes.read_class`.
+        head: its head.
         classes: number of the head's outputs, where it is not that of tokens.
     """
     found = encoder(shape, prefix)
-    if head == "lm":
-        found += lm_head(shape)
-    elif head == "classification":
-        inner, outer = "classifier.dense", "classifier.out_proj"
-        if shape.backbone is MBERT:
-            inner, outer = f"{prefix}pooler.dense", "classifier"
-        found += module(inner, f"{CLASS_HEAD}dense", (shape.dim, shape.dim))
-        found += module(outer, f"{CLASS_HEAD}out_proj", (classes, shape.dim))
-    elif head is not None:
-        theirs = "classifier" if head == "tagging" else "qa_outputs"
-        ours = f"{HEAD_PREFIXES[head]}out_proj"
-        found += module(theirs, ours, (classes, shape.dim))
+    is_mbert = shape.backbone is MBERT
+    sizes = {**vars(shape), "classes": classes}
+    for xlmr, mbert, ours, names in head.modules:
+        theirs = (mbert if is_mbert else xlmr).format(prefix=prefix)
+        found += module(theirs, ours, tuple(sizes[name] for name in names))
+    if head.token_bias:
+        bias = head.token_bias[is_mbert]
+        found.append(Entry(bias, "encoder.lm_head.bias", (shape.vocabulary,), True))
     return found
 
 
@@ -104,23 +90,6 @@ def encoder(shape: Shape, prefix: str) -> List[Entry]:
                 tuple(getattr(shape, size) for size in sizes),
             )
     return found
-
-
-def lm_head(shape: Shape) -> List[Entry]:
-    """The head for masked tokens; its output matrix is the embeddings."""
-    dense, norm, bias = "lm_head.dense", "lm_head.layer_norm", "lm_head.bias"
-    if shape.backbone is MBERT:
-        stem = "cls.predictions."
-        dense, norm, bias = (
-            f"{stem}transform.dense",
-            f"{stem}transform.LayerNorm",
-            f"{stem}bias",
-        )
-    return [
-        *module(dense, "encoder.lm_head.dense", (shape.dim, shape.dim)),
-        *module(norm, "encoder.lm_head.layer_norm", (shape.dim,)),
-        Entry(bias, "encoder.lm_head.bias", (shape.vocabulary,), True),
-    ]
 
 
 def pooler(shape: Shape, prefix: str) -> List[Entry]:

@@ -1,10 +1,11 @@
 """What a model is beside its weights: its backbone, sizes and constants."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME, WORDPIECE_NAME
 from fairseq_xling.errors import UserError
+from fairseq_xling.interop.heads import HEADS, Head
 
 
 class Backbone(NamedTuple):
@@ -35,16 +36,6 @@ XLMR = Backbone(
 MBERT = Backbone("xmixup_mbert", "bert", "Bert", "bert.", 2, 2, WORDPIECE_NAME)
 BACKBONES = {backbone.model_type: backbone for backbone in (XLMR, MBERT)}
 
-# The heads, by what the names of Hugging Face's classes end with.
-HEADS = {
-    "Model": None,
-    "ForMaskedLM": "lm",
-    "ForPreTraining": "lm",
-    "ForSequenceClassification": "classification",
-    "ForTokenClassification": "tagging",
-    "ForQuestionAnswering": "qa",
-}
-SINGLE_LABEL = "single_label_classification"
 # What the models compute, as settings of Hugging Face: what is there, and its default.
 COMPUTED: Dict[str, Tuple[Any, Any]] = {
     "hidden_act": ("gelu", "gelu"),
@@ -166,11 +157,11 @@ def find_backbone(model_type: Any, path: str) -> Backbone:
 
 def read_class(
     config: Dict[str, Any], backbone: Backbone, path: str
-) -> Tuple[str, Optional[str]]:
+) -> Tuple[str, Head]:
     """Which of Hugging Face's classes a folder holds, and its head.
 
     Returns:
-        the class, and ``"lm"``, ``"classification"``, ``"tagging"``, ``"qa"`` or None.
+        the class, and its head.
 
     Raises:
         UserError: a class that has no counterpart here, or none is named.
@@ -219,6 +210,6 @@ def write_config(
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
         config["label2id"] = {label: i for i, label in enumerate(labels)}
-    if HEADS[ending] == "classification":
-        config["problem_type"] = SINGLE_LABEL
+    if HEADS[ending].problem is not None:
+        config["problem_type"] = HEADS[ending].problem
     return config

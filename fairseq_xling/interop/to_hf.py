@@ -12,6 +12,7 @@ from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.fairseq_checkpoint import Checkpoint, read_checkpoint
+from fairseq_xling.interop.heads import HEADS, NO_HEAD
 from fairseq_xling.interop.names import (
     EMBEDDINGS,
     OUTPUT,
@@ -21,7 +22,7 @@ from fairseq_xling.interop.names import (
     tensors_of,
     to_theirs,
 )
-from fairseq_xling.interop.shapes import HEADS, XLMR, write_config
+from fairseq_xling.interop.shapes import XLMR, write_config
 from fairseq_xling.interop.tokenizer_files import give_tokenizer
 from fairseq_xling.interop.vocabulary import FIRST, rows_of_tokens, tokens_by_id
 
@@ -47,10 +48,10 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     tokens = tokens_by_id(shape.backbone, str(tokenizer), str(tokenizer))
     rows = find_rows(checkpoint, files, tokens)
     shape = replace(shape, vocabulary=len(rows))
-    ending = next(ending for ending, its in HEADS.items() if its == head)
-    prefix = "" if head is None else shape.backbone.prefix
+    ending = next(ending for ending, its in HEADS.items() if its is head)
+    prefix = "" if head is NO_HEAD else shape.backbone.prefix
     entries = tensors_of(shape, prefix, head, len(checkpoint.labels) or 2)
-    if head is None:
+    if head is NO_HEAD:
         found = pooler(shape, prefix)
         entries += [entry for entry in found if entry.ours in checkpoint.tensors]
     say_what_is_left_out(checkpoint, entries)

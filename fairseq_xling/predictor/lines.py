@@ -90,7 +90,7 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
         yield decode_line(name, number, raw)
 
 
-def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, Any]]:
+def parse_line(line: str, where: str, is_pair: bool) -> Tuple[Any, Any, Dict[str, Any]]:
     """Input, source and further fields of one line.
 
     Raises:
@@ -99,7 +99,7 @@ def parse_line(line: str, where: str, family: str) -> Tuple[Any, Any, Dict[str, 
     if not line.strip():
         raise UserError(f"{where}: empty; give it text, or remove the line")
     if not line.lstrip().startswith("{"):
-        if family == "tagging":
+        if not is_pair:
             return line, None, {}
         parts = line.split("\t")
         if len(parts) != 2:
@@ -124,6 +124,7 @@ def predict_lines(
     predictor: Predictor, lines: Iterator[str], name: str, batches: BatchOptions
 ) -> Iterator[Dict[str, Any]]:
     """Predictions of lines, in their order."""
+    is_pair = not predictor.task.family.labels_words
     number = 0
     while True:
         block = list(itertools.islice(lines, CHUNK_LINES))
@@ -135,7 +136,7 @@ def predict_lines(
         for line in block:
             number += 1
             where = f"{name}, line {number}"
-            text, source, more = parse_line(line, where, predictor.task.family.stored)
+            text, source, more = parse_line(line, where, is_pair)
             inputs.append(predictor.parse(text, where))
             if source is not None:
                 source = predictor.parse(source, f"{where}, source")
