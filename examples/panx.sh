@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # X-Mixup, its baselines and its ablations on PAN-X: bash examples/panx.sh RAW_DIR OUT_DIR
-exec bash "$(dirname "$0")/finetune.sh" panx "$@"
+exec bash "$(dirname "$0")/recipe.sh" finetune panx "$@"

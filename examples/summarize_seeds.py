@@ -12,16 +12,16 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, Sequence, Union
 
 from fairseq_xling.tables import markdown_table, spread
 
 
-def main() -> None:
-    """Read the results and print the table."""
-    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:]]
+def summarize(paths: Iterable[Union[str, Path]]) -> str:
+    """The table of the results in some files."""
+    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     table = multimix_table if isinstance(runs[0], list) else model_table
-    print(table(runs), end="")
+    return table(runs)
 
 
 def model_table(runs: Sequence[dict]) -> str:
@@ -58,4 +58,4 @@ def multimix_table(runs: Sequence[list]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    print(summarize(sys.argv[1:]), end="")

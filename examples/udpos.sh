@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # X-Mixup, its baselines and its ablations on UD POS: bash examples/udpos.sh RAW_DIR OUT_DIR
-exec bash "$(dirname "$0")/finetune.sh" udpos "$@"
+exec bash "$(dirname "$0")/recipe.sh" finetune udpos "$@"

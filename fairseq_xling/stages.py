@@ -1,22 +1,25 @@
-"""Stages of a long run: each a command that is skipped where its output is complete."""
+"""Commands of a long run, each skipped where its output is complete.
 
-import fcntl
+A :class:`Stage` tells by hashes: what it was made with stands in a manifest beside its
+output, and other settings are refused. A :class:`Runner` shows a recipe's commands to
+its user, who may give other options and let them go on: what is there is complete.
+"""
+
 import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import IO, Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
-import torch
-
+from fairseq_xling.devices import visible_devices
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.destination import check_apart
@@ -175,20 +178,6 @@ def run_stages(stages: Sequence[Stage], jobs: int) -> None:
         future.result()
 
 
-def visible_devices() -> List[str]:
-    """Names of the GPUs that commands may use, as CUDA_VISIBLE_DEVICES has them.
-
-    Where it is set, numbers of one's own would be those of other GPUs. CUDA reads it up
-    to the first name that is none, such as -1, so that it may have more names than
-    there are devices.
-    """
-    count = torch.cuda.device_count()
-    names = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if names is None:
-        return [str(number) for number in range(count)]
-    return [name.strip() for name in names.split(",")][:count]
-
-
 def run_stage(stage: Stage, device: Optional[str]) -> None:
     """Run a stage's command and write its manifest.
 
@@ -272,19 +261,75 @@ def reason(log: Path) -> str:
     return (errors or [line for line in lines if line.strip()] or ["failed"])[-1]
 
 
-@contextmanager
-def only_one_run(folder: Path) -> Iterator[None]:
-    """Keep two runs from writing one folder.
+class CommandFailed(UserError):
+    """A command of a recipe failed, and has told why.
 
-    Commands inherit the lock: where a run was killed and its commands go on, the next
-    run waits for them.
+    Args:
+        status: its exit status, of one that was killed as shells tell it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w", encoding="utf-8") as lock:
-        os.set_inheritable(lock.fileno(), True)
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status if status > 0 else 128 - status
+
+
+class Runner:
+    """Runs a recipe's commands, which print what they print.
+
+    Args:
+        dry_run: whether to show the commands instead of running them.
+        variables: of the environment, beside those of this process.
+    """
+
+    def __init__(
+        self, dry_run: bool = False, variables: Optional[Dict[str, str]] = None
+    ) -> None:
+        self.dry_run = dry_run
+        self.variables = variables or {}
+
+    def __call__(
+        self,
+        *commands: Sequence[str],
+        done: Optional[Path] = None,
+        log: Optional[IO] = None,
+        meanwhile: Optional[Callable[[], object]] = None,
+    ) -> None:
+        """Run commands side by side.
+
+        Args:
+            commands: programs and arguments.
+            done: what they write as a whole; where it is there, nothing is run.
+            log: takes what they print; without it, they are shown, too.
+            meanwhile: called each second while they run.
+
+        Raises:
+            CommandFailed: one failed; all have ended.
+        """
+        if done is not None and done.exists():
+            return
+        if log is None:
+            for command in commands:
+                print(shlex.join(command), flush=True)
+        if self.dry_run:
+            return
+        environment = {**os.environ, **self.variables}
+        errors = None if log is None else subprocess.STDOUT
+        running: List[subprocess.Popen] = []
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info(f"{folder}: waiting for another run there to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            for command in commands:
+                started = subprocess.Popen(
+                    command, stdout=log, stderr=errors, env=environment
+                )
+                running.append(started)
+            while meanwhile and any(process.poll() is None for process in running):
+                time.sleep(1)
+                meanwhile()
+            statuses = [process.wait() for process in running]
+        except BaseException:  # stopped: what was begun ends, too
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+            raise
+        for status in filter(None, statuses):
+            raise CommandFailed(status)

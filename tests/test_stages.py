@@ -8,7 +8,8 @@ import time
 import pytest
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.stages import Stage, is_complete, only_one_run, run_stages
+from fairseq_xling.files.locks import only_one_run
+from fairseq_xling.stages import Stage, is_complete, run_stages
 
 WRITE = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(exist_ok=True); "
 

@@ -48,8 +48,9 @@ from pretraining_plan import (
 from results_file import update_results
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.locks import only_one_run
 from fairseq_xling.launching.logs import quiet_logging
-from fairseq_xling.stages import Stage, only_one_run, run_stages
+from fairseq_xling.stages import Stage, run_stages
 
 # How the real tasks are laid out.
 REAL_TASKS = {

@@ -13,25 +13,17 @@ import argparse
 import logging
 import shlex
 from pathlib import Path
-from typing import List, Optional
+from typing import List
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.options import entry_point
-from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.algorithm import EPOCHS, MODELS, SCHEDULES
 from fairseq_xling.multimix.co_teaching import Plan
-from fairseq_xling.multimix.epoch import Epoch
 from fairseq_xling.multimix.recipe import RECIPES
-from fairseq_xling.multimix.report import (
-    describe_epoch,
-    describe_training,
-    describe_warm_up,
-    write_report,
-)
+from fairseq_xling.multimix.run import check_data, run_algorithm
 from fairseq_xling.option_values import check_number
 from fairseq_xling.precision import DTYPES
-from fairseq_xling.stages import only_one_run, run_stages
 
 logger = logging.getLogger(__name__)
 
@@ -150,36 +142,10 @@ def main(args: argparse.Namespace) -> None:
             other settings.
     """
     plan = make_plan(args)
-    with only_one_run(plan.folder):
-        if args.train_percentage < 100:
-            shares = (1,) if args.target_sample == "shared" else MODELS
-            run_stages(plan.sampling(args.train_percentage, shares), args.jobs)
-        warm_up = plan.warm_up()
-        run_stages(warm_up, args.jobs)
-        run_stages(plan.evaluation(0), args.jobs)
-        if args.charts:
-            for stages in plan.charts():
-                run_stages(stages, args.jobs)
-        reports = [describe_warm_up(plan, warm_up)]
-        # The first epoch mixes real samples alone.
-        if args.epochs > 1:
-            run_stages(plan.generation(), args.jobs)
-            run_stages(plan.exchange(), args.jobs)
-        for number in range(1, args.epochs + 1):
-            epoch = Epoch(plan, number)
-            trainings = []
-            for step in epoch.steps:
-                run_stages(epoch.distillation(step), args.jobs)
-                run_stages(epoch.agreements(step), args.jobs)
-                adaptation = epoch.adaptation(step)
-                run_stages(adaptation, args.jobs)
-                run_stages(epoch.validation(step), args.jobs)
-                for stage, choice in zip(adaptation, epoch.choose(step)):
-                    trainings.append({**describe_training(stage), **choice})
-            epoch.close()
-            run_stages(plan.evaluation(number), args.jobs)
-            reports.append(describe_epoch(epoch, trainings))
-        table = write_report(plan, reports)
+    shares = (1,) if args.target_sample == "shared" else MODELS
+    table = run_algorithm(
+        plan, args.jobs, args.epochs, args.charts, args.train_percentage, shares
+    )
     logger.info(table)
 
 
@@ -189,33 +155,9 @@ def make_plan(args: argparse.Namespace) -> Plan:
     Raises:
         UserError: one is wrong.
     """
-    manifest = Manifest.load(args.data)
-    benchmark = {"multimix_xner": "panx", "multimix_xnli": "xnli"}[args.task]
-    if manifest.task != benchmark:
-        raise UserError(f"{args.data}: holds {manifest.task} data, not {benchmark}")
-    target_split = args.target_split
-    if target_split is None:
-        # A translation of the source's sentences is the target's second-best text for
-        # XNER, as its words have no tags; XNLI has no other (the paper's section 4.1).
-        order = ["train", "supervised"]
-        if args.task == "multimix_xner":
-            order.reverse()
-        held_in = [x for x in order if args.target_lang in manifest.splits.get(x, {})]
-        target_split = held_in[0] if held_in else "train"
-    for split, lang in (
-        ("train", manifest.source_lang),
-        (target_split, args.target_lang),
-    ):
-        held = manifest.splits.get(split, {})
-        if lang not in held:
-            raise UserError(
-                f"{args.data}: no split {split} in {lang}; it has "
-                f"{', '.join(x for x in manifest.languages if x in held) or 'none'}"
-            )
-    if args.lm_data is not None:
-        check_same_rows(args, manifest, target_split)
-    if args.target_lang == manifest.source_lang:
-        raise UserError(f"--target-lang {args.target_lang}: is the source language")
+    source_lang, target_split = check_data(
+        args.data, args.task, args.target_lang, args.target_split, args.lm_data
+    )
     if not 0 < args.train_percentage <= 100:
         raise UserError(
             f"--train-percentage {args.train_percentage:g}: give a value above 0, at "
@@ -228,34 +170,33 @@ def make_plan(args: argparse.Namespace) -> Plan:
         )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
-    args.pretrained = find_checkpoint_file(args.pretrained, "--pretrained")
+    pretrained = find_checkpoint_file(args.pretrained, "--pretrained")
+    lm = pretrained
     if args.lm_path is not None:
-        args.lm_path = find_checkpoint_file(args.lm_path, "--lm-path")
-    if args.warmup_path:
-        args.warmup_path = [
-            find_checkpoint_file(path, "--warmup-path") for path in args.warmup_path
-        ]
+        lm = find_checkpoint_file(args.lm_path, "--lm-path")
+    warm = [find_checkpoint_file(x, "--warmup-path") for x in args.warmup_path or []]
     if args.cpu and args.precision == "fp16":
         raise UserError("--precision fp16: needs a GPU; leave out --cpu, or give bf16")
     device = ["--cpu"] if args.cpu else []
     if args.precision != "fp32":
         device.append(f"--{args.precision}")
+    factors = RECIPES[args.task].distill_factors
+    if args.distill_factor is not None:
+        factors = read_factors(args.distill_factor)
     plan = Plan(
         data=Path(args.data),
         task=args.task,
         arch=args.arch,
-        pretrained=Path(args.pretrained),
-        lm=Path(args.lm_path or args.pretrained),
-        source_lang=manifest.source_lang,
+        pretrained=Path(pretrained),
+        lm=Path(lm),
+        source_lang=source_lang,
         target_lang=args.target_lang,
         target_split=target_split,
         folder=Path(args.results_path),
         seed=args.seed,
-        selected_on=(
-            manifest.source_lang if args.select_on == "source" else args.target_lang
-        ),
-        warm=[Path(path) for path in args.warmup_path or []],
-        distill_factors=read_factors(args.distill_factor, args),
+        selected_on=source_lang if args.select_on == "source" else args.target_lang,
+        warm=[Path(path) for path in warm],
+        distill_factors=factors,
         distill_options=shlex.split(args.distill_options),
         augment_options=shlex.split(args.augment_options),
         train_options=shlex.split(args.train_options),
@@ -272,36 +213,12 @@ def make_plan(args: argparse.Namespace) -> Plan:
     return plan
 
 
-def check_same_rows(
-    args: argparse.Namespace, manifest: Manifest, target_split: str
-) -> None:
-    """Refuse ``--lm-data`` of other data.
-
-    Raises:
-        UserError: another task, or other numbers of rows.
-    """
-    other = Manifest.load(args.lm_data)
-    for split, lang in (
-        ("train", manifest.source_lang),
-        (target_split, args.target_lang),
-    ):
-        entries = [x.splits.get(split, {}).get(lang) for x in (manifest, other)]
-        rows = [entry and entry.rows for entry in entries]
-        if other.task != manifest.task or rows[0] != rows[1]:
-            raise UserError(
-                f"--lm-data {args.lm_data}: holds other data than {args.data}; "
-                "preprocess the same raw folder with the other tokenizer"
-            )
-
-
-def read_factors(text: Optional[str], args: argparse.Namespace) -> List[float]:
+def read_factors(text: str) -> List[float]:
     """Read eta of each epoch.
 
     Raises:
         UserError: they are no percentages, or not one an epoch.
     """
-    if text is None:
-        return RECIPES[args.task].distill_factors
     try:
         factors = [float(word) for word in text.split(",")]
     except ValueError:

@@ -1,9 +1,28 @@
 """How many updates a training takes, counted in what its dataset holds."""
 
-from fairseq import tasks, utils
+from typing import List, Optional
+
+from fairseq import options, tasks, utils
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from omegaconf import DictConfig
 
 from fairseq_xling.errors import UserError
+
+
+def updates_of_command(words: Optional[List[str]]) -> int:
+    """Updates of a call of ``fairseq-train``.
+
+    Args:
+        words: its arguments (None: those of this process).
+
+    Raises:
+        UserError: as of :func:`count_updates`.
+    """
+    args = options.parse_args_and_arch(options.get_training_parser(), words)
+    # The schedule's own length is what is to be found; without one it is refused.
+    if getattr(args, "total_num_update", 1) is None:
+        args.total_num_update = 1
+    return count_updates(convert_namespace_to_omegaconf(args))
 
 
 def count_updates(cfg: DictConfig) -> int:

@@ -1,31 +1,18 @@
 """``examples/augment.sh``: what it runs, and that it does."""
 
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from augment_data import draw_pairs, snapshot, write_lm, write_pairs
-from training import ROOT, environment
+from recipe_calls import call_recipe, dry_run
 
 
 def bash(*arguments, visible=""):
-    return subprocess.run(
-        ["bash", str(ROOT / "examples/augment.sh"), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(
-            XLING_BIN=str(Path(sys.executable).parent), CUDA_VISIBLE_DEVICES=visible
-        ),
-    )
+    return call_recipe("augment", *arguments, CUDA_VISIBLE_DEVICES=visible)
 
 
 def commands(*arguments, visible=""):
-    done = bash(*arguments, "--dry-run", visible=visible)
-    assert done.returncode == 0, done.stdout
-    return [shlex.split(line) for line in done.stdout.splitlines()]
+    return dry_run("augment", *arguments, CUDA_VISIBLE_DEVICES=visible)
 
 
 def test_one_gpu_runs_the_papers_settings():

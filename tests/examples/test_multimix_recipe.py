@@ -1,30 +1,15 @@
 """examples/multimix_*.sh: the commands that they print, which the parsers read."""
 
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from training import ROOT, environment
+from recipe_calls import call_recipe, dry_run
 
 from fairseq_xling.cli.multimix import build_parser
 
 
-def bash(task, *arguments):
-    return subprocess.run(
-        ["bash", str(ROOT / f"examples/multimix_{task}.sh"), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
-    )
-
-
 def commands(task, *arguments):
-    done = bash(task, "raw", "out", "--target-lang", "es", *arguments, "--dry-run")
-    assert done.returncode == 0, done.stdout
-    return [shlex.split(line) for line in done.stdout.splitlines()]
+    return dry_run(f"multimix_{task}", "raw", "out", "--target-lang", "es", *arguments)
 
 
 @pytest.mark.parametrize("task, script", [("xnli", "xnli.py"), ("xner", "panx.py")])
@@ -58,7 +43,7 @@ def test_options_are_passed_on():
     ],
 )
 def test_wrong_options_are_refused(arguments, told):
-    done = bash("xnli", *arguments)
+    done = call_recipe("multimix_xnli", *arguments)
     assert done.returncode == 2 and told in done.stdout
 
 

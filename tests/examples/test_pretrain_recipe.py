@@ -2,26 +2,19 @@
 
 import runpy
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fairseq import options
 from parallel_data import draw_parallel, write_parallel
-from training import ROOT, environment
+from recipe_calls import call_recipe
+from training import ROOT
 
 from fairseq_xling.errors import UserError
 
 
 def bash(*arguments):
-    return subprocess.run(
-        ["bash", str(ROOT / "examples/pretrain_mini.sh"), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(XLING_BIN=str(Path(sys.executable).parent)),
-    )
+    return call_recipe("pretrain_mini", *arguments)
 
 
 def commands(text, out, *arguments):

@@ -1,16 +1,14 @@
 """The recipes: every method prints commands that fairseq understands."""
 
-import functools
 import json
 import shlex
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 from fairseq import options
 from fairseq.tasks import TASK_REGISTRY
+from recipe_calls import BIN, UPDATES, call_recipe, counted, dry_run
 from training import ROOT, environment
 
 import fairseq_xling  # noqa: F401
@@ -70,47 +68,6 @@ SCHEDULE = {
 }
 # Tasks set these themselves; all but some methods leave them alone.
 OWN_DEFAULTS = ["mixup-layer", "source-loss-weight", "scheduled-sampling-decay"]
-
-
-# Stands in for Python where a recipe asks how many updates a training takes, which is
-# tested in test_schedules.py; it keeps the options that it is asked about.
-UPDATES = 4321
-PYTHON = f"""#!/bin/bash
-if [ "$2" != fairseq_xling.cli.count_updates ]; then exec {sys.executable} "$@"; fi
-printf '%s\\n' "${{@:3}}" > "$(dirname "$0")/counted"
-echo {UPDATES}
-"""
-
-
-@functools.lru_cache(maxsize=None)
-def programs():
-    """A folder for XLING_BIN."""
-    folder = Path(tempfile.mkdtemp())
-    (folder / "python").write_text(PYTHON)
-    (folder / "python").chmod(0o755)
-    return folder
-
-
-def counted():
-    """The options of the training whose updates were last asked for."""
-    return (programs() / "counted").read_text().splitlines()
-
-
-def bash(script, *arguments):
-    return subprocess.run(
-        ["bash", str(ROOT / "examples" / script), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(XLING_BIN=str(programs())),
-    )
-
-
-def dry_run(task, *arguments):
-    """The commands that a recipe prints, as lists of words."""
-    done = bash(f"{task}.sh", *arguments, "--dry-run")
-    assert done.returncode == 0, done.stdout
-    return [shlex.split(line) for line in done.stdout.strip().splitlines()]
 
 
 def name_of(words):
@@ -180,7 +137,7 @@ def check_method(task, method, train, evaluate):
     else:
         assert "warmup-updates" not in found
     # Counted were the updates of this very training.
-    about = settings_of(["", *counted()])
+    about = settings_of(["", *counted])
     assert {name: found[name] for name in about} == about
     assert found.keys() - about.keys() <= SCHEDULE
     if f"xmixup_{task}" in TASK_REGISTRY:
@@ -226,7 +183,7 @@ def test_updates_have_64_rows_on_any_number_of_gpus(tmp_path, task, batch_size, 
         options = ["--gpus", gpus, "--method", "zero-shot"]
         if batch_size:
             options += ["--batch-size", batch_size]
-        done = bash(f"{task}.sh", "raw", tmp_path, *options, "--dry-run")
+        done = call_recipe(task, "raw", tmp_path, *options, "--dry-run")
         line = next(x for x in done.stdout.splitlines() if "fairseq-train" in x)
         found = settings_of(shlex.split(line))
         assert f"{found['batch-size']}x{found['update-freq']}" == share
@@ -240,7 +197,7 @@ def test_updates_have_64_rows_on_any_number_of_gpus(tmp_path, task, batch_size, 
 @pytest.mark.parametrize("task", TAGGING + QUESTIONS)
 @pytest.mark.parametrize("method", PAIRS_ONLY)
 def test_methods_of_sentence_pairs_are_refused_elsewhere(tmp_path, task, method):
-    done = bash(f"{task}.sh", "raw", tmp_path, "--method", method, "--dry-run")
+    done = call_recipe(task, "raw", tmp_path, "--method", method, "--dry-run")
     assert done.returncode == 2
     (line,) = done.stdout.splitlines()
     assert line.startswith(f"error: --method {method}: {task} ")
@@ -307,7 +264,7 @@ def test_stages_can_be_run_by_themselves(tmp_path):
 
     assert stages("prepare") == ["udpos.py", "fairseq-train", "xling-pseudo-label"]
     assert stages("finetune") == ["fairseq-train", "xling-evaluate"]
-    done = bash("udpos.sh", "raw", tmp_path, "--stage", "finetune")
+    done = call_recipe("udpos", "raw", tmp_path, "--stage", "finetune")
     assert done.returncode == 2 and "--stage prepare first" in done.stdout
 
 
@@ -325,8 +282,8 @@ def test_run_and_split_name_the_results(prepared):
 
 
 def test_more_options_are_passed_on(prepared):
-    arguments = ["xnli.sh", "raw", prepared, "--dry-run", "--cpu", "--"]
-    done = bash(*arguments, "--lr", "1e-4", "--source-loss-weight", "0.6")
+    arguments = ["xnli", "raw", prepared, "--dry-run", "--cpu", "--"]
+    done = call_recipe(*arguments, "--lr", "1e-4", "--source-loss-weight", "0.6")
     assert done.returncode == 0
     args = parse(shlex.split(done.stdout.splitlines()[0]))
     assert args.lr == [1e-4] and args.cpu and not args.fp16
@@ -348,5 +305,21 @@ def test_more_options_are_passed_on(prepared):
     ],
 )
 def test_wrong_use_is_refused(arguments, message):
-    done = bash("xnli.sh", *arguments)
+    done = call_recipe("xnli", *arguments)
     assert done.returncode == 2 and message in done.stdout
+
+
+def test_scripts_run_by_the_python_of_xling_bin(tmp_path):
+    """What other tests run in their own process, once as a user types it."""
+    done = subprocess.run(
+        ["bash", str(ROOT / "examples/xnli.sh"), "raw", "out", "--method", "magic"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(XLING_BIN=BIN),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    error, usage, *_ = done.stdout.splitlines()
+    assert error == "error: unknown method magic"
+    assert usage.startswith("usage: bash examples/TASK.sh RAW_DIR OUT_DIR")

@@ -15,14 +15,14 @@ from fairseq.tasks import FairseqTask
 from family_data import logged, run_in_fork
 from pair_data import tiny_dictionary, write_pair_data
 from question_data import write_question_data
+from recipe_calls import UPDATES, call_recipe, counted
 from small_model import checkpoint, small_args
 from tag_data import write_tag_data
-from test_recipes import UPDATES, bash, counted
 from training import ROOT, SHAPE, environment
 
-from fairseq_xling.cli import count_updates
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.launching.training_length import count_updates, updates_of_command
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 POSITIONS = 40
@@ -42,7 +42,7 @@ def train_words(task, out, *more):
     shape = [option for option in SHAPE if not option.startswith("--max-positions")]
     model = ["--model", out, "--arch", "xmixup_xlmr_mini"]
     given = [*model, "--cpu", "--dry-run", "--", *shape, *more]
-    done = bash(f"{task}.sh", "raw", out, *given, f"--max-positions={POSITIONS}")
+    done = call_recipe(task, "raw", out, *given, f"--max-positions={POSITIONS}")
     assert done.returncode == 0, done.stdout
     return shlex.split(done.stdout.splitlines()[0])
 
@@ -59,21 +59,15 @@ def write_model(folder):
     torch.save(checkpoint(args, model.state_dict()), folder / "model.pt")
 
 
-def count(arguments, capsys):
-    capsys.readouterr()
-    count_updates.main(arguments)
-    return int(capsys.readouterr().out)
-
-
 @pytest.mark.parametrize("task", WRITERS)
-def test_the_schedule_ends_with_the_training(tmp_path, capsys, task):
+def test_the_schedule_ends_with_the_training(tmp_path, task):
     data = WRITERS[task](tmp_path / "data-bin")
     write_model(tmp_path)
     words = train_words(
         *(task, tmp_path, "--num-workers=0", "--log-format=json", "--log-interval=1"),
         *(["--doc-stride=16"] if task == "xquad" else []),
     )
-    updates = count(counted(), capsys)
+    updates = updates_of_command(list(counted))
     train = Manifest.load(str(data)).splits["train"]
     rows = sum(entry.rows for entry in train.values())
     epochs = 2 if task == "xquad" else 4
@@ -106,7 +100,7 @@ def test_processes_and_limits_are_counted(tmp_path):
             if name == "distributed_world_size":
                 part = "distributed_training"
             cfg[part][name] = value
-        return count_updates.count_updates(cfg)
+        return count_updates(cfg)
 
     with pytest.raises(UserError, match="--max-epoch, --max-update: give one"):
         updates()
@@ -122,7 +116,7 @@ def test_processes_and_limits_are_counted(tmp_path):
     assert 10 < updates(max_epoch=1, distributed_world_size=1, **by_tokens) < 75
 
 
-def test_page_names_the_updates_of_xnli(monkeypatch, capsys):
+def test_page_names_the_updates_of_xnli(monkeypatch):
     page = (ROOT / "fairseq_xling/tasks/README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^fairseq-train data-bin/xnli [^`]*?\n\n", page, re.M)
     words = [word for word in shlex.split(command) if word.strip()]
@@ -140,7 +134,7 @@ def test_page_names_the_updates_of_xnli(monkeypatch, capsys):
 
     monkeypatch.setattr(tasks, "setup_task", Task)
     named = int(words[words.index("--total-num-update") + 1])
-    assert count(words[1:], capsys) == named == 368160
+    assert updates_of_command(words[1:]) == named == 368160
 
 
 def test_a_shell_is_told_the_updates(tmp_path):

@@ -1,15 +1,14 @@
 """The sweep: one training a point, finished points are skipped, the best is found."""
 
-import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
 
 import pytest
-from test_recipes import dry_run, name_of, settings_of
-from training import ROOT, environment
+from recipe_calls import call_recipe, dry_run
+from recipes.sweep import best_of_sweep
+from test_recipes import name_of, settings_of
 
 from fairseq_xling.errors import UserError
 
@@ -20,11 +19,6 @@ import json, os, sys
 from pathlib import Path
 
 name, words = Path(sys.argv[0]).name, sys.argv[1:]
-if "fairseq_xling.cli.count_updates" in words:
-    print(4)
-    sys.exit()
-if name == "python" and not words[0].endswith("udpos.py"):
-    os.execv("{python}", ["{python}", *words])
 options = dict(zip(words, words[1:]))
 with open(os.environ["CALLS"], "a") as file:
     file.write(json.dumps([name, *words]) + "\\n")
@@ -77,18 +71,12 @@ def sweep(tmp_path):
 
     def run(*arguments, fails=None):
         log.write_text("")
-        script = str(ROOT / "examples" / "sweep.sh")
-        done = subprocess.run(
-            ["bash", script, "udpos", "raw", str(tmp_path / "out"), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment(
-                XLING_BIN=str(folder),
-                CALLS=str(log),
-                SCORES=json.dumps(SCORES),
-                FAILS=json.dumps(fails or {}),
-            ),
+        done = call_recipe(
+            *("sweep", "udpos", "raw", tmp_path / "out", *arguments),
+            XLING_BIN=str(folder),
+            CALLS=str(log),
+            SCORES=json.dumps(SCORES),
+            FAILS=json.dumps(fails or {}),
         )
         return done, [json.loads(line) for line in log.read_text().splitlines()]
 
@@ -196,13 +184,6 @@ def test_points_of_other_settings_are_not_mixed_in(sweep):
 def test_wrong_use_is_refused(sweep, arguments, message):
     done, calls = sweep(*arguments)
     assert done.returncode == 2 and message in done.stdout and not calls
-
-
-spec = importlib.util.spec_from_file_location(
-    "best_of_sweep", ROOT / "examples" / "best_of_sweep.py"
-)
-best_of_sweep = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(best_of_sweep)
 
 
 def write_point(folder, score=None, predict="mean", **settings):

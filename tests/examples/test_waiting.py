@@ -1,9 +1,7 @@
 """On a CPU the threads of recipes sleep while they wait, unless the user has chosen."""
 
-import subprocess
-
 import pytest
-from training import ROOT, environment
+from recipe_calls import call_recipe
 
 # Stands in for every program of a recipe: tells how threads wait, and ends it.
 PROGRAM = """#!/bin/bash
@@ -20,7 +18,7 @@ RECIPES = {
 
 
 @pytest.fixture
-def waiting(tmp_path):
+def waiting(tmp_path, monkeypatch):
     """Runs a recipe up to its first program; gives what that one was told."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -30,18 +28,14 @@ def waiting(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/manifest.json").write_text("{}")
 
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+
     def start(recipe, *arguments, **variables):
-        env = environment(XLING_BIN=str(folder), DEMO_DIR=str(tmp_path / "demo"))
-        for name in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
-            env.pop(name, None)
-        done = subprocess.run(
-            ["bash", str(ROOT / f"examples/{recipe}.sh"), *arguments],
-            env={**env, **variables},
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        given = {"OMP_NUM_THREADS": "", "DEMO_DIR": str(tmp_path / "demo")}
+        given.update(variables, XLING_BIN=str(folder))
+        done = call_recipe(recipe, *arguments, **given)
         assert done.returncode != 0, done.stdout
         return (folder / "waiting").read_text().strip()
 

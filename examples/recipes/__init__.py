@@ -1,0 +1,1 @@
+"""The recipes: what each of the scripts in the folder above runs."""
