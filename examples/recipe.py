@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import List
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if __name__ == "__main__":
+    logging.disable(logging.INFO)  # of fairseq, at its import; commands say the rest
 
 from recipes import (  # noqa: E402
     augment,
@@ -70,7 +72,6 @@ def main(words: List[str]) -> int:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)  # commands say it again
     # A recipe that is told to end ends its command, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
