@@ -7,12 +7,12 @@ predict from, averaged over the languages of the dev set.
 """
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.json_text import read_object
 from fairseq_xling.tables import markdown_table
 
 NAME = re.compile(r"lr-(?P<lr>.+?)-alpha-(?P<alpha>.+?)(?:-layer-(?P<layer>.+))?")
@@ -28,25 +28,10 @@ class Point(NamedTuple):
     score: Optional[float]
 
 
-def read_json(path: Path) -> Dict:
-    """Read a file that holds a JSON object.
-
-    Raises:
-        UserError: it does not.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: not a JSON object; remove it and run the sweep again")
-    return found
-
-
 def read_settings(folder: Path) -> Optional[Dict[str, str]]:
     """Settings of a point, by ``point.json`` or the folder's name; None for others."""
     if (folder / "point.json").exists():
-        return read_json(folder / "point.json")
+        return read_object(folder / "point.json")
     match = NAME.fullmatch(folder.name)
     return match.groupdict(default="default") if match else None
 
@@ -60,7 +45,7 @@ def read_score(path: Path) -> Optional[float]:
     if not path.exists():
         return None
     try:
-        (model,) = read_json(path)["models"].values()
+        (model,) = read_object(path)["models"].values()
         return float(model["scores"][model["predict"]]["average"])
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UserError(

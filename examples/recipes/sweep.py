@@ -8,7 +8,7 @@ usage: bash examples/sweep.sh TASK RAW_DIR OUT_DIR [options]
   TASK             xnli, pawsx, udpos, panx, xquad, mlqa or tydiqa
   --alphas LIST    balances of the task losses (default: "0.2 0.4 0.6 0.8")
   --lrs LIST       learning rates (default: "3e-6 5e-6 2e-5 3e-5")
-  --layers LIST    mixup layers (default: the task's own; the paper's:
+  --layers LIST    mixup layers (default: the task's own; the paper:
                    "1 4 8 12 16 20 24")
   --name NAME      folder of the sweep in OUT_DIR (default: sweep)
   and the options of the task's recipe, such as --model, --method, --gpus, --seed,
