@@ -1,10 +1,16 @@
 """``examples/augment.sh``: what it runs, and that it does."""
 
+import os
 from pathlib import Path
 
+import fairseq_cli.generate
 import pytest
 from augment_data import draw_pairs, snapshot, write_lm, write_pairs
+from forked import fork
 from recipe_calls import call_recipe, dry_run
+
+from fairseq_xling import stages
+from fairseq_xling.cli import join_shards
 
 
 def bash(*arguments, visible=""):
@@ -57,14 +63,32 @@ def test_wrong_options_are_refused(arguments, told):
     assert done.returncode == 2 and told in done.stdout
 
 
-def test_two_processes_write_what_one_writes(spm, tmp_path):
+class Forked:
+    """Stands for subprocess.Popen, without the seconds that imports take."""
+
+    def __init__(self, command, **_):
+        mains = {
+            "fairseq-generate": fairseq_cli.generate.cli_main,
+            "xling-join-shards": join_shards.cli_main,
+        }
+        with open(os.devnull, "w") as out, open("errors", "a") as errors:
+            main = mains[Path(command[0]).name]
+            self.child = fork(main, command, out, errors)
+
+    def wait(self):
+        return os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+
+
+def test_two_processes_write_what_one_writes(spm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages.subprocess, "Popen", Forked)
     lm = write_lm(tmp_path / "lm", spm).parent
     rows = {"train": {"en": draw_pairs("en", 20)}}
     data = write_pairs(tmp_path / "data", spm, rows)
     options = ("--model", lm, "--cpu", "--max-tokens", "60")
     for name, gpus in (("one", 1), ("two", 2)):
         done = bash(data, tmp_path / name, "--gpus", gpus, *options)
-        assert done.returncode == 0, done.stdout[-2000:]
+        assert done.returncode == 0, Path("errors").read_text()[-2000:]
     one, two = snapshot(tmp_path / "one"), snapshot(tmp_path / "two")
     one.pop("generate-train.txt")
     assert one == two
