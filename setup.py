@@ -29,6 +29,8 @@ REQUIREMENTS = [
     "bitarray==3.0.0",
     "cffi==1.17.1",
     "hydra-core==1.3.2",
+    "jinja2==3.1.6",
+    "markupsafe==3.0.4",
     "matplotlib==3.9.4",
     "numpy==1.26.4",
     "omegaconf==2.3.0",
@@ -68,6 +70,7 @@ if __name__ == "__main__":
         license="MIT",
         python_requires=">=3.9,<3.13",
         packages=find_packages(include=["fairseq_xling", "fairseq_xling.*"]),
+        package_data={"fairseq_xling.report": ["templates/*"]},
         install_requires=[TORCH, FAIRSEQ, *REQUIREMENTS],
         extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
         entry_points={

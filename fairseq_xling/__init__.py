@@ -18,6 +18,7 @@ if __name__ != NAME:  # --user-dir is a link of another name
 from fairseq_xling.compat import (
     allow_fairseq_checkpoints,
     bound_primitive_cache,
+    hush_matplotlib,
     mend_precision_options,
     save_checkpoints_whole,
     skip_interval_copies,
@@ -30,6 +31,7 @@ from fairseq_xling.version import __version__
 allow_fairseq_checkpoints()
 skip_interval_copies()
 bound_primitive_cache()
+hush_matplotlib()
 mend_precision_options()
 save_checkpoints_whole()
 install_excepthook()

@@ -34,6 +34,14 @@ TYPICAL_WEIGHT = 0.05
 logger = logging.getLogger(__name__)
 
 
+def hush_matplotlib() -> None:
+    """Keep matplotlib from telling its settings when it is imported.
+
+    One of fairseq's models leaves the root logger at ``DEBUG``.
+    """
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+
+
 def bound_primitive_cache() -> None:
     """Keep oneDNN's memory from growing with every new shape of a batch, on a CPU.
 

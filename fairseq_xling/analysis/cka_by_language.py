@@ -10,18 +10,8 @@ from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.cka import LinearCKA
 from fairseq_xling.analysis.correlation import rank_correlation
-from fairseq_xling.analysis.figures import (
-    add_legend,
-    drawable,
-    language_width,
-    name_languages,
-    panels,
-    spread,
-    style,
-)
+from fairseq_xling.analysis.findings import Findings
 from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
-from fairseq_xling.analysis.report import Report, decimals
-from fairseq_xling.analysis.score_files import ScoredModel, find_scores, read_models
 from fairseq_xling.analysis.sentence_states import (
     MIXED,
     choose_layers,
@@ -29,7 +19,16 @@ from fairseq_xling.analysis.sentence_states import (
     ways_of,
 )
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.tables import Cell, markdown_table
+from fairseq_xling.evaluation.figures import (
+    add_legend,
+    draw_points,
+    drawable,
+    language_width,
+    panels,
+    style,
+)
+from fairseq_xling.evaluation.result_files import ScoredModel, find_scores, read_models
+from fairseq_xling.tables import Cell, decimals, markdown_table
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class Aligned(NamedTuple):
         return {"rho": rho, "p": p, "languages": len(langs)}
 
 
-def analyze_cka(args: argparse.Namespace) -> Report:
+def analyze_cka(args: argparse.Namespace) -> Findings:
     """Compare every model's states of targets with those of their counterparts.
 
     Raises:
@@ -95,10 +94,10 @@ def analyze_cka(args: argparse.Namespace) -> Report:
                 one.rows[lang] = sums[0].rows
             found.append(one)
         say_if_few(one.rows, model.args.encoder_embed_dim)
-    figures = {"cka": by_language(found)}
+    figures = {"cka": draw_by_language(found)}
     if len(found[0].layers) > 1:
-        figures["cka-layers"] = by_layer(found)
-    return Report(numbers(found, task, args), tables(found), figures)
+        figures["cka-layers"] = draw_by_layer(found)
+    return Findings(numbers(found, task, args), tables(found), figures)
 
 
 def say_if_few(rows: Dict[str, int], features: int) -> None:
@@ -193,41 +192,38 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def by_language(found: Sequence[Aligned]) -> Figure:
+def draw_by_language(found: Sequence[Aligned]) -> Figure:
     """CKA, and below it the scores, with languages by decreasing CKA of the first."""
     first = found[0].cka
     langs = sorted(first, key=lambda lang: -first[lang][-1])
-    scored = {one.name: one for one in found if one.scored}
+    scored = {one.name: one.scored for one in found if one.scored}
     figure, axes = panels([""], language_width(langs, len(found)))
     if scored:
         axes[0].remove()
         figure.set_size_inches(figure.get_size_inches() * [1, 1.6])
         axes = list(figure.subplots(2, 1, sharex=True))
         axes[0].tick_params(labelbottom=True)
+    # A model looks the same in both, and is hollow where it mixes.
     looks = {name: style(i) for i, name in enumerate({one.name: 0 for one in found})}
-    for one, shift in zip(found, spread(len(found))):
-        places = [x + shift for x in range(len(langs))]
-        look = dict(looks[one.name], linestyle="none")
-        if one.way == MIXED:
-            look["fillstyle"] = "none"
-        values = [one.cka[lang][-1] for lang in langs]
-        axes[0].plot(places, values, label=drawable(one.title), **look)
+    fills = {one.title: "none" if one.way == MIXED else "full" for one in found}
+    hollow = {
+        one.title: {**looks[one.name], "fillstyle": fills[one.title]} for one in found
+    }
+    cka = {one.title: {x: one.cka[x][-1] for x in langs} for one in found}
+    draw_points(axes[0], langs, cka, looks=hollow)
+    axes[0].set_xlabel("")
     axes[0].set_ylabel("linear CKA with the source (0 to 1)")
-    for (name, one), shift in zip(scored.items(), spread(len(scored))):
-        assert one.scored is not None
-        values = [one.scored.scores.get(lang, math.nan) for lang in langs]
-        places = [x + shift for x in range(len(langs))]
-        axes[1].plot(places, values, linestyle="none", **looks[name])
-        axes[1].set_ylabel(f"{one.scored.results['metric']} (%)")
-    for each in axes:
-        name_languages(each, langs)
-        each.grid(axis="y", alpha=0.3)
+    for model in scored.values():
+        axes[1].set_ylabel(f"{model.results['metric']} (%)")
+    if scored:
+        scores = {name: one.scores for name, one in scored.items()}
+        draw_points(axes[1], langs, scores, looks=looks)
     axes[-1].set_xlabel("language, by decreasing CKA of the first model")
     add_legend(figure)
     return figure
 
 
-def by_layer(found: Sequence[Aligned]) -> Figure:
+def draw_by_layer(found: Sequence[Aligned]) -> Figure:
     """CKA after each layer, a line a language and a panel a model."""
     figure, axes = panels([one.title for one in found], sharey=True)
     for each, one in zip(axes, found):

@@ -8,7 +8,16 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fairseq_xling.analysis.figures import (
+from fairseq_xling.analysis.findings import Findings
+from fairseq_xling.analysis.models import check_names, held_languages, load_model
+from fairseq_xling.analysis.projection import Centroid, project
+from fairseq_xling.analysis.sentence_states import (
+    MIXED,
+    choose_layer,
+    read_states,
+    ways_of,
+)
+from fairseq_xling.evaluation.figures import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
     add_legend,
@@ -17,16 +26,7 @@ from fairseq_xling.analysis.figures import (
     panels,
     style,
 )
-from fairseq_xling.analysis.models import check_names, held_languages, load_model
-from fairseq_xling.analysis.projection import Centroid, project
-from fairseq_xling.analysis.report import Report, decimals
-from fairseq_xling.analysis.sentence_states import (
-    MIXED,
-    choose_layer,
-    read_states,
-    ways_of,
-)
-from fairseq_xling.tables import Cell, markdown_table
+from fairseq_xling.tables import Cell, decimals, markdown_table
 
 # A language that is drawn in PCA has as many points at most, so that they can be told
 # apart and kept.
@@ -102,7 +102,7 @@ def read_spaces(args: argparse.Namespace, keep: bool) -> List[Space]:
     return spaces
 
 
-def analyze_pca(args: argparse.Namespace) -> Report:
+def analyze_pca(args: argparse.Namespace) -> Findings:
     """Draw sentences on the two axes along which they vary most (Figure 1)."""
     if args.max_rows is None:
         args.max_rows = MOST_POINTS
@@ -131,14 +131,14 @@ def analyze_pca(args: argparse.Namespace) -> Report:
             {**entry(one, found.explained), "points": as_lists(placed, places=4)}
         )
     add_legend(figure)
-    return Report(
+    return Findings(
         {"analysis": "pca", **shared(spaces, args), "models": entries},
         table(spaces, explained),
         {"pca": figure},
     )
 
 
-def analyze_centroids(args: argparse.Namespace) -> Report:
+def analyze_centroids(args: argparse.Namespace) -> Findings:
     """Draw the languages' centroids (Figure 4).
 
     In units of the sentences' spread around their language's centroid, so that models
@@ -173,7 +173,7 @@ def analyze_centroids(args: argparse.Namespace) -> Report:
     add_legend(figure)
     for axes, one, points in zip(panel, spaces, places):
         label_points(axes, points, list(one.centroids))
-    return Report(
+    return Findings(
         {"analysis": "centroids", **shared(spaces, args), "models": entries},
         table(spaces, explained),
         {"centroids": figure},

@@ -5,16 +5,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.figures import add_legend, drawable, panels, style
-from fairseq_xling.analysis.report import Report
-from fairseq_xling.analysis.score_files import (
-    ScoredModel,
-    load_record,
-    read_models,
-    stored_option,
-)
-from fairseq_xling.cli.benchmark_tables import TASKS
+from fairseq_xling.analysis.findings import Findings
+from fairseq_xling.analysis.stored_training import load_record, stored_option
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.figures import add_legend, drawable, panels, style
+from fairseq_xling.evaluation.result_files import BENCHMARKS, ScoredModel, read_models
 from fairseq_xling.tables import Cell, markdown_table
 
 DASHES = ["--", "-.", ":", (0, (8, 2))]
@@ -22,7 +17,7 @@ DASHES = ["--", "-.", ":", (0, (8, 2))]
 TaskScores = Tuple[Dict[int, float], Dict[str, float]]
 
 
-def analyze_layers(args: argparse.Namespace) -> Report:
+def analyze_layers(args: argparse.Namespace) -> Findings:
     """Draw the average over languages against the layer that mixes.
 
     Raises:
@@ -64,7 +59,7 @@ def analyze_layers(args: argparse.Namespace) -> Report:
         }
         for task, (by_layer, lines) in tasks.items()
     ]
-    return Report(
+    return Findings(
         {"analysis": "layers", "tasks": numbers},
         table(tasks),
         {"layers": draw(numbers)},
@@ -109,7 +104,7 @@ def table(tasks: Dict[str, TaskScores]) -> str:
     layers = sorted({layer for by_layer, _ in tasks.values() for layer in by_layer})
     names = list(dict.fromkeys(name for _, lines in tasks.values() for name in lines))
     rows: List[List[Cell]] = [
-        [TASKS[task], *map(by_layer.get, layers), *map(lines.get, names)]
+        [BENCHMARKS[task], *map(by_layer.get, layers), *map(lines.get, names)]
         for task, (by_layer, lines) in tasks.items()
     ]
     return (
@@ -120,7 +115,7 @@ def table(tasks: Dict[str, TaskScores]) -> str:
 
 def draw(tasks: Sequence[Dict[str, Any]]) -> Figure:
     """A panel a task: solid where layers mix, broken lines without."""
-    figure, panel = panels([TASKS[one["task"]] for one in tasks])
+    figure, panel = panels([BENCHMARKS[one["task"]] for one in tasks])
     names = list(dict.fromkeys(name for one in tasks for name in one["baselines"]))
     for axes, one in zip(panel, tasks):
         by_layer = one["average_by_layer"]

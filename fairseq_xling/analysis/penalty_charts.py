@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from fairseq_xling.analysis.score_chart import COLOURS, MARKERS
+from fairseq_xling.evaluation.figures import COLOURS, MARKERS
 from fairseq_xling.files.atomic import PathLike, atomic_file
 
 # A sentence with at most this many wrong tags is called accurate.

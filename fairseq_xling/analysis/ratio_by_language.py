@@ -13,7 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from fairseq_xling.analysis.figures import (
+from fairseq_xling.analysis.findings import Findings
+from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
+from fairseq_xling.analysis.sentence_states import TaskReader, open_rows
+from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
+from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.figures import (
     add_legend,
     drawable,
     language_width,
@@ -21,15 +26,10 @@ from fairseq_xling.analysis.figures import (
     panels,
     style,
 )
-from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
-from fairseq_xling.analysis.report import Report, decimals
-from fairseq_xling.analysis.sentence_states import TaskReader, open_rows
-from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.models.inspection import inspect_mixing, mixing_layers
 from fairseq_xling.multimix.pieces import PieceTable
-from fairseq_xling.tables import Cell, markdown_table
+from fairseq_xling.tables import Cell, decimals, markdown_table
 
 QUANTITIES = {"ratio": "mixup ratio λ", "entropy": "H(A) + H(Aᵀ) (nats)"}
 # What a translation is like: its noise, and the rate in percent.
@@ -93,7 +93,7 @@ class MixingReader(TaskReader):
         return collate_tokens(changed, self.table.pad).to(sources.device)
 
 
-def analyze_ratio(args: argparse.Namespace) -> Report:
+def analyze_ratio(args: argparse.Namespace) -> Findings:
     """Look at how a model mixes each language, and how noise changes that.
 
     Raises:
@@ -129,7 +129,7 @@ def analyze_ratio(args: argparse.Namespace) -> Report:
         f"ratio-layer-{layer}" if len(layers) > 1 else "ratio": draw(by_lang)
         for layer, by_lang in found.items()
     }
-    return Report(
+    return Findings(
         {
             "analysis": "ratio",
             "data": str(Path(args.data)),

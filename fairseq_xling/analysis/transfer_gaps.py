@@ -5,24 +5,20 @@ from typing import Dict, List
 
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.figures import (
-    add_legend,
-    drawable,
-    language_width,
-    name_languages,
-    panels,
-    spread,
-    style,
-)
-from fairseq_xling.analysis.report import Report
-from fairseq_xling.analysis.score_files import read_models
-from fairseq_xling.cli.benchmark_tables import TASKS
+from fairseq_xling.analysis.findings import Findings
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.figures import (
+    add_legend,
+    draw_points,
+    language_width,
+    panels,
+)
+from fairseq_xling.evaluation.result_files import BENCHMARKS, read_models
 from fairseq_xling.evaluation.transfer_gap import average
 from fairseq_xling.tables import Cell, markdown_table
 
 
-def analyze_gap(args: argparse.Namespace) -> Report:
+def analyze_gap(args: argparse.Namespace) -> Findings:
     """Compare the models' transfer gaps.
 
     Raises:
@@ -37,38 +33,36 @@ def analyze_gap(args: argparse.Namespace) -> Report:
             f"{', '.join(args.results)}: no transfer gap; evaluate the source language "
             "and another one"
         )
-    tasks = [task for task in TASKS if any(task in gaps for gaps in found.values())]
+    tasks = [
+        task for task in BENCHMARKS if any(task in gaps for gaps in found.values())
+    ]
     rows: List[List[Cell]] = []
     for name, gaps in found.items():
         mean = average(gaps) if len(gaps) == len(tasks) else None
         rows.append([name, *map(gaps.get, tasks), mean])
-    header = ["model", *(TASKS[task] for task in tasks), "Avg."]
+    header = ["model", *(BENCHMARKS[task] for task in tasks), "Avg."]
     legend = (
         "\nTransfer gap in points, lower is better: the source language's score minus "
         "the mean of the others' (accuracy, F1, for questions exact match).\n"
     )
-    return Report(
+    return Findings(
         {"analysis": "gap", "models": found},
         markdown_table(header, rows) + legend,
-        {"gap": draw(found, tasks)},
+        {"gap": draw_gaps(found, tasks)},
     )
 
 
-def draw(found: Dict[str, Dict[str, float]], tasks: List[str]) -> Figure:
+def draw_gaps(found: Dict[str, Dict[str, float]], tasks: List[str]) -> Figure:
     """Gaps by task, side by side."""
-    names = [TASKS[task] for task in tasks]
+    names = [BENCHMARKS[task] for task in tasks]
     figure, (axes,) = panels([""], language_width(names, len(found)))
-    for (name, gaps), shift in zip(found.items(), spread(len(found))):
-        number = list(found).index(name)
-        here = [i for i, task in enumerate(tasks) if task in gaps]
-        axes.plot(
-            [i + shift for i in here], [gaps[tasks[i]] for i in here],
-            linestyle="none", label=drawable(name), **style(number),
-        )  # fmt: skip
+    series = {
+        name: {BENCHMARKS[task]: gap for task, gap in gaps.items()}
+        for name, gaps in found.items()
+    }
+    draw_points(axes, names, series)
     axes.axhline(0, color="grey", linewidth=0.8)
-    name_languages(axes, names)
     axes.set_xlabel("task")
     axes.set_ylabel("transfer gap (points)")
-    axes.grid(axis="y", alpha=0.3)
     add_legend(figure)
     return figure

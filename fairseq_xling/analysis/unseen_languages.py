@@ -6,30 +6,23 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.figures import (
-    add_legend,
-    drawable,
-    language_width,
-    name_languages,
-    panels,
-    spread,
-    style,
-)
-from fairseq_xling.analysis.report import Report, decimals
-from fairseq_xling.analysis.score_files import (
-    ScoredModel,
-    load_record,
-    read_models,
-    stored_option,
-)
+from fairseq_xling.analysis.findings import Findings
+from fairseq_xling.analysis.stored_training import load_record, stored_option
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.figures import (
+    add_legend,
+    draw_points,
+    language_width,
+    panels,
+)
+from fairseq_xling.evaluation.result_files import ScoredModel, read_models
 from fairseq_xling.option_values import read_languages
-from fairseq_xling.tables import Cell, markdown_table
+from fairseq_xling.tables import Cell, decimals, markdown_table
 
 GROUPS = ("seen", "unseen")
 
 
-def analyze_unseen(args: argparse.Namespace) -> Report:
+def analyze_unseen(args: argparse.Namespace) -> Findings:
     """Split the models' scores into seen and unseen languages.
 
     Raises:
@@ -65,7 +58,9 @@ def analyze_unseen(args: argparse.Namespace) -> Report:
         "analysis": "unseen", "task": first.task, "metric": first.results["metric"],
         **by_group, "models": entries,
     }  # fmt: skip
-    return Report(numbers, table(entries, by_group), {"unseen": draw(numbers, models)})
+    return Findings(
+        numbers, table(entries, by_group), {"unseen": draw_groups(numbers, models)}
+    )
 
 
 def seen_by_all(models: Sequence[ScoredModel], given: Optional[str]) -> Set[str]:
@@ -155,23 +150,16 @@ def row(
     return [*cells, decimals(mean(list(scores.values())), 1, sign)]
 
 
-def draw(numbers: Dict[str, Any], models: Sequence[ScoredModel]) -> Figure:
+def draw_groups(numbers: Dict[str, Any], models: Sequence[ScoredModel]) -> Figure:
     """Scores by language, with a line between seen and unseen languages."""
     langs = [lang for group in GROUPS for lang in numbers[group]]
     figure, (axes,) = panels([""], language_width(langs, len(models)))
-    for number, (one, shift) in enumerate(zip(models, spread(len(models)))):
-        axes.plot(
-            [x + shift for x in range(len(langs))], [one.scores[x] for x in langs],
-            linestyle="none", label=drawable(one.name), **style(number),
-        )  # fmt: skip
+    draw_points(axes, langs, {one.name: one.scores for one in models})
     border = len(numbers["seen"])
     axes.axvline(border - 0.5, color="grey", linestyle=":")
-    name_languages(axes, langs)
     for group, ends in (("seen", border), ("unseen", border + len(langs))):
         where = axes.get_xaxis_transform()
         axes.text((ends - 1) / 2, 1.02, group, transform=where, ha="center")
-    axes.set_xlabel("language")
     axes.set_ylabel(f"{numbers['metric']} (%)")
-    axes.grid(axis="y", alpha=0.3)
     add_legend(figure)
     return figure

@@ -7,9 +7,15 @@ Each kind writes its numbers (JSON), tables (Markdown) and figures (PNG).
 """
 
 import argparse
-import importlib
 from typing import Any, Callable, Dict, NamedTuple
 
+from fairseq_xling.analysis.cka_by_language import analyze_cka
+from fairseq_xling.analysis.findings import Findings, write_findings
+from fairseq_xling.analysis.language_maps import analyze_centroids, analyze_pca
+from fairseq_xling.analysis.mixup_layers import analyze_layers
+from fairseq_xling.analysis.ratio_by_language import analyze_ratio
+from fairseq_xling.analysis.transfer_gaps import analyze_gap
+from fairseq_xling.analysis.unseen_languages import analyze_unseen
 from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
 
 
@@ -18,8 +24,7 @@ class Kind(NamedTuple):
 
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
-    module: str
-    function: str
+    analyze: Callable[[argparse.Namespace], Findings]
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -100,44 +105,37 @@ KINDS: Dict[str, Kind] = {
         "linear CKA of targets with their sources by language and layer, and its "
         "correlation with the score (X-Mixup Figure 3, Tables 2 and 7)",
         add_cka_options,
-        "cka_by_language",
-        "analyze_cka",
+        analyze_cka,
     ),
     "pca": Kind(
         "sentences of all languages on their principal components (X-Mixup Figure 1)",
         add_map_options,
-        "language_maps",
-        "analyze_pca",
+        analyze_pca,
     ),
     "centroids": Kind(
         "centroids of the languages, and their distances (X-Mixup Figure 4)",
         add_map_options,
-        "language_maps",
-        "analyze_centroids",
+        analyze_centroids,
     ),
     "ratio": Kind(
         "mixup ratio and attention entropy by language, and with worse translations",
         add_ratio_options,
-        "ratio_by_language",
-        "analyze_ratio",
+        analyze_ratio,
     ),
     "layers": Kind(
         "scores of models that mix in different layers (X-Mixup Figure 5)",
         add_layers_options,
-        "mixup_layers",
-        "analyze_layers",
+        analyze_layers,
     ),
     "gap": Kind(
         "transfer gaps by task (X-Mixup Table 8)",
         add_result_options,
-        "transfer_gaps",
-        "analyze_gap",
+        analyze_gap,
     ),
     "unseen": Kind(
         "scores in languages that were trained on, and in others (X-Mixup Table 6)",
         add_unseen_options,
-        "unseen_languages",
-        "analyze_unseen",
+        analyze_unseen,
     ),
 }
 
@@ -163,18 +161,13 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     """
     if hasattr(args, "batch_size"):
         check_least(args, max_rows=2, seed=0)
-    # Imported late: on import matplotlib logs its settings, and what fairseq's import
-    # leaves of logging would print them.
-    package = "fairseq_xling.analysis"
-    kind = KINDS[args.kind]
-    module = importlib.import_module(f"{package}.{kind.module}")
-    report = getattr(module, kind.function)(args)
-    importlib.import_module(f"{package}.report").write_report(
-        report, args.kind, args.results_path, getattr(args, "results", None) or ()
+    findings = KINDS[args.kind].analyze(args)
+    write_findings(
+        findings, args.kind, args.results_path, getattr(args, "results", None) or ()
     )
-    print(report.markdown, end="")
+    print(findings.markdown, end="")
     print(f"written to {args.results_path}")
-    return report.numbers
+    return findings.numbers
 
 
 cli_main = entry_point(build_parser, main)

@@ -7,10 +7,10 @@ xling-analyze and xling-multimix wrote. The page needs no network and no other f
 """
 
 import argparse
-import importlib
 from pathlib import Path
 
 from fairseq_xling.cli.options import entry_point
+from fairseq_xling.report.write import write_page
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,10 +38,7 @@ def main(args: argparse.Namespace) -> Path:
     path = Path(args.results_path)
     if path.suffix != ".html":
         path = path / "report.html"
-    # Imported late: on import matplotlib logs its settings, and what fairseq's import
-    # leaves of logging would print them.
-    report = importlib.import_module("fairseq_xling.report.write")
-    report.write_report(args.runs, path, args.title)
+    write_page(args.runs, path, args.title)
     print(f"written to {path}")
     return path
 

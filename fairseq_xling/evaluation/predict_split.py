@@ -1,15 +1,15 @@
 """Predictions of a split in all its languages."""
 
-import argparse
 from typing import Any, Dict
 
+from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import Predictions
 from fairseq_xling.families.prediction import predict_batches
 
 
 def predict_split(
-    task: Any, model: Any, split: str, args: argparse.Namespace
+    task: Any, model: Any, split: str, batches: BatchOptions
 ) -> Dict[str, Predictions]:
     """Predict all rows of a split.
 
@@ -17,7 +17,7 @@ def predict_split(
         task: a task with ``predict_step``.
         model: its model.
         split: name of the split.
-        args: as :func:`predict_batches`.
+        batches: how they are made.
 
     Returns:
         predictions by language, in the task's order of languages.
@@ -35,4 +35,9 @@ def predict_split(
     if "source" in task.family.ways:
         with_source = not task.cfg.no_mixup_inference
     dataset = task.load_dataset(split, with_source=with_source, with_unlabelled=True)
-    return task.family.collect(predict_batches(task, model, dataset, args, split))
+    return task.family.collect(predict_batches(task, model, dataset, batches, split))
+
+
+def has_source(predictions: Dict[str, Predictions]) -> bool:
+    """Whether any row has a source stream."""
+    return any(one.has_source.any() for one in predictions.values())

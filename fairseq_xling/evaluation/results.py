@@ -1,17 +1,17 @@
 """From predictions to what an evaluation reports and writes."""
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence
 
 from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
-from fairseq_xling.evaluation.checked_prediction import has_source
+from fairseq_xling.evaluation.predict_split import has_source
+from fairseq_xling.evaluation.score_figure import save_score_figure
+from fairseq_xling.evaluation.score_table import score_table
 from fairseq_xling.evaluation.transfer_gap import summarize
 from fairseq_xling.families import FAMILIES
 from fairseq_xling.files.atomic import atomic_file
-from fairseq_xling.tables import report
 
 
 def score(
@@ -59,14 +59,14 @@ def score(
 
 
 def intervals(
-    predictions: Dict[str, Any], ways: Iterable[str], args: argparse.Namespace
+    predictions: Dict[str, Any], ways: Iterable[str], samples: int, seed: int
 ) -> Dict[str, Dict[str, List[float]]]:
     """95 percent confidence intervals of one model's scores, in percent.
 
     Args:
         predictions: by language; those without labels are left out.
         ways: the streams that there are scores of.
-        args: the command line, for the bootstrap.
+        samples, seed: of the bootstrap.
 
     Returns:
         low and high by way and by language, and of the mean over languages under
@@ -79,7 +79,7 @@ def intervals(
             for lang, one in predictions.items()
             if one.scores(way)
         }
-        bounds = score_intervals(rows, args.bootstrap_samples, args.seed)
+        bounds = score_intervals(rows, samples, seed)
         found[way] = {lang: list(pair) for lang, pair in bounds.items()}
     return found
 
@@ -87,7 +87,8 @@ def intervals(
 def compare(
     predictions: Dict[str, Dict[str, Any]],
     ways: Sequence[str],
-    args: argparse.Namespace,
+    samples: int,
+    seed: int,
 ) -> Dict[str, Dict[str, Any]]:
     """Differences of each further model to the first, where there are labels."""
     right = {
@@ -101,9 +102,7 @@ def compare(
     first, *others = right
     differences = {}
     for name in others:
-        found = paired_bootstrap(
-            right[first], right[name], args.bootstrap_samples, args.seed
-        )
+        found = paired_bootstrap(right[first], right[name], samples, seed)
         differences[name] = {key: asdict(value) for key, value in found.items()}
     return differences
 
@@ -118,8 +117,8 @@ def write_results(
     Prediction files are XTREME's, rows in the order of the split.
     """
     texts = {
-        "results.txt": report(results),
-        "results.md": report(results, markdown=True),
+        "results.txt": score_table(results),
+        "results.md": score_table(results, markdown=True),
         "results.json": json.dumps(results, indent=2) + "\n",
     }
     for name, by_lang in predictions.items():
@@ -135,9 +134,5 @@ def write_results(
         with atomic_file(folder / path) as file:
             file.write(text)
     if any(model["scores"] for model in results["models"].values()):
-        # Imported late: on import matplotlib logs its settings, and what fairseq's
-        # import leaves of logging would print them.
-        from fairseq_xling.analysis.score_chart import score_chart
-
         chance = FAMILIES[results["family"]].chance(results["labels"])
-        score_chart(results, folder / "scores.png", chance)
+        save_score_figure(results, folder / "scores.png", chance)

@@ -1,27 +1,26 @@
 """The figures of the page, as PNG files."""
 
 import io
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.figures import (
+from fairseq_xling.evaluation.figures import (
     PANEL_HEIGHT,
+    Bounds,
     add_legend,
+    draw_points,
     drawable,
     language_width,
-    name_languages,
     panels,
     spread,
+    stripe_languages,
     style,
     text_width,
 )
-
-if TYPE_CHECKING:
-    from fairseq_xling.report.evaluations import Evaluation
-    from fairseq_xling.report.trainings import Training
+from fairseq_xling.report.evaluations import AVERAGE, Evaluation
+from fairseq_xling.report.trainings import Training
 
 # More points of a curve than this are drawn without markers.
 MOST_MARKERS = 25
@@ -43,57 +42,22 @@ def as_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def stripes(axes: Axes, count: int) -> None:
-    """Shade every second language."""
-    for i in range(1, count, 2):
-        axes.axvspan(i - 0.5, i + 0.5, color="#f2f2f2", linewidth=0, zorder=0)
-
-
-def draw_bars(
-    axes: Axes, columns: Sequence[str], series: Dict[str, Any], first: int
-) -> None:
-    """Points with intervals, side by side in each language.
-
-    Args:
-        axes: where.
-        columns: languages, and ``"average"``.
-        series: by name, the value, low and high of each language that has them; low
-            and high are None without an interval.
-        first: the number of the first series' style.
-    """
-    stripes(axes, len(columns))
-    for i, (shift, (name, found)) in enumerate(
-        zip(spread(len(series)), series.items())
-    ):
-        held = [(x, *found[lang]) for x, lang in enumerate(columns) if lang in found]
-        if not held:
-            continue
-        places = [x + shift for x, *_ in held]
-        values = [value for _, value, _, _ in held]
-        look = style(first + i)
-        bounded = [(x, *one[1:]) for x, one in zip(places, held) if one[2] is not None]
-        axes.plot(
-            places, values, linestyle="none", markersize=5, label=drawable(name), **look
-        )
-        if bounded:
-            x, _, low, high = zip(*bounded)
-            axes.vlines(x, low, high, color=look["color"], linewidth=1.4)
-    name_languages(axes, ["Avg." if x == "average" else x for x in columns])
-    if columns[-1] == "average":
-        axes.axvline(len(columns) - 1.5, color="grey", linewidth=0.8)
-    axes.set_xlabel("language")
-    axes.grid(axis="y", alpha=0.3)
-
-
 def draw_by_language(
-    columns: Sequence[str], series: Dict[str, Any], title: str, label: str, first: int
+    columns: Sequence[str],
+    series: Dict[str, Dict[str, float]],
+    bounds: Dict[str, Dict[str, Bounds]],
+    title: str,
+    label: str,
+    first: int,
 ) -> List[bytes]:
     """Series by language, in as many figures as are needed to be legible.
 
     Args:
-        columns, series, first: as :func:`draw_bars` takes them.
+        columns: languages, and ``"average"``.
+        series, bounds: by name and language, values and their intervals.
         title: of each figure.
         label: of the y axis.
+        first: the number of the first series' style.
 
     Returns:
         the figures, with the same range of values.
@@ -102,6 +66,7 @@ def draw_by_language(
     count = -(-len(columns) // most)
     size = -(-len(columns) // count)
     height = PANEL_HEIGHT + min(1.5, max(text_width(drawable(x)) for x in columns) / 2)
+    looks = {x: dict(style(first + i), markersize=5) for i, x in enumerate(series)}
     drawn = []
     for start in range(0, len(columns), size):
         part = columns[start : start + size]
@@ -110,41 +75,43 @@ def draw_by_language(
         figure, (axes,) = panels([title + number], width=width, height=height)
         if first:
             axes.axhline(0, color="grey", linewidth=1)
-        draw_bars(axes, part, series, first)
+        stripe_languages(axes, len(part))
+        draw_points(axes, part, series, bounds, looks)
+        if part[-1] == AVERAGE:
+            axes.axvline(len(part) - 1.5, color="grey", linewidth=0.8)
         axes.set_ylabel(label)
         drawn.append((figure, axes))
-    bounds = [axes.get_ylim() for _, axes in drawn]
+    limits = [axes.get_ylim() for _, axes in drawn]
     for figure, axes in drawn:
         # The same, so that the figures can be compared.
-        axes.set_ylim(min(low for low, _ in bounds), max(high for _, high in bounds))
+        axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
         add_legend(figure)
     return [as_png(figure) for figure, _ in drawn]
 
 
-def draw_scores(one: "Evaluation", columns: Sequence[str]) -> List[bytes]:
+def draw_scores(one: Evaluation) -> List[bytes]:
     """Scores by language, with their intervals."""
-    series = {}
-    for model in one.models:
-        bounds = one.intervals[model.name]
-        values = {**model.scores, "average": model.average}
-        none = (None, None)
-        series[model.name] = {x: (v, *bounds.get(x, none)) for x, v in values.items()}
-    label = f"{one.results['metric']} (%)"
-    return draw_by_language(columns, series, one.title, drawable(label), 0)
+    series = {x.name: {**x.scores, AVERAGE: x.average} for x in one.models}
+    bounds = {x.name: x.intervals for x in one.models}
+    label = drawable(f"{one.results['metric']} (%)")
+    return draw_by_language(one.columns, series, bounds, one.title, label, 0)
 
 
-def draw_differences(one: "Evaluation", columns: Sequence[str]) -> List[bytes]:
+def draw_differences(one: Evaluation) -> List[bytes]:
     """Differences to the baseline by language, with their intervals."""
-    series = {
-        name: {lang: (d.value, d.low, d.high) for lang, d in by_lang.items()}
-        for name, by_lang in one.differences.items()
-    }
-    title = f"Differences to {one.results.get('baseline')}"
+    series: Dict[str, Dict[str, float]] = {}
+    bounds: Dict[str, Dict[str, Bounds]] = {}
+    for name, by_lang in one.differences.items():
+        series[name] = {lang: d.value for lang, d in by_lang.items()}
+        bounds[name] = {lang: (d.low, d.high) for lang, d in by_lang.items()}
+    title = f"Differences to {one.baseline}"
     # A model looks as it does in the figure of its scores.
-    return draw_by_language(columns, series, title, "difference (points)", 1)
+    return draw_by_language(
+        one.columns, series, bounds, title, "difference (points)", 1
+    )
 
 
-def draw_curves(runs: Sequence["Training"]) -> bytes:
+def draw_curves(runs: Sequence[Training]) -> bytes:
     """Losses and scores by update, a line a run.
 
     Args:
@@ -178,7 +145,7 @@ def draw_curves(runs: Sequence["Training"]) -> bytes:
     return as_png(figure)
 
 
-def validated_metric(run: "Training") -> str:
+def validated_metric(run: Training) -> str:
     """The score that a run's validation tells the most by, over all languages."""
     records = [x for kind in run.log.subsets for x in run.log.of(kind)]  # type: ignore[union-attr]
     for name in ("score", "f1", "accuracy"):
@@ -187,7 +154,7 @@ def validated_metric(run: "Training") -> str:
     return run.best_metric
 
 
-def curve(run: "Training", kind: str, name: str):
+def curve(run: Training, kind: str, name: str):
     """Updates, and a value at each, of one kind of records; of few ``train``."""
     assert run.log is not None
     records = run.log.of(kind)

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from omegaconf import OmegaConf
 
-from fairseq_xling.analysis.score_files import read_record
+from fairseq_xling.analysis.stored_training import read_record
 from fairseq_xling.report.find_runs import short_names
 from fairseq_xling.report.training_log import TrainingLog, read_log
 

@@ -5,25 +5,19 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from fairseq_xling.files.atomic import PathLike, atomic_file
-from fairseq_xling.report.evaluations import (
-    Evaluation,
-    read_evaluation,
-    show_evaluation,
-)
+from fairseq_xling.report.analysis_parts import analyses_section
+from fairseq_xling.report.evaluations import Evaluation, read_evaluation
+from fairseq_xling.report.figures import draw_differences, draw_scores
 from fairseq_xling.report.find_runs import Found, find_runs, short_names
-from fairseq_xling.report.other_sections import analyses_section, multimix_section
-from fairseq_xling.report.page import Part, Section, write_page
-from fairseq_xling.report.training_sections import (
-    configuration_section,
-    costs_section,
-    curves_section,
-)
-from fairseq_xling.report.trainings import Training, read_trainings
+from fairseq_xling.report.multimix_parts import multimix_section
+from fairseq_xling.report.page import Part, Section, render_page
+from fairseq_xling.report.training_parts import training_sections
+from fairseq_xling.report.trainings import read_trainings
 
 logger = logging.getLogger(__name__)
 
 
-def write_report(
+def write_page(
     folders: Sequence[str], path: PathLike, title: Optional[str] = None
 ) -> None:
     """Write the page about what folders of runs hold.
@@ -49,28 +43,20 @@ def write_report(
         evaluation = read_evaluation(results, names[results.parent])
         whole = [x for x in found.multimix if x.parent in results.parents]
         (inside[whole[0]] if whole else outside).append(evaluation)
+    for one in [x for x in outside if x.models]:
+        one.figures = draw_scores(one)
+        one.difference_figures = draw_differences(one)
     sections = [
-        Section("Scores", [Part(one.title, show_evaluation(one)) for one in outside]),
+        Section("scores", "Scores", [Part(one.title, one) for one in outside]),
         multimix_section(found.multimix, inside),
         *training_sections(trainings),
         analyses_section(found.analyses),
     ]
     title = title or "Report: " + ", ".join(Path(x).resolve().name for x in folders)
-    page = write_page(title, [introduction(found)], sections)
+    page = render_page(title, introduction(found), sections)
     with atomic_file(path) as file:
         # Names of files may hold bytes that are no text.
         file.write(page.encode("utf-8", "replace").decode("utf-8"))
-
-
-def training_sections(trainings: Sequence[Training]) -> List[Section]:
-    """Curves, costs and configuration, where there are trainings."""
-    if not trainings:
-        return []
-    return [
-        curves_section(trainings),
-        costs_section(trainings),
-        configuration_section(trainings),
-    ]
 
 
 def introduction(found: Found) -> str:

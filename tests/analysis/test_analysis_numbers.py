@@ -12,8 +12,8 @@ from scipy.stats import permutation_test, spearmanr
 from sklearn.decomposition import PCA
 
 from fairseq_xling.analysis.correlation import rank_correlation
+from fairseq_xling.analysis.findings import without_nan
 from fairseq_xling.analysis.projection import Centroid, project
-from fairseq_xling.analysis.report import decimals, without_nan
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.pieces import PieceTable
@@ -156,8 +156,6 @@ def test_rates_are_percent():
             check_rates([10.0, wrong])
 
 
-def test_numbers_that_are_none_are_null_and_a_dash():
+def test_numbers_that_are_none_are_null():
     found = without_nan({1: [math.nan, (1.5, math.inf)], "a": {"b": None, "c": 2}})
     assert found == {"1": [None, [1.5, None]], "a": {"b": None, "c": 2}}
-    assert decimals(math.nan) is None and decimals(None) is None
-    assert decimals(-0.001) == "0.00" and decimals(0.26, 1, "+") == "+0.3"

@@ -14,10 +14,10 @@ from matplotlib.image import imread
 from fairseq_xling.analysis import ratio_by_language
 from fairseq_xling.analysis.cka_by_language import Aligned
 from fairseq_xling.analysis.models import load_model
-from fairseq_xling.analysis.score_files import read_models
 from fairseq_xling.analysis.sentence_states import open_rows
 from fairseq_xling.cli.analyze import KINDS, build_parser, main
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.result_files import read_models
 from fairseq_xling.models.inspection import inspect_mixing
 
 LANGS = ("en", "de", "sw", "zh")

@@ -21,9 +21,9 @@ from family_data import (
 )
 
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.cli.benchmark_tables import benchmark_tables
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.benchmark_table import benchmark_tables
 from fairseq_xling.evaluation.predict_split import predict_split
 
 LANGUAGES = ["en", "de", "zh"]

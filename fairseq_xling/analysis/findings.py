@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict, Iterable, NamedTuple, Optional
+from typing import Any, Dict, Iterable, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -11,7 +11,7 @@ from fairseq_xling.files.atomic import PathLike, atomic_file
 from fairseq_xling.files.destination import check_output
 
 
-class Report(NamedTuple):
+class Findings(NamedTuple):
     """The outcome of an analysis.
 
     Attributes:
@@ -25,8 +25,8 @@ class Report(NamedTuple):
     figures: Dict[str, Figure]
 
 
-def write_report(
-    report: Report, kind: str, folder: PathLike, reads: Iterable[PathLike] = ()
+def write_findings(
+    findings: Findings, kind: str, folder: PathLike, reads: Iterable[PathLike] = ()
 ) -> None:
     """Write ``{kind}.json``, ``{kind}.md`` and a PNG for each figure.
 
@@ -37,12 +37,12 @@ def write_report(
     for name in ("json", "md"):
         check_output(folder / f"{kind}.{name}", reads)
     numbers = json.dumps(
-        without_nan(report.numbers), indent=2, ensure_ascii=False, allow_nan=False
+        without_nan(findings.numbers), indent=2, ensure_ascii=False, allow_nan=False
     )
-    for name, text in (("json", numbers + "\n"), ("md", report.markdown)):
+    for name, text in (("json", numbers + "\n"), ("md", findings.markdown)):
         with atomic_file(folder / f"{kind}.{name}") as file:
             file.write(text)
-    for name, figure in report.figures.items():
+    for name, figure in findings.figures.items():
         with atomic_file(folder / f"{name}.png", "wb") as file:
             figure.savefig(file, format="png")
 
@@ -56,11 +56,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def decimals(value: Optional[float], places: int = 2, sign: str = "") -> Optional[str]:
-    """A cell with so many decimals; None, a dash in tables, for no number."""
-    if value is None or not math.isfinite(value):
-        return None
-    # Adding zero turns the -0.0 that small negative numbers round to into 0.0.
-    return f"{round(value, places) + 0.0:{sign}.{places}f}"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.score_chart import score_chart
+from fairseq_xling.evaluation.score_figure import save_score_figure
 
 
 def results(scores, languages=("en", "de", "sw")):
@@ -51,7 +51,7 @@ SCORES = {
 
 def test_languages_are_sorted_by_the_first_model_with_the_source_first(drawn, tmp_path):
     scores = {"low": {"en": 10.0, "de": 50.0, "sw": 70.0}, "ours": SCORES["ours"]}
-    score_chart(results(scores), tmp_path / "chart.png")
+    save_score_figure(results(scores), tmp_path / "chart.png")
     axes = drawn[0].axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["en", "sw", "de"]
     values = {label: y for label, _, y in markers(drawn[0])}
@@ -65,7 +65,7 @@ def test_languages_are_sorted_by_the_first_model_with_the_source_first(drawn, tm
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_models_stand_side_by_side_and_can_be_told_apart(drawn, tmp_path, count):
     scores = {f"model {i}": SCORES["ours"] for i in range(count)}
-    score_chart(results(scores), tmp_path / "chart.png")
+    save_score_figure(results(scores), tmp_path / "chart.png")
     positions = sorted(x for _, xs, _ in markers(drawn[0]) for x in xs)
     assert len(set(positions)) == 3 * count
     assert all(abs(x - round(x)) < 0.45 for x in positions)
@@ -79,7 +79,7 @@ def test_models_stand_side_by_side_and_can_be_told_apart(drawn, tmp_path, count)
 
 @pytest.mark.parametrize("name", ["a" * 70, "W" * 60, "b" * 20])
 def test_legend_lies_within_the_picture(drawn, tmp_path, name):
-    score_chart(
+    save_score_figure(
         results({name: SCORES["zero"], name + "2": SCORES["ours"]}),
         tmp_path / "chart.png",
     )
@@ -92,25 +92,25 @@ def test_legend_lies_within_the_picture(drawn, tmp_path, name):
 
 @pytest.mark.parametrize("chance, shown", [(45.0, True), (33.3, False), (None, False)])
 def test_chance_is_shown_where_scores_come_near_it(drawn, tmp_path, chance, shown):
-    score_chart(results(SCORES), tmp_path / "chart.png", chance)
+    save_score_figure(results(SCORES), tmp_path / "chart.png", chance)
     labels = [line.get_label() for line in drawn[0].axes[0].get_lines()]
     assert ("chance (45.0)" in labels) is shown
 
 
 def test_languages_without_accuracy_are_left_out(drawn, tmp_path):
     chart = results(SCORES, ("en", "de", "sw", "ur"))
-    score_chart(chart, tmp_path / "chart.png")
+    save_score_figure(chart, tmp_path / "chart.png")
     labels = drawn[0].axes[0].get_xticklabels()
     assert [label.get_text() for label in labels] == ["en", "sw", "de"]
 
 
 def test_names_are_no_formulas(drawn, tmp_path):
-    score_chart(results({"a$\\bad$": SCORES["ours"]}), tmp_path / "chart.png")
+    save_score_figure(results({"a$\\bad$": SCORES["ours"]}), tmp_path / "chart.png")
     assert len(markers(drawn[0])) == 1
 
 
 def test_file_is_a_png_with_colours_and_nothing_else_is_left(tmp_path):
-    score_chart(results(SCORES), tmp_path / "chart.png")
+    save_score_figure(results(SCORES), tmp_path / "chart.png")
     assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
     pixels = matplotlib.image.imread(tmp_path / "chart.png")[..., :3]
     for colour in ("0072B2", "D55E00"):
@@ -121,5 +121,5 @@ def test_file_is_a_png_with_colours_and_nothing_else_is_left(tmp_path):
 def test_global_state_of_pyplot_is_left_alone(tmp_path):
     import matplotlib.pyplot as plt
 
-    score_chart(results(SCORES), tmp_path / "chart.png")
+    save_score_figure(results(SCORES), tmp_path / "chart.png")
     assert not plt.get_fignums()

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,8 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextPath
 
-from fairseq_xling.analysis.score_chart import COLOURS, FONT_SIZE, HANDLE_WIDTH, MARKERS
-
+# The palette of Okabe and Ito, which colour-blind readers can tell apart.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+FONT_SIZE = 10
+# Inches of what stands beside a text of a legend.
+HANDLE_WIDTH = 0.6
 PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.8
 MOST_COLUMNS = 3
 # Pixels: of a label's distance from its point, and of a marker.
@@ -20,6 +24,8 @@ DISTANCES = (8, 16, 28, 44, 64, 90, 130)
 MARKER_SIZE = 7
 # A longer name of a language is cut.
 LONGEST_NAME = 20
+# Low and high of an interval.
+Bounds = Tuple[float, float]
 # The word before a letter's own in its Unicode name, the innermost first.
 LETTER_WORDS = ("SARA", "SYLLABLE", "LETTER", "CHARACTER")
 
@@ -129,6 +135,44 @@ def spread(count: int) -> List[float]:
     """Where series stand around a language's place, so that none covers another."""
     step = min(0.12, 0.7 / max(count, 1))
     return [(i - (count - 1) / 2) * step for i in range(count)]
+
+
+def stripe_languages(axes: Axes, count: int) -> None:
+    """Shade every second language."""
+    for i in range(1, count, 2):
+        axes.axvspan(i - 0.5, i + 0.5, color="#f2f2f2", linewidth=0, zorder=0)
+
+
+def draw_points(
+    axes: Axes,
+    columns: Sequence[str],
+    series: Dict[str, Dict[str, float]],
+    bounds: Optional[Dict[str, Dict[str, Bounds]]] = None,
+    looks: Optional[Dict[str, Dict[str, Any]]] = None,
+) -> None:
+    """Draw points side by side in each language, with their intervals.
+
+    Args:
+        axes: where.
+        columns: languages, and ``"average"`` where there is one.
+        series: by name, the value of each language that has one.
+        bounds: likewise, low and high.
+        looks: of a series, where it is not that of its place.
+    """
+    for i, (name, shift) in enumerate(zip(series, spread(len(series)))):
+        values, limits = series[name], (bounds or {}).get(name, {})
+        look = {**style(i), **(looks or {}).get(name, {})}
+        held = [(x + shift, lang) for x, lang in enumerate(columns) if lang in values]
+        axes.plot(
+            [x for x, _ in held], [values[lang] for _, lang in held],
+            linestyle="none", label=drawable(name), **look,
+        )  # fmt: skip
+        for x, lang in held:
+            if lang in limits:
+                axes.vlines(x, *limits[lang], color=look["color"], linewidth=1.4)
+    name_languages(axes, ["Avg." if x == "average" else x for x in columns])
+    axes.set_xlabel("language")
+    axes.grid(axis="y", alpha=0.3)
 
 
 def label_points(axes: Axes, points: np.ndarray, labels: Sequence[str]) -> None:

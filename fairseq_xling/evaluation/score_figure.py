@@ -1,4 +1,4 @@
-"""A chart of scores by language."""
+"""The figure of an evaluation: scores by language."""
 
 import math
 from pathlib import Path
@@ -6,20 +6,21 @@ from typing import Any, Dict, Optional
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
 
+from fairseq_xling.evaluation.figures import (
+    FONT_SIZE,
+    HANDLE_WIDTH,
+    stripe_languages,
+    style,
+    text_width,
+)
 from fairseq_xling.files.atomic import PathLike, atomic_file
 
-# The palette of Okabe and Ito, which colour-blind readers can tell apart.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-# Widths in inches: of a model's markers, of the space between two languages, and of
-# what stands beside a text of the legend.
-MARKER_WIDTH, GAP_WIDTH, HANDLE_WIDTH = 0.13, 0.25, 0.6
-FONT_SIZE = 10
+# Widths in inches: of a model's markers, and of the space between two languages.
+MARKER_WIDTH, GAP_WIDTH = 0.13, 0.25
 
 
-def score_chart(
+def save_score_figure(
     results: Dict[str, Any], path: PathLike, chance: Optional[float] = None
 ) -> None:
     """Draw the score of each model in each language as a PNG.
@@ -47,29 +48,23 @@ def score_chart(
         f"{name} (average {by_lang['average']:.1f})".replace("$", r"\$")
         for name, by_lang in scores.items()
     ]
-    legend_width = HANDLE_WIDTH + max(
-        TextPath((0, 0), label, size=FONT_SIZE).get_extents().width / 72
-        for label in labels
-    )
+    legend_width = HANDLE_WIDTH + max(map(text_width, labels))
     width = max(5.0, legend_width, 1.2 + max(0.55, group) * len(languages))
     columns = min(int(width / legend_width), 3, len(scores))
     height = 3.8 + 0.22 * math.ceil(len(scores) / columns)
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    for i in range(1, len(languages), 2):
-        axes.axvspan(i - 0.5, i + 0.5, color="#f2f2f2", linewidth=0, zorder=0)
+    stripe_languages(axes, len(languages))
     step = MARKER_WIDTH / group if len(scores) > 1 else 0.0
     for i, by_lang in enumerate(scores.values()):
         shift = (i - (len(scores) - 1) / 2) * step
         axes.plot(
             [x + shift for x in range(len(languages))],
             [by_lang[lang] for lang in languages],
-            # Beyond the seventh model, colours come again with other markers.
-            marker=MARKERS[(i + i // len(COLOURS)) % len(MARKERS)],
-            color=COLOURS[i % len(COLOURS)],
             linestyle="none",
             markersize=6,
             label=labels[i],
+            **style(i),
         )
     lowest = min(by_lang[lang] for by_lang in scores.values() for lang in languages)
     if chance is not None and lowest < chance + 10:

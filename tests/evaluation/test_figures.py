@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from fairseq_xling.analysis.figures import (
+from fairseq_xling.evaluation.figures import (
     add_legend,
     drawable,
     label_points,

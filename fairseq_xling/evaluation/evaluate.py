@@ -1,0 +1,224 @@
+"""Evaluating models on every language of a split, or on several benchmarks."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, Dict, List, Optional, Sequence
+
+from fairseq_xling.data.batch_options import BatchOptions
+from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.benchmark_table import benchmark_tables
+from fairseq_xling.evaluation.checked_prediction import load_checked
+from fairseq_xling.evaluation.predict_split import has_source, predict_split
+from fairseq_xling.evaluation.results import (
+    compare,
+    intervals,
+    score,
+    write_results,
+)
+from fairseq_xling.evaluation.score_table import score_table
+from fairseq_xling.files.atomic import atomic_file
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated, and how.
+
+    Attributes:
+        data: folder of binarized data.
+        paths: checkpoints; further ones are compared with the first.
+        names: theirs in tables; None for those of their folders.
+        split: which is predicted.
+        target_langs: comma list; None for the checkpoints' own.
+        ways: the stream that predicts, one for all checkpoints or one for each.
+        no_mixup_inference: whether to leave counterparts out.
+        results_path: folder to write; None for one beside the first checkpoint.
+        batches: how batches are made.
+        bootstrap_samples, seed: of the bootstrap.
+    """
+
+    data: str
+    paths: Sequence[str]
+    names: Optional[Sequence[str]] = None
+    split: str = "test"
+    target_langs: Optional[str] = None
+    ways: Sequence[str] = ("mean",)
+    no_mixup_inference: bool = False
+    results_path: Optional[str] = None
+    batches: BatchOptions = BatchOptions()
+    bootstrap_samples: int = 10000
+    seed: int = 1
+
+
+def name_models(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[str]:
+    """Names of the models: as given, or the checkpoints' folders.
+
+    Raises:
+        UserError: the names do not fit the checkpoints, or repeat.
+    """
+    if names is None:
+        names = [Path(path).resolve().parent.name for path in paths]
+        if len(set(names)) < len(names):
+            names = [f"{name}/{Path(path).stem}" for name, path in zip(names, paths)]
+    if len(names) != len(paths) or len(set(names)) < len(names):
+        raise UserError(
+            f"--names {' '.join(names)}: give {len(paths)} different names, one for "
+            "each checkpoint"
+        )
+    return list(names)
+
+
+def check_folder_names(names: Sequence[str]) -> None:
+    """Refuse names that lead out of the results, as each names a folder there.
+
+    Raises:
+        UserError: there is one.
+    """
+    for name in names:
+        parts = PurePath(name).parts
+        if not parts or ".." in parts or PurePath(name).is_absolute():
+            raise UserError(f"--names '{name}': give a name that can name a folder")
+
+
+def choose_ways(ways: Sequence[str], count: int) -> List[str]:
+    """The predicting stream of each model.
+
+    Raises:
+        UserError: their number is neither one nor that of the models.
+    """
+    if len(ways) not in (1, count):
+        raise UserError(
+            f"--predict {' '.join(ways)}: give one for all {count} checkpoints, or one "
+            "for each"
+        )
+    return list(ways) * (count if len(ways) == 1 else 1)
+
+
+def evaluate_benchmarks(each: Sequence[Evaluation], folder: str) -> Dict[str, Any]:
+    """Evaluate several benchmarks, and write the tables over them.
+
+    Args:
+        each: what is evaluated, of one checkpoint each.
+        folder: to write, with a folder of each benchmark in it.
+
+    Returns:
+        what ``results.json`` holds, by benchmark.
+
+    Raises:
+        UserError: as :func:`evaluate`, or two have the same benchmark.
+    """
+    tasks: Dict[str, Evaluation] = {}
+    for one in each:
+        task = Manifest.load(one.data).task
+        if task in tasks:
+            raise UserError(
+                f"{one.data}: {task} is among the data already; give each task once"
+            )
+        tasks[task] = replace(one, results_path=str(Path(folder) / task))
+    by_task = {task: evaluate(one) for task, one in tasks.items()}
+    for markdown, name in ((False, "tables.txt"), (True, "tables.md")):
+        with atomic_file(Path(folder) / name) as file:
+            file.write(benchmark_tables(list(by_task.values()), markdown))
+    print(benchmark_tables(list(by_task.values())))
+    return by_task
+
+
+def evaluate(one: Evaluation) -> Dict[str, Any]:
+    """Evaluate a benchmark, write the results, and return what ``results.json`` holds.
+
+    Raises:
+        UserError: a checkpoint, the data or an option is wrong.
+    """
+    names = name_models(one.paths, one.names)
+    check_folder_names(names)
+    ways = choose_ways(one.ways, len(names))
+    results: Dict[str, Any] = {"split": one.split, "models": {}}
+    predictions: Dict[str, Dict[str, Any]] = {}
+    for name, path, way in zip(names, one.paths, ways):
+        task, found = predict_checkpoint(one, path, way)
+        predictions[name] = found
+        scores = score(found, task.source_lang, way, task.family.ways)
+        scores["intervals"] = intervals(
+            found, scores["scores"], one.bootstrap_samples, one.seed
+        )
+        results["models"][name] = {"path": str(path), **scores}
+        if not has_source(found):
+            logger.info(f"{name}: predicts from the target alone")
+        languages = list(found)
+        if languages != results.setdefault("languages", languages):
+            raise UserError(
+                f"{path}: its languages are {','.join(languages)}, those of "
+                f"{one.paths[0]} {','.join(results['languages'])}; compare models of "
+                "the same ones"
+            )
+        results.update(
+            task=task.benchmark,
+            family=task.family.stored,
+            metric=task.family.metric,
+            source_lang=task.source_lang,
+            labels=task.label_names,
+        )
+    is_labelled = say_what_is_unlabelled(one.split, found)
+    if len(names) > 1 and is_labelled:
+        results["baseline"] = names[0]
+        results["differences"] = compare(
+            predictions, ways, one.bootstrap_samples, one.seed
+        )
+    beside = Path(one.paths[0]).parent / f"results-{one.split}"
+    folder = Path(one.results_path or beside)
+    write_results(folder, results, predictions)
+    print(score_table(results))
+    print(f"written to {folder}")
+    return results
+
+
+def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
+    """Load a checkpoint and predict the split.
+
+    Returns:
+        its task, and its predictions by language.
+
+    Raises:
+        UserError: it does not fit the data, lacks the stream that is to predict, or
+            predicts no numbers.
+    """
+    options: Dict[str, Any] = {}
+    if one.target_langs is not None:
+        options["target_langs"] = one.target_langs
+    if one.no_mixup_inference:
+        options["no_mixup_inference"] = True
+    task, model = load_checked(path, one.data, **options)
+    if way == "source" and way not in task.family.ways:
+        raise UserError(
+            f"--predict source: {task.benchmark} is predicted from the target alone; "
+            "choose --predict target"
+        )
+    predictions = predict_split(task, model, one.split, one.batches)
+    for lang, found in predictions.items():
+        if not found.is_finite:
+            mend = "its training diverged, give an earlier checkpoint"
+            if one.batches.fp16:
+                mend = "half precision overflows, leave out --fp16"
+            raise UserError(
+                f"{path}: probabilities that are not numbers in {lang}; {mend}"
+            )
+    if way == "source" and not has_source(predictions):
+        raise UserError(
+            f"{path}: --predict source, but it reads no counterparts of {one.split}; "
+            "binarize the data with their translations to the source language, or "
+            "choose --predict target"
+        )
+    return task, predictions
+
+
+def say_what_is_unlabelled(split: str, predictions: Dict[str, Any]) -> bool:
+    """Log which languages have no labels; say whether any has."""
+    lacking = [lang for lang, one in predictions.items() if not one.scores("target")]
+    if len(lacking) == len(predictions):
+        logger.warning(f"{split} has no labels: only predictions are written")
+    elif lacking:
+        logger.warning(f"{split} has no labels in {','.join(lacking)}: no score there")
+    return len(lacking) < len(predictions)

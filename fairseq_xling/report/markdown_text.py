@@ -1,0 +1,52 @@
+"""The Markdown that the commands write: tables, lists and paragraphs."""
+
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+ROW = re.compile(r"\s*\|(.*)\|\s*")
+# A bar that does not end a cell is written with a backslash.
+BAR = re.compile(r"(?<!\\)\|")
+
+
+class Block(NamedTuple):
+    """A table of a header and rows, a list of items, or a paragraph of text."""
+
+    header: List[str] = []
+    rows: List[List[str]] = []
+    items: List[str] = []
+    text: str = ""
+
+
+def read_markdown(path: Path) -> List[Block]:
+    """The blocks of a file, as far as it is text."""
+    return parse_markdown(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def parse_markdown(text: str) -> List[Block]:
+    """The blocks of a text, which blank lines part."""
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = block.splitlines()
+        rows = [row for row in map(split_row, lines) if row is not None]
+        if len(rows) == len(lines) > 1:
+            header, _, *others = rows
+            blocks.append(Block(header, [fit(row, len(header)) for row in others]))
+        elif lines and all(line.startswith("- ") for line in lines):
+            blocks.append(Block(items=[line[2:] for line in lines]))
+        elif block:
+            blocks.append(Block(text=" ".join(lines)))
+    return blocks
+
+
+def split_row(line: str) -> Optional[List[str]]:
+    """The cells of a line of a Markdown table; None of another line."""
+    row = ROW.fullmatch(line)
+    if row is None:
+        return None
+    return [cell.strip().replace("\\|", "|") for cell in BAR.split(row[1])]
+
+
+def fit(row: List[str], width: int) -> List[str]:
+    """A row with so many cells."""
+    return [*row, *[""] * (width - len(row))][:width]
