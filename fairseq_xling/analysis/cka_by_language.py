@@ -1,8 +1,6 @@
 """CKA of each language with the source, by layer, beside the scores (Figure 3)."""
 
-import argparse
 import logging
-import math
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
@@ -10,8 +8,8 @@ from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.cka import LinearCKA
 from fairseq_xling.analysis.correlation import rank_correlation
-from fairseq_xling.analysis.findings import Findings
-from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
+from fairseq_xling.analysis.findings import Findings, mean
+from fairseq_xling.analysis.models import Inputs, load_model, with_counterparts
 from fairseq_xling.analysis.sentence_states import (
     MIXED,
     choose_layers,
@@ -19,6 +17,7 @@ from fairseq_xling.analysis.sentence_states import (
     ways_of,
 )
 from fairseq_xling.data.manifest import Manifest
+from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.evaluation.figures import (
     add_legend,
     draw_points,
@@ -70,34 +69,50 @@ class Aligned(NamedTuple):
         return {"rho": rho, "p": p, "languages": len(langs)}
 
 
-def analyze_cka(args: argparse.Namespace) -> Findings:
+def analyze_cka(
+    inputs: Inputs, layers: str = "all", results: Optional[Sequence[str]] = None
+) -> Findings:
     """Compare every model's states of targets with those of their counterparts.
+
+    Args:
+        inputs: models and rows.
+        layers: which, as :func:`choose_layers` reads them.
+        results: ``results.json`` files of the same models.
 
     Raises:
         UserError: the data have no counterparts, or an option is wrong.
     """
-    scored = read_models(args.results) if args.results else None
-    names = check_names(args)
-    benchmark = Manifest.load(args.data).task
-    beside = [find_scores(scored, n, p, benchmark, args.split) if scored else None
-              for n, p in zip(names, args.path)]  # fmt: skip
+    scored = read_models(results) if results else None
+    names = name_models(inputs.paths, inputs.names)
+    benchmark = Manifest.load(inputs.data).task
+    beside = [
+        find_scores(scored, name, path, benchmark, inputs.split) if scored else None
+        for name, path in zip(names, inputs.paths)
+    ]
     found: List[Aligned] = []
-    for name, path, scores in zip(names, args.path, beside):
-        task, model = load_model(path, args)
-        languages = with_counterparts(task, args)
-        layers = choose_layers(args.layers, len(model.encoder.sentence_encoder.layers))
+    for name, path, scores in zip(names, inputs.paths, beside):
+        task, model = load_model(path, inputs)
+        languages = with_counterparts(task, inputs)
+        chosen = choose_layers(layers, len(model.encoder.sentence_encoder.layers))
         for way in ways_of(model):
-            one = Aligned(name, way, layers, {}, {}, scores)
+            one = Aligned(name, way, chosen, {}, {}, scores)
             for lang in languages:
-                sums = compare(task, model, lang, way, layers, args)
+                sums = compare(task, model, lang, way, chosen, inputs)
                 one.cka[lang] = [each.value() for each in sums]
                 one.rows[lang] = sums[0].rows
             found.append(one)
         say_if_few(one.rows, model.args.encoder_embed_dim)
-    figures = {"cka": draw_by_language(found)}
+    figures = {"cka": draw_cka(found)}
     if len(found[0].layers) > 1:
-        figures["cka-layers"] = draw_by_layer(found)
-    return Findings(numbers(found, task, args), tables(found), figures)
+        figures["cka-layers"] = draw_cka_by_layer(found)
+    numbers = {
+        "data": str(Path(inputs.data)),
+        "task": task.benchmark,
+        "split": inputs.split,
+        "source_lang": task.source_lang,
+        "models": list(map(cka_entry, found)),
+    }
+    return Findings(numbers, cka_tables(found), figures)
 
 
 def say_if_few(rows: Dict[str, int], features: int) -> None:
@@ -111,44 +126,29 @@ def say_if_few(rows: Dict[str, int], features: int) -> None:
 
 
 def compare(
-    task: Any,
-    model: Any,
-    lang: str,
-    way: str,
-    layers: Sequence[int],
-    args: argparse.Namespace,
+    task: Any, model: Any, lang: str, way: str, layers: Sequence[int], inputs: Inputs
 ) -> List[LinearCKA]:
     """CKA of a language's rows with their counterparts, after each layer."""
     sums = [LinearCKA() for _ in layers]
-    for states in read_states(task, model, lang, way, layers, args):
+    for states in read_states(task, model, lang, way, layers, inputs):
         paired = states.target[: len(states.source)]
         for i, one in enumerate(sums):
             one.update(states.source[:, i], paired[:, i])
     return sums
 
 
-def numbers(found: Sequence[Aligned], task: Any, args: Any) -> Dict[str, Any]:
-    """What the tables and figures show."""
-    entries = []
-    for one in found:
-        entry = {
-            "name": one.name, "inference": one.way, "rows": one.rows,
-            "layers": one.layers, "cka": one.cka,
-        }  # fmt: skip
-        if one.scored:
-            entry.update(scores=one.scored.scores, spearman=one.correlation())
-        entries.append(entry)
-    return {
-        "analysis": "cka",
-        "data": str(Path(args.data)),
-        "task": task.benchmark,
-        "split": args.split,
-        "source_lang": task.source_lang,
-        "models": entries,
-    }
+def cka_entry(one: Aligned) -> Dict[str, Any]:
+    """What the JSON says of a model."""
+    entry = {
+        "name": one.name, "inference": one.way, "rows": one.rows,
+        "layers": one.layers, "cka": one.cka,
+    }  # fmt: skip
+    if one.scored:
+        entry.update(scores=one.scored.scores, spearman=one.correlation())
+    return entry
 
 
-def tables(found: Sequence[Aligned]) -> str:
+def cka_tables(found: Sequence[Aligned]) -> str:
     """CKA by language, and its mean by layer, in Markdown."""
     langs = list(found[0].cka)
     has_scores = found[0].scored is not None
@@ -187,12 +187,7 @@ def tables(found: Sequence[Aligned]) -> str:
     return "".join(text)
 
 
-def mean(values: Sequence[float]) -> float:
-    """NaN of none."""
-    return sum(values) / len(values) if values else math.nan
-
-
-def draw_by_language(found: Sequence[Aligned]) -> Figure:
+def draw_cka(found: Sequence[Aligned]) -> Figure:
     """CKA, and below it the scores, with languages by decreasing CKA of the first."""
     first = found[0].cka
     langs = sorted(first, key=lambda lang: -first[lang][-1])
@@ -223,7 +218,7 @@ def draw_by_language(found: Sequence[Aligned]) -> Figure:
     return figure
 
 
-def draw_by_layer(found: Sequence[Aligned]) -> Figure:
+def draw_cka_by_layer(found: Sequence[Aligned]) -> Figure:
     """CKA after each layer, a line a language and a panel a model."""
     figure, axes = panels([one.title for one in found], sharey=True)
     for each, one in zip(axes, found):

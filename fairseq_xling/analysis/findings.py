@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict, Iterable, NamedTuple
+from typing import Any, Dict, Iterable, NamedTuple, Sequence
 
 from matplotlib.figure import Figure
 
@@ -15,7 +15,7 @@ class Findings(NamedTuple):
     """The outcome of an analysis.
 
     Attributes:
-        numbers: what JSON can hold; numbers that are none become null.
+        numbers: what JSON can hold beside the kind; numbers that are none become null.
         markdown: its tables.
         figures: by the name of their file, without ending.
     """
@@ -37,7 +37,10 @@ def write_findings(
     for name in ("json", "md"):
         check_output(folder / f"{kind}.{name}", reads)
     numbers = json.dumps(
-        without_nan(findings.numbers), indent=2, ensure_ascii=False, allow_nan=False
+        without_nan({"analysis": kind, **findings.numbers}),
+        indent=2,
+        ensure_ascii=False,
+        allow_nan=False,
     )
     for name, text in (("json", numbers + "\n"), ("md", findings.markdown)):
         with atomic_file(folder / f"{kind}.{name}") as file:
@@ -45,6 +48,11 @@ def write_findings(
     for name, figure in findings.figures.items():
         with atomic_file(folder / f"{name}.png", "wb") as file:
             figure.savefig(file, format="png")
+
+
+def mean(values: Sequence[float]) -> float:
+    """NaN of none."""
+    return sum(values) / len(values) if values else math.nan
 
 
 def without_nan(value: Any) -> Any:

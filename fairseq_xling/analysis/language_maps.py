@@ -1,22 +1,24 @@
 """Where languages lie in a model's space: sentences and centroids (Figures 1 and 4)."""
 
-import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from sklearn.preprocessing import StandardScaler
 
-from fairseq_xling.analysis.findings import Findings
-from fairseq_xling.analysis.models import check_names, held_languages, load_model
-from fairseq_xling.analysis.projection import Centroid, project
+from fairseq_xling.analysis.findings import Findings, mean
+from fairseq_xling.analysis.models import Inputs, held_languages, load_model
+from fairseq_xling.analysis.projection import project
 from fairseq_xling.analysis.sentence_states import (
     MIXED,
     choose_layer,
     read_states,
     ways_of,
 )
+from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.evaluation.figures import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
@@ -40,61 +42,62 @@ class Space(NamedTuple):
         title: name of the model and how it encodes targets.
         layer: after which layer.
         source: the source language.
-        centroids: of each language.
+        centroids: of each language, with the variance around it.
         points: the sentences that are kept, by language, ``(rows, dim)``.
     """
 
     title: str
     layer: int
     source: str
-    centroids: Dict[str, Centroid]
+    centroids: Dict[str, StandardScaler]
     points: Dict[str, np.ndarray]
 
     @property
     def spread(self) -> float:
         """Distance of a sentence from its language's centroid, a root mean square."""
-        variances = [one.variance for one in self.centroids.values()]
+        variances = [float(x.var_.sum()) for x in self.centroids.values()]
         return math.sqrt(sum(variances) / len(variances))
 
     def distances(self) -> Dict[str, float]:
         """From each centroid to the source's, in units of :attr:`spread`."""
         if self.source not in self.centroids:
             return {}
-        start = self.centroids[self.source].mean
+        start = self.centroids[self.source].mean_
         return {
-            lang: float(np.linalg.norm(one.mean - start)) / (self.spread or math.nan)
+            lang: float(np.linalg.norm(one.mean_ - start)) / (self.spread or math.nan)
             for lang, one in self.centroids.items()
             if lang != self.source
         }
 
 
-def read_spaces(args: argparse.Namespace, keep: bool) -> List[Space]:
+def read_spaces(inputs: Inputs, asked: str, keep: bool) -> List[Space]:
     """Represent a split's sentences by each model, alone and mixed.
 
     Args:
-        args: the command line.
+        inputs: models and rows.
+        asked: after which layer, as :func:`choose_layer` reads it.
         keep: whether to keep the sentences, too.
 
     Raises:
         UserError: a checkpoint, the data or an option is wrong.
     """
     spaces = []
-    for name, path in zip(check_names(args), args.path):
-        task, model = load_model(path, args)
+    for name, path in zip(name_models(inputs.paths, inputs.names), inputs.paths):
+        task, model = load_model(path, inputs)
         depth = len(model.encoder.sentence_encoder.layers)
-        layer = choose_layer(args.layer, depth)
+        layer = choose_layer(asked, depth)
         for way in ways_of(model):
             title = f"{name}, mixing" if way == MIXED else name
             space = Space(title, layer, task.source_lang, {}, {})
-            for lang in held_languages(task, args):
-                centroid, kept = Centroid(), []
+            for lang in held_languages(task, inputs):
+                centroid, kept = StandardScaler(), []
                 for states in read_states(
-                    task, model, lang, way, [layer], args, with_source=False
+                    task, model, lang, way, [layer], inputs, with_source=False
                 ):
-                    rows = states.target[:, 0]
-                    centroid.update(rows)
+                    rows = states.target[:, 0].cpu().numpy()
+                    centroid.partial_fit(rows.astype(np.float64))
                     if keep:
-                        kept.append(rows.cpu().numpy())
+                        kept.append(rows)
                 space.centroids[lang] = centroid
                 if keep:
                     space.points[lang] = np.concatenate(kept)
@@ -102,11 +105,11 @@ def read_spaces(args: argparse.Namespace, keep: bool) -> List[Space]:
     return spaces
 
 
-def analyze_pca(args: argparse.Namespace) -> Findings:
+def analyze_pca(inputs: Inputs, layer: str = "last") -> Findings:
     """Draw sentences on the two axes along which they vary most (Figure 1)."""
-    if args.max_rows is None:
-        args.max_rows = MOST_POINTS
-    spaces = read_spaces(args, keep=True)
+    if inputs.max_rows is None:
+        inputs = replace(inputs, max_rows=MOST_POINTS)
+    spaces = read_spaces(inputs, layer, keep=True)
     figure, panel = panels([one.title for one in spaces])
     entries, explained = [], {}
     for axes, one in zip(panel, spaces):
@@ -118,11 +121,11 @@ def analyze_pca(args: argparse.Namespace) -> Findings:
             for i, lang in enumerate(one.points)
         }
         # Drawn in turns, so that no language covers the others.
-        turns = np.random.default_rng(args.seed).permutation(len(found.points))
+        turns = np.random.default_rng(inputs.seed).permutation(len(found.points))
         for part in np.array_split(turns, 10):
             for i in range(len(placed)):
                 here = part[(part >= bounds[i]) & (part < bounds[i + 1])]
-                draw(axes, found.points[here], i, size=9)
+                scatter(axes, found.points[here], i, size=9)
         for i, lang in enumerate(placed):
             axes.scatter([], [], s=30, label=drawable(lang), linewidths=0, **style(i))
         shares = [f"({100 * share:.0f} % of variance)" for share in found.explained]
@@ -132,19 +135,19 @@ def analyze_pca(args: argparse.Namespace) -> Findings:
         )
     add_legend(figure)
     return Findings(
-        {"analysis": "pca", **shared(spaces, args), "models": entries},
-        table(spaces, explained),
+        {**shared(spaces, inputs), "models": entries},
+        distance_table(spaces, explained),
         {"pca": figure},
     )
 
 
-def analyze_centroids(args: argparse.Namespace) -> Findings:
+def analyze_centroids(inputs: Inputs, layer: str = "last") -> Findings:
     """Draw the languages' centroids (Figure 4).
 
     In units of the sentences' spread around their language's centroid, so that models
     with larger and with smaller states can be compared.
     """
-    spaces = read_spaces(args, keep=False)
+    spaces = read_spaces(inputs, layer, keep=False)
     # Many labels need room.
     size = max(1.0, 0.04 * len(spaces[0].centroids))
     figure, panel = panels(
@@ -153,12 +156,12 @@ def analyze_centroids(args: argparse.Namespace) -> Findings:
     )  # fmt: skip
     entries, explained, places = [], {}, []
     for axes, one in zip(panel, spaces):
-        means = np.stack([each.mean for each in one.centroids.values()])
+        means = np.stack([each.mean_ for each in one.centroids.values()])
         found = project(means / (one.spread or 1.0))
         explained[one.title] = found.explained
         for i, lang in enumerate(one.centroids):
             number = 0 if lang == one.source else 1
-            draw(axes, found.points[i : i + 1], number, size=36)
+            scatter(axes, found.points[i : i + 1], number, size=36)
         shares = [f"({100 * share:.0f} %)" for share in found.explained]
         unit = ", in sentence spreads"
         name_axes(axes, [f"component {i}{unit} {x}" for i, x in enumerate(shares, 1)])
@@ -174,13 +177,13 @@ def analyze_centroids(args: argparse.Namespace) -> Findings:
     for axes, one, points in zip(panel, spaces, places):
         label_points(axes, points, list(one.centroids))
     return Findings(
-        {"analysis": "centroids", **shared(spaces, args), "models": entries},
-        table(spaces, explained),
+        {**shared(spaces, inputs), "models": entries},
+        distance_table(spaces, explained),
         {"centroids": figure},
     )
 
 
-def draw(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
+def scatter(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
     """Draw points ``(rows, 2)`` in a series' style."""
     axes.scatter(
         points[:, 0], points[:, 1], s=size, linewidths=0, alpha=0.8, **style(number)
@@ -195,11 +198,11 @@ def name_axes(axes: Axes, names: Sequence[str]) -> None:
     axes.set_axisbelow(True)
 
 
-def shared(spaces: Sequence[Space], args: Any) -> Dict[str, Any]:
+def shared(spaces: Sequence[Space], inputs: Inputs) -> Dict[str, Any]:
     """What both analyses say of what they looked at."""
     return {
-        "data": str(Path(args.data)),
-        "split": args.split,
+        "data": str(Path(inputs.data)),
+        "split": inputs.split,
         "source_lang": spaces[0].source,
     }
 
@@ -209,7 +212,9 @@ def entry(one: Space, explained: np.ndarray) -> Dict[str, Any]:
     return {
         "name": one.title,
         "layer": one.layer,
-        "rows": {lang: each.rows for lang, each in one.centroids.items()},
+        "rows": {
+            lang: int(each.n_samples_seen_) for lang, each in one.centroids.items()
+        },
         "spread": one.spread,
         "distance_to_source": one.distances(),
         "explained": explained.tolist(),
@@ -221,17 +226,16 @@ def as_lists(placed: Dict[str, np.ndarray], places: int) -> Dict[str, Any]:
     return {lang: points.round(places).tolist() for lang, points in placed.items()}
 
 
-def table(spaces: Sequence[Space], explained: Dict[str, np.ndarray]) -> str:
+def distance_table(spaces: Sequence[Space], explained: Dict[str, np.ndarray]) -> str:
     """Distances of the languages from the source, in Markdown."""
     langs = [lang for lang in spaces[0].centroids if lang != spaces[0].source]
     rows: List[List[Cell]] = []
     for one in spaces:
         distances = one.distances()
         values = [distances.get(lang, math.nan) for lang in langs]
-        average = sum(values) / len(values) if values else math.nan
         shown = [f"{100 * share:.0f}" for share in explained[one.title]]
         rows.append(
-            [one.title, *(decimals(value, 2) for value in [*values, average]),
+            [one.title, *(decimals(value, 2) for value in [*values, mean(values)]),
              "/".join(shown)]
         )  # fmt: skip
     header = ["model", *langs, "Avg.", "shown (%)"]

@@ -1,6 +1,5 @@
 """Scores of models that mix in different layers (X-Mixup Figure 5)."""
 
-import argparse
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from matplotlib.figure import Figure
@@ -17,14 +16,24 @@ DASHES = ["--", "-.", ":", (0, (8, 2))]
 TaskScores = Tuple[Dict[int, float], Dict[str, float]]
 
 
-def analyze_layers(args: argparse.Namespace) -> Findings:
+def analyze_layers(
+    results: Sequence[str],
+    names: Optional[Sequence[str]] = None,
+    given: Optional[Sequence[int]] = None,
+    baselines: Sequence[str] = (),
+) -> Findings:
     """Draw the average over languages against the layer that mixes.
+
+    Args:
+        results: ``results.json`` files.
+        names: of models; None for all but the baselines.
+        given: the layer of each; None for what its checkpoint says.
+        baselines: names of models that do not mix.
 
     Raises:
         UserError: a layer is not known, or two models mix in the same one.
     """
-    baselines = list(args.baseline or [])
-    everyone = read_models(args.results)
+    everyone = read_models(results)
     known = {one.name for one in everyone}
     lacking = sorted(set(baselines) - known)
     if lacking:
@@ -33,9 +42,9 @@ def analyze_layers(args: argparse.Namespace) -> Findings:
             f"{', '.join(sorted(known))}"
         )
     mixed = [one for one in everyone if one.name not in baselines]
-    if args.models:
-        mixed = read_models(args.results, args.models)
-    layers = choose_layers(mixed, args.layers)
+    if names:
+        mixed = read_models(results, names)
+    layers = choose_layers(mixed, given)
     tasks: Dict[str, TaskScores] = {}
     metrics: Dict[str, str] = {}
     for one, layer in zip(mixed, layers):
@@ -60,9 +69,9 @@ def analyze_layers(args: argparse.Namespace) -> Findings:
         for task, (by_layer, lines) in tasks.items()
     ]
     return Findings(
-        {"analysis": "layers", "tasks": numbers},
-        table(tasks),
-        {"layers": draw(numbers)},
+        {"tasks": numbers},
+        layer_table(tasks),
+        {"layers": draw_layers(numbers)},
     )
 
 
@@ -99,7 +108,7 @@ def layer_of(one: ScoredModel) -> int:
     return int(asked)
 
 
-def table(tasks: Dict[str, TaskScores]) -> str:
+def layer_table(tasks: Dict[str, TaskScores]) -> str:
     """Averages by layer, in Markdown."""
     layers = sorted({layer for by_layer, _ in tasks.values() for layer in by_layer})
     names = list(dict.fromkeys(name for _, lines in tasks.values() for name in lines))
@@ -113,7 +122,7 @@ def table(tasks: Dict[str, TaskScores]) -> str:
     )
 
 
-def draw(tasks: Sequence[Dict[str, Any]]) -> Figure:
+def draw_layers(tasks: Sequence[Dict[str, Any]]) -> Figure:
     """A panel a task: solid where layers mix, broken lines without."""
     figure, panel = panels([BENCHMARKS[one["task"]] for one in tasks])
     names = list(dict.fromkeys(name for one in tasks for name in one["baselines"]))

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from fairseq_xling.evaluation.figures import COLOURS, MARKERS
+from fairseq_xling.evaluation.figures import COLOURS, MARKERS, style
 from fairseq_xling.files.atomic import PathLike, atomic_file
 
 # A sentence with at most this many wrong tags is called accurate.
@@ -60,7 +60,7 @@ def loss_histogram(models: Sequence[Judged], most_wrong: int, path: PathLike) ->
         axes.set_ylabel("samples")
         axes.legend(frameon=False)
 
-    save(draw(models, panel), path)
+    save(draw_panels(models, panel), path)
 
 
 def loss_by_length(
@@ -81,7 +81,7 @@ def loss_by_length(
         axes.set_ylabel("mean loss (nats)")
         axes.legend(frameon=False)
 
-    save(draw(models, panel), path)
+    save(draw_panels(models, panel), path)
 
 
 def length_histogram(models: Sequence[Judged], unit: str, path: PathLike) -> None:
@@ -102,7 +102,7 @@ def length_histogram(models: Sequence[Judged], unit: str, path: PathLike) -> Non
         axes.set_ylabel("samples")
         axes.legend(frameon=False)
 
-    save(draw(models, panel), path)
+    save(draw_panels(models, panel), path)
 
 
 def class_map(
@@ -116,13 +116,12 @@ def class_map(
             here = one.gold == number
             axes.scatter(
                 points[here, 0], points[here, 1], s=12, linewidths=0, alpha=0.7,
-                color=COLOURS[number % len(COLOURS)], label=label,
-                marker=MARKERS[(number + number // len(COLOURS)) % len(MARKERS)],
+                label=label, **style(number),
             )  # fmt: skip
         axes.set_xticks([])
         axes.set_yticks([])
 
-    figure = draw(models, panel)
+    figure = draw_panels(models, panel)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside lower center", ncols=min(len(labels), 8),
@@ -148,7 +147,9 @@ def names_of(most_wrong: int) -> List[str]:
     return [f"accurate: at most {most_wrong} wrong", "noisy: more"]
 
 
-def draw(models: Sequence[Judged], panel: Callable[[Axes, Judged], None]) -> Figure:
+def draw_panels(
+    models: Sequence[Judged], panel: Callable[[Axes, Judged], None]
+) -> Figure:
     """A panel a model, side by side, with the same axes."""
     figure = Figure(figsize=(5 * len(models), 3.8), dpi=150, layout="constrained")
     figure.subplots(1, len(models), sharex=True, sharey=True)

@@ -1,14 +1,13 @@
-"""Principal components, and the centroids of languages."""
+"""Points on the axes along which they vary most."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
+from sklearn.decomposition import PCA
 
 
 class Projection(NamedTuple):
-    """Points on the axes along which they vary most.
+    """Points on principal components.
 
     Attributes:
         points: ``(rows, axes)``, centred.
@@ -26,50 +25,10 @@ def project(points: np.ndarray, axes: int = 2) -> Projection:
         points: ``(rows, dim)``.
         axes: how many components.
     """
-    centred = points.astype(np.float64) - points.mean(axis=0)
-    left, size, right = np.linalg.svd(centred, full_matrices=False)
-    # Components are found but for their sign; this makes them the same everywhere.
-    largest = np.abs(right).argmax(axis=1)
-    signs = np.sign(right[np.arange(len(right)), largest])
-    placed = np.zeros((len(points), axes))
-    explained = np.zeros(axes)
-    found = min(axes, len(size))
-    placed[:, :found] = (left * (size * signs))[:, :found]
-    if (size > 0).any():
-        explained[:found] = (size**2 / (size**2).sum())[:found]
+    placed, explained = np.zeros((len(points), axes)), np.zeros(axes)
+    if np.ptp(points, axis=0).any():
+        found = min(axes, *points.shape)
+        pca = PCA(found, svd_solver="full")
+        placed[:, :found] = pca.fit_transform(points.astype(np.float64))
+        explained[:found] = pca.explained_variance_ratio_
     return Projection(placed, explained)
-
-
-class Centroid:
-    """The mean of rows that come batch by batch, and how far they lie from it."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.sums: Optional[Tensor] = None
-
-    def update(self, rows: Tensor) -> None:
-        """Add ``(rows, dim)``."""
-        if not len(rows):
-            return
-        rows = rows.double()
-        if self.sums is None:
-            self.shift = rows[0]
-            self.sums = torch.zeros_like(self.shift)
-            self.squares = 0.0
-        rows = rows - self.shift
-        self.rows += len(rows)
-        self.sums += rows.sum(dim=0)
-        self.squares += float(rows.square().sum())
-
-    @property
-    def mean(self) -> np.ndarray:
-        """``(dim,)``."""
-        assert self.sums is not None
-        return (self.shift + self.sums / self.rows).cpu().numpy()
-
-    @property
-    def variance(self) -> float:
-        """Mean squared distance from the mean."""
-        assert self.sums is not None
-        offset = self.sums / self.rows
-        return max(self.squares / self.rows - float(offset.square().sum()), 0.0)

@@ -1,6 +1,5 @@
 """Mixup ratio and attention entropy by language and by translation noise."""
 
-import argparse
 import math
 from collections import defaultdict
 from pathlib import Path
@@ -14,10 +13,11 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from fairseq_xling.analysis.findings import Findings
-from fairseq_xling.analysis.models import check_names, load_model, with_counterparts
+from fairseq_xling.analysis.models import Inputs, load_model, with_counterparts
 from fairseq_xling.analysis.sentence_states import TaskReader, open_rows
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.evaluation.figures import (
     add_legend,
     drawable,
@@ -93,55 +93,58 @@ class MixingReader(TaskReader):
         return collate_tokens(changed, self.table.pad).to(sources.device)
 
 
-def analyze_ratio(args: argparse.Namespace) -> Findings:
+def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
     """Look at how a model mixes each language, and how noise changes that.
+
+    Args:
+        inputs: one model, and rows.
+        noise_rates: percent of the words to drop or to swap.
 
     Raises:
         UserError: the model does not mix, the data have no counterparts, or an option
             is wrong.
     """
-    if len(args.path) > 1:
+    if len(inputs.paths) > 1:
         raise UserError("--path: give one checkpoint; ratio looks at one model")
-    (name,) = check_names(args)
-    rates = check_rates(args.noise_rates)
+    (name,) = name_models(inputs.paths, inputs.names)
+    rates = check_rates(list(noise_rates))
     conditions = [CLEAN] + [(noise, rate) for noise in NOISES for rate in rates]
-    task, model = load_model(args.path[0], args)
+    task, model = load_model(inputs.paths[0], inputs)
     try:
         layers = list(mixing_layers(model))
     except UserError:
         raise UserError(
-            f"{args.path[0]}: does not mix; give a checkpoint that was trained with "
+            f"{inputs.paths[0]}: does not mix; give a checkpoint that was trained with "
             "--mixup-layer"
         ) from None
     # What lies above the layers that mix has no say in how they mix.
     encoder = model.encoder.sentence_encoder
     encoder.layers = encoder.layers[: max(layers)]
     found: Found = {layer: defaultdict(dict) for layer in layers}
-    for lang in with_counterparts(task, args):
-        dataset = open_rows(task, lang, args, with_source=True)
+    for lang in with_counterparts(task, inputs):
+        dataset = open_rows(task, lang, inputs, with_source=True)
         for condition in conditions:
-            reader = MixingReader(task, condition, args.seed)
-            title = f"{args.split}.{lang} ({condition[0]} {condition[1]:g} %)"
-            read = list(predict_batches(reader, model, dataset, args, title))
+            reader = MixingReader(task, condition, inputs.seed)
+            title = f"{inputs.split}.{lang} ({condition[0]} {condition[1]:g} %)"
+            read = list(predict_batches(reader, model, dataset, inputs.batches, title))
             for layer, one in put_together(read).items():
                 found[layer][lang][condition] = one
     figures = {
-        f"ratio-layer-{layer}" if len(layers) > 1 else "ratio": draw(by_lang)
+        f"ratio-layer-{layer}" if len(layers) > 1 else "ratio": draw_mixing(by_lang)
         for layer, by_lang in found.items()
     }
     return Findings(
         {
-            "analysis": "ratio",
-            "data": str(Path(args.data)),
+            "data": str(Path(inputs.data)),
             "task": task.benchmark,
-            "split": args.split,
+            "split": inputs.split,
             "name": name,
             "layers": [
                 {"layer": layer, "languages": numbers(by_lang)}
                 for layer, by_lang in found.items()
             ],
         },
-        "\n".join(table(layer, by_lang) for layer, by_lang in found.items()),
+        "\n".join(mixing_table(layer, by_lang) for layer, by_lang in found.items()),
         figures,
     )
 
@@ -193,7 +196,7 @@ def numbers(by_lang: Dict[str, Dict[Condition, Mixing]]) -> Dict[str, Any]:
     return entries
 
 
-def table(layer: int, by_lang: Dict[str, Dict[Condition, Mixing]]) -> str:
+def mixing_table(layer: int, by_lang: Dict[str, Dict[Condition, Mixing]]) -> str:
     """A layer's ratios and entropies in Markdown."""
     conditions = list(next(iter(by_lang.values())))
     rows: List[List[Cell]] = []
@@ -219,7 +222,7 @@ def table(layer: int, by_lang: Dict[str, Dict[Condition, Mixing]]) -> str:
     )
 
 
-def draw(by_lang: Dict[str, Dict[Condition, Mixing]]) -> Figure:
+def draw_mixing(by_lang: Dict[str, Dict[Condition, Mixing]]) -> Figure:
     """Ratio and entropy: by language, and against the rate of each noise."""
     langs = list(by_lang)
     noises = list({c[0]: 0 for c in by_lang[langs[0]] if c != CLEAN})

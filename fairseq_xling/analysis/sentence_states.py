@@ -1,6 +1,5 @@
 """Mean states of a split's rows after each layer, with and without mixup."""
 
-import argparse
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from fairseq.data import BaseWrapperDataset
 from torch import Tensor
 
+from fairseq_xling.analysis.models import Inputs
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.models.encoder import count_tokens
@@ -110,7 +110,7 @@ def read_states(
     lang: str,
     way: str,
     layers: Sequence[int],
-    args: argparse.Namespace,
+    inputs: Inputs,
     with_source: bool = True,
 ) -> Iterator[RowStates]:
     """Represent a split's rows in one language, batch by batch.
@@ -120,23 +120,21 @@ def read_states(
         lang: which language.
         way: ``"alone"`` or ``"mixed"``.
         layers: which to keep, 0 for the embeddings.
-        args: ``split``, ``max_rows``, ``seed`` and the options of batches.
+        inputs: which rows.
         with_source: whether to read counterparts where they are not mixed in.
     """
     reads = with_source or way == MIXED
-    dataset = open_rows(task, lang, args, reads)
-    title = f"{args.split}.{lang} ({way})"
+    dataset = open_rows(task, lang, inputs, reads)
+    title = f"{inputs.split}.{lang} ({way})"
     reader = StateReader(task, way, layers)
-    return predict_batches(reader, model, dataset, args, title)
+    return predict_batches(reader, model, dataset, inputs.batches, title)
 
 
-def open_rows(
-    task: Any, lang: str, args: argparse.Namespace, with_source: bool
-) -> SomeRows:
+def open_rows(task: Any, lang: str, inputs: Inputs, with_source: bool) -> SomeRows:
     """A split's rows in one language, with their counterparts if asked."""
     paired = {"source"} if with_source else set()
-    dataset = task.open_dataset([(args.split, lang)], paired, is_train=False)
-    return SomeRows(dataset, args.max_rows, args.seed)
+    dataset = task.open_dataset([(inputs.split, lang)], paired, is_train=False)
+    return SomeRows(dataset, inputs.max_rows, inputs.seed)
 
 
 def mean_states(

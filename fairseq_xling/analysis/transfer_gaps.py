@@ -1,7 +1,6 @@
 """How far target languages stay behind the source (X-Mixup Table 8)."""
 
-import argparse
-from typing import Dict, List
+from typing import Dict, List, Optional, Sequence
 
 from matplotlib.figure import Figure
 
@@ -18,19 +17,25 @@ from fairseq_xling.evaluation.transfer_gap import average
 from fairseq_xling.tables import Cell, markdown_table
 
 
-def analyze_gap(args: argparse.Namespace) -> Findings:
+def analyze_gap(
+    results: Sequence[str], models: Optional[Sequence[str]] = None
+) -> Findings:
     """Compare the models' transfer gaps.
+
+    Args:
+        results: ``results.json`` files.
+        models: names; None for all.
 
     Raises:
         UserError: no model was scored on the source and on another language.
     """
     found: Dict[str, Dict[str, float]] = {}
-    for one in read_models(args.results, args.models):
+    for one in read_models(results, models):
         if one.gap is not None:
             found.setdefault(one.name, {})[one.task] = one.gap
     if not found:
         raise UserError(
-            f"{', '.join(args.results)}: no transfer gap; evaluate the source language "
+            f"{', '.join(results)}: no transfer gap; evaluate the source language "
             "and another one"
         )
     tasks = [
@@ -46,7 +51,7 @@ def analyze_gap(args: argparse.Namespace) -> Findings:
         "the mean of the others' (accuracy, F1, for questions exact match).\n"
     )
     return Findings(
-        {"analysis": "gap", "models": found},
+        {"models": found},
         markdown_table(header, rows) + legend,
         {"gap": draw_gaps(found, tasks)},
     )

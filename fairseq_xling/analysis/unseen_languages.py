@@ -1,12 +1,10 @@
 """Scores in languages that were trained on, and in others (X-Mixup Table 6)."""
 
-import argparse
-import math
 from typing import Any, Dict, List, Optional, Sequence, Set
 
 from matplotlib.figure import Figure
 
-from fairseq_xling.analysis.findings import Findings
+from fairseq_xling.analysis.findings import Findings, mean
 from fairseq_xling.analysis.stored_training import load_record, stored_option
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.figures import (
@@ -22,21 +20,30 @@ from fairseq_xling.tables import Cell, decimals, markdown_table
 GROUPS = ("seen", "unseen")
 
 
-def analyze_unseen(args: argparse.Namespace) -> Findings:
+def analyze_unseen(
+    results: Sequence[str],
+    names: Optional[Sequence[str]] = None,
+    given: Optional[str] = None,
+) -> Findings:
     """Split the models' scores into seen and unseen languages.
+
+    Args:
+        results: ``results.json`` files.
+        names: of models; None for all.
+        given: comma list of the seen languages; None for what checkpoints say.
 
     Raises:
         UserError: the results are of several tasks, it is not known what was trained
             on, or the models differ in it.
     """
-    models = read_models(args.results, args.models)
+    models = read_models(results, names)
     first = models[0]
     if len({one.name for one in models}) < len(models):
         raise UserError(
-            f"{', '.join(args.results)}: {first.name} is there more than once; give "
+            f"{', '.join(results)}: {first.name} is there more than once; give "
             "the results of one task"
         )
-    seen = seen_by_all(models, args.seen)
+    seen = seen_by_all(models, given)
     by_group = {
         "seen": [lang for lang in first.scores if lang in seen],
         "unseen": [lang for lang in first.scores if lang not in seen],
@@ -50,16 +57,18 @@ def analyze_unseen(args: argparse.Namespace) -> Findings:
     if not all(by_group.values()):
         lacking = [group for group in GROUPS if not by_group[group]]
         raise UserError(
-            f"{', '.join(args.results)}: no {' and no '.join(lacking)} languages among "
+            f"{', '.join(results)}: no {' and no '.join(lacking)} languages among "
             f"{','.join(first.scores)}; evaluate with --target-langs, or give --seen"
         )
-    entries = [entry(one, by_group, first) for one in models]
+    entries = [model_entry(one, by_group, first) for one in models]
     numbers = {
-        "analysis": "unseen", "task": first.task, "metric": first.results["metric"],
+        "task": first.task, "metric": first.results["metric"],
         **by_group, "models": entries,
     }  # fmt: skip
     return Findings(
-        numbers, table(entries, by_group), {"unseen": draw_groups(numbers, models)}
+        numbers,
+        unseen_table(entries, by_group),
+        {"unseen": draw_groups(numbers, models)},
     )
 
 
@@ -103,12 +112,7 @@ def trained_on(one: ScoredModel) -> Set[str]:
     return set(languages)
 
 
-def mean(values: Sequence[float]) -> float:
-    """NaN of none."""
-    return sum(values) / len(values) if values else math.nan
-
-
-def entry(
+def model_entry(
     one: ScoredModel, by_group: Dict[str, List[str]], first: ScoredModel
 ) -> Dict[str, Any]:
     """A model's scores, their means, and its differences from the first model."""
@@ -125,21 +129,23 @@ def entry(
     return found
 
 
-def table(entries: Sequence[Dict[str, Any]], by_group: Dict[str, List[str]]) -> str:
+def unseen_table(
+    entries: Sequence[Dict[str, Any]], by_group: Dict[str, List[str]]
+) -> str:
     """Scores, and differences from the first model, in Markdown."""
     header, rows = ["model"], []
     for group, langs in by_group.items():
         header += [*langs, f"{group} avg."]
     for one in entries:
-        rows.append(row(one["name"], one["scores"], by_group))
+        rows.append(unseen_row(one["name"], one["scores"], by_group))
         if "difference" in one:
             title = f"{one['name']} minus {one['minus']}"
-            rows.append(row(title, one["difference"], by_group, "+"))
+            rows.append(unseen_row(title, one["difference"], by_group, "+"))
     legend = "Score in percent; first the languages that were trained on, then others."
     return f"{markdown_table([*header, 'Avg.'], rows)}\n{legend}\n"
 
 
-def row(
+def unseen_row(
     title: str, scores: Dict[str, float], by_group: Dict[str, List[str]], sign: str = ""
 ) -> List[Cell]:
     """A row of the table: scores and mean of each group, and of all."""

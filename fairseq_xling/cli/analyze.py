@@ -13,10 +13,12 @@ from fairseq_xling.analysis.cka_by_language import analyze_cka
 from fairseq_xling.analysis.findings import Findings, write_findings
 from fairseq_xling.analysis.language_maps import analyze_centroids, analyze_pca
 from fairseq_xling.analysis.mixup_layers import analyze_layers
+from fairseq_xling.analysis.models import Inputs
 from fairseq_xling.analysis.ratio_by_language import analyze_ratio
 from fairseq_xling.analysis.transfer_gaps import analyze_gap
 from fairseq_xling.analysis.unseen_languages import analyze_unseen
-from fairseq_xling.cli.options import add_batch_options, check_least, entry_point
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
 
 
 class Kind(NamedTuple):
@@ -40,6 +42,16 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
     add_batch_options(parser)
+
+
+def inputs_of(args: argparse.Namespace) -> Inputs:
+    """What :func:`add_model_options` added."""
+    batches = batch_options(args, max_rows=2, seed=0)
+    paths = [find_checkpoint_file(path) for path in args.path]
+    return Inputs(
+        args.data, paths, args.names, args.split, args.langs, args.max_rows,
+        args.seed, batches,
+    )  # fmt: skip
 
 
 def add_cka_options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +99,11 @@ def add_layers_options(parser: argparse.ArgumentParser) -> None:
         help="layer that each model mixes in (default: its checkpoint's)",
     )  # fmt: skip
     parser.add_argument(
-        "--baseline", nargs="+", metavar="NAME", help="models to draw as a dashed line"
+        "--baseline",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="models to draw as a dashed line",
     )
 
 
@@ -105,37 +121,37 @@ KINDS: Dict[str, Kind] = {
         "linear CKA of targets with their sources by language and layer, and its "
         "correlation with the score (X-Mixup Figure 3, Tables 2 and 7)",
         add_cka_options,
-        analyze_cka,
+        lambda a: analyze_cka(inputs_of(a), a.layers, a.results),
     ),
     "pca": Kind(
         "sentences of all languages on their principal components (X-Mixup Figure 1)",
         add_map_options,
-        analyze_pca,
+        lambda a: analyze_pca(inputs_of(a), a.layer),
     ),
     "centroids": Kind(
         "centroids of the languages, and their distances (X-Mixup Figure 4)",
         add_map_options,
-        analyze_centroids,
+        lambda a: analyze_centroids(inputs_of(a), a.layer),
     ),
     "ratio": Kind(
         "mixup ratio and attention entropy by language, and with worse translations",
         add_ratio_options,
-        analyze_ratio,
+        lambda a: analyze_ratio(inputs_of(a), a.noise_rates),
     ),
     "layers": Kind(
         "scores of models that mix in different layers (X-Mixup Figure 5)",
         add_layers_options,
-        analyze_layers,
+        lambda a: analyze_layers(a.results, a.models, a.layers, a.baseline),
     ),
     "gap": Kind(
         "transfer gaps by task (X-Mixup Table 8)",
         add_result_options,
-        analyze_gap,
+        lambda a: analyze_gap(a.results, a.models),
     ),
     "unseen": Kind(
         "scores in languages that were trained on, and in others (X-Mixup Table 6)",
         add_unseen_options,
-        analyze_unseen,
+        lambda a: analyze_unseen(a.results, a.models, a.seen),
     ),
 }
 
@@ -159,8 +175,6 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     Raises:
         UserError: a file or an option is wrong.
     """
-    if hasattr(args, "batch_size"):
-        check_least(args, max_rows=2, seed=0)
     findings = KINDS[args.kind].analyze(args)
     write_findings(
         findings, args.kind, args.results_path, getattr(args, "results", None) or ()

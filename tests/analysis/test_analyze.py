@@ -15,7 +15,7 @@ from fairseq_xling.analysis import ratio_by_language
 from fairseq_xling.analysis.cka_by_language import Aligned
 from fairseq_xling.analysis.models import load_model
 from fairseq_xling.analysis.sentence_states import open_rows
-from fairseq_xling.cli.analyze import KINDS, build_parser, main
+from fairseq_xling.cli.analyze import KINDS, build_parser, inputs_of, main
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.result_files import read_models
 from fairseq_xling.models.inspection import inspect_mixing
@@ -152,8 +152,8 @@ def test_ratio_runs_no_layer_above_those_that_mix(trained, tmp_path, monkeypatch
     options = ["--path", trained.mixed, "--cpu", "--noise-rates"]
     words = ["ratio", trained.data, *options, "--results-path", tmp_path]
     args = build_parser().parse_args(list(map(str, words)))
-    task, model = load_model(str(trained.mixed), args)
-    rows = open_rows(task, "de", args, with_source=True)
+    task, model = load_model(str(trained.mixed), inputs_of(args))
+    rows = open_rows(task, "de", inputs_of(args), with_source=True)
     batch = rows.collater([rows[number] for number in range(len(rows))])["net_input"]
     # By the whole model, in one batch.
     whole = inspect_mixing(model, batch["src_tokens"], batch["source_tokens"])

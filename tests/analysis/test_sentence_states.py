@@ -1,7 +1,5 @@
 """Representations of rows: equal to those one by one, in every family of tasks."""
 
-from argparse import Namespace
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from question_data import question_task, write_question_data
 from small_model import small_model
 from tag_data import tagging_task, write_tag_data
 
-from fairseq_xling.analysis.models import held_languages, with_counterparts
+from fairseq_xling.analysis.models import Inputs, held_languages, with_counterparts
 from fairseq_xling.analysis.sentence_states import (
     ALONE,
     MIXED,
@@ -21,6 +19,7 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
+from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.pairs.task import PairsConfig
 from fairseq_xling.tasks import XMixupXNLITask
@@ -51,12 +50,9 @@ def task(request, tmp_path_factory):
 
 
 def options(**more):
-    values = {
-        "split": "test", "langs": None, "data": "bin", "max_rows": None, "seed": 1,
-        "batch_size": 5, "max_tokens": None, "num_workers": 0, "cpu": True,
-        "fp16": False,
-    }  # fmt: skip
-    return Namespace(**{**values, **more})
+    batches = {"batch_size": more.pop("batch_size", 5), "cpu": True}
+    batches["max_tokens"] = more.pop("max_tokens", None)
+    return Inputs("bin", batches=BatchOptions(**batches), **more)
 
 
 def pooled(states, tokens):
