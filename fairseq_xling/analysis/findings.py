@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, NamedTuple, Sequence
 
 from matplotlib.figure import Figure
 
+from fairseq_xling.evaluation.figures import save_figure
 from fairseq_xling.files.atomic import PathLike, atomic_file
 from fairseq_xling.files.destination import check_output
 
@@ -46,8 +47,7 @@ def write_findings(
         with atomic_file(folder / f"{kind}.{name}") as file:
             file.write(text)
     for name, figure in findings.figures.items():
-        with atomic_file(folder / f"{name}.png", "wb") as file:
-            figure.savefig(file, format="png")
+        save_figure(figure, folder / f"{name}.png")
 
 
 def mean(values: Sequence[float]) -> float:

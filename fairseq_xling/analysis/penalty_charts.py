@@ -4,12 +4,19 @@ from typing import Callable, List, NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from fairseq_xling.evaluation.figures import COLOURS, MARKERS, style
-from fairseq_xling.files.atomic import PathLike, atomic_file
+from fairseq_xling.evaluation.figures import (
+    COLOURS,
+    MARKERS,
+    add_legend,
+    drawable,
+    panels,
+    save_figure,
+    style,
+)
+from fairseq_xling.files.atomic import PathLike
 
 # A sentence with at most this many wrong tags is called accurate.
 MOST_WRONG = 2
@@ -46,7 +53,7 @@ def loss_histogram(models: Sequence[Judged], most_wrong: int, path: PathLike) ->
     losses = np.concatenate([one.loss for one in models])
     bins = np.histogram_bin_edges(losses, BINS)
 
-    def panel(axes: Axes, one: Judged) -> None:
+    def draw(axes: Axes, one: Judged) -> None:
         good = one.wrong <= most_wrong
         axes.hist(
             [one.loss[good], one.loss[~good]],
@@ -60,7 +67,7 @@ def loss_histogram(models: Sequence[Judged], most_wrong: int, path: PathLike) ->
         axes.set_ylabel("samples")
         axes.legend(frameon=False)
 
-    save(draw_panels(models, panel), path)
+    save_figure(draw_panels(models, draw), path)
 
 
 def loss_by_length(
@@ -68,7 +75,7 @@ def loss_by_length(
 ) -> None:
     """Loss against length, accurate samples set apart (Figure 5)."""
 
-    def panel(axes: Axes, one: Judged) -> None:
+    def draw(axes: Axes, one: Judged) -> None:
         good = one.wrong <= most_wrong
         for chosen, colour, marker, name in zip(
             (good, ~good), COLOURS, MARKERS, names_of(most_wrong)
@@ -81,7 +88,7 @@ def loss_by_length(
         axes.set_ylabel("mean loss (nats)")
         axes.legend(frameon=False)
 
-    save(draw_panels(models, panel), path)
+    save_figure(draw_panels(models, draw), path)
 
 
 def length_histogram(models: Sequence[Judged], unit: str, path: PathLike) -> None:
@@ -91,7 +98,7 @@ def length_histogram(models: Sequence[Judged], unit: str, path: PathLike) -> Non
     step = -(-longest // BINS)
     bins = np.arange(0.5, longest + step + 0.5, step)
 
-    def panel(axes: Axes, one: Judged) -> None:
+    def draw(axes: Axes, one: Judged) -> None:
         chosen = one.length[one.selected]
         axes.hist(
             one.length, bins, histtype="step", color=COLOURS[-1],
@@ -102,7 +109,7 @@ def length_histogram(models: Sequence[Judged], unit: str, path: PathLike) -> Non
         axes.set_ylabel("samples")
         axes.legend(frameon=False)
 
-    save(draw_panels(models, panel), path)
+    save_figure(draw_panels(models, draw), path)
 
 
 def class_map(
@@ -110,24 +117,20 @@ def class_map(
 ) -> None:
     """The classes' logits in two dimensions, by t-SNE (Figure 3)."""
 
-    def panel(axes: Axes, one: Judged) -> None:
+    def draw(axes: Axes, one: Judged) -> None:
         points = place(one.logits, seed)
         for number, label in enumerate(labels):
             here = one.gold == number
             axes.scatter(
                 points[here, 0], points[here, 1], s=12, linewidths=0, alpha=0.7,
-                label=label, **style(number),
+                label=drawable(label), **style(number),
             )  # fmt: skip
         axes.set_xticks([])
         axes.set_yticks([])
 
-    figure = draw_panels(models, panel)
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside lower center", ncols=min(len(labels), 8),
-        frameon=False,
-    )  # fmt: skip
-    save(figure, path)
+    figure = draw_panels(models, draw)
+    add_legend(figure)
+    save_figure(figure, path)
 
 
 def place(logits: np.ndarray, seed: int) -> np.ndarray:
@@ -148,23 +151,14 @@ def names_of(most_wrong: int) -> List[str]:
 
 
 def draw_panels(
-    models: Sequence[Judged], panel: Callable[[Axes, Judged], None]
+    models: Sequence[Judged], draw: Callable[[Axes, Judged], None]
 ) -> Figure:
-    """A panel a model, side by side, with the same axes."""
-    figure = Figure(figsize=(5 * len(models), 3.8), dpi=150, layout="constrained")
-    figure.subplots(1, len(models), sharex=True, sharey=True)
-    for axes, one in zip(figure.axes, models):
-        panel(axes, one)
-        # A dollar would begin a formula.
-        axes.set_title(one.name.replace("$", r"\$"))
-        axes.tick_params(labelleft=True)
-    if figure.axes[0].get_legend() is not None:  # Above what is drawn.
-        low, high = figure.axes[0].get_ylim()
-        figure.axes[0].set_ylim(low, high + 0.25 * (high - low))
+    """A panel a model, with the same axes."""
+    names = [one.name for one in models]
+    figure, panel = panels(names, 5, sharex=True, sharey=True)
+    for axes, one in zip(panel, models):
+        draw(axes, one)
+    if panel[0].get_legend() is not None:  # Above what is drawn.
+        low, high = panel[0].get_ylim()
+        panel[0].set_ylim(low, high + 0.25 * (high - low))
     return figure
-
-
-def save(figure: Figure, path: PathLike) -> None:
-    """Write the PNG."""
-    with atomic_file(path, "wb") as file:
-        FigureCanvasAgg(figure).print_png(file)

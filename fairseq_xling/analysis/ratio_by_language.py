@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
@@ -14,7 +15,7 @@ from scipy.stats import spearmanr
 
 from fairseq_xling.analysis.findings import Findings
 from fairseq_xling.analysis.models import Inputs, load_model, with_counterparts
-from fairseq_xling.analysis.sentence_states import TaskReader, open_rows
+from fairseq_xling.analysis.sentence_states import open_rows
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import name_models
@@ -52,45 +53,54 @@ class Mixing(NamedTuple):
 Found = Dict[int, Dict[str, Dict[Condition, Mixing]]]
 
 
-class MixingReader(TaskReader):
-    """Gives the ratios and entropies of batches whose sources are made worse.
+@torch.no_grad()
+def read_mixing(
+    sample: Dict[str, Any],
+    model: Any,
+    condition: Condition,
+    table: PieceTable,
+    seed: int,
+) -> List[Any]:
+    """The mixing of a batch whose sources are made worse, by layer that mixes.
 
     Args:
-        task: whose batches are made.
+        sample, model: a batch of the task's, and its model.
         condition: the noise and its rate.
+        table: what pieces are to words.
         seed: of the noise; a row's noise depends on its number alone.
+
+    Returns:
+        layer, ratios and entropies of each layer; nothing if there is no pair.
     """
+    sources = sample["net_input"]["source_tokens"]
+    if sources is None:
+        return []
+    if condition != CLEAN:
+        sources = made_worse(sources, sample["rows"], condition, table, seed)
+    targets = sample["net_input"]["src_tokens"][: len(sources)]
+    return [
+        (one.layer, one.ratio.float().cpu(), one.entropy.float().cpu())
+        for one in inspect_mixing(model, targets, sources).layers
+    ]
 
-    def __init__(self, task: Any, condition: Condition, seed: int) -> None:
-        super().__init__(task)
-        self.condition = condition
-        self.seed = seed
-        self.table = PieceTable(task.dictionary, task.manifest.tokenizer)
 
-    @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model: Any) -> List[Any]:
-        """The mixing of each layer that mixes; of no layer if there is no pair."""
-        sources = sample["net_input"]["source_tokens"]
-        if sources is None:
-            return []
-        if self.condition != CLEAN:
-            sources = self.made_worse(sources, sample["rows"])
-        targets = sample["net_input"]["src_tokens"][: len(sources)]
-        return [
-            (one.layer, one.ratio.float().cpu(), one.entropy.float().cpu())
-            for one in inspect_mixing(model, targets, sources).layers
-        ]
-
-    def made_worse(self, sources: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        """Noisy sources ``(pairs, src_len)``."""
-        noise, rate = self.condition
-        changed = []
-        for tokens, row in zip(sources.cpu().numpy(), rows):
-            generator = np.random.default_rng((self.seed, int(row)))
-            tokens = tokens[tokens != self.table.pad]
-            tokens = add_noise(self.table, tokens, noise, rate / 100, generator)
-            changed.append(torch.from_numpy(tokens))
-        return collate_tokens(changed, self.table.pad).to(sources.device)
+def made_worse(
+    sources: torch.Tensor,
+    rows: np.ndarray,
+    condition: Condition,
+    table: PieceTable,
+    seed: int,
+) -> torch.Tensor:
+    """Noisy sources ``(pairs, src_len)``."""
+    noise, rate = condition
+    changed = []
+    for tokens, row in zip(sources.cpu().numpy(), rows):
+        generator = np.random.default_rng((seed, int(row)))
+        tokens = add_noise(
+            table, tokens[tokens != table.pad], noise, rate / 100, generator
+        )
+        changed.append(torch.from_numpy(tokens))
+    return collate_tokens(changed, table.pad).to(sources.device)
 
 
 def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
@@ -120,13 +130,18 @@ def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
     # What lies above the layers that mix has no say in how they mix.
     encoder = model.encoder.sentence_encoder
     encoder.layers = encoder.layers[: max(layers)]
+    pieces = PieceTable(task.dictionary, task.manifest.tokenizer)
     found: Found = {layer: defaultdict(dict) for layer in layers}
     for lang in with_counterparts(task, inputs):
         dataset = open_rows(task, lang, inputs, with_source=True)
         for condition in conditions:
-            reader = MixingReader(task, condition, inputs.seed)
             title = f"{inputs.split}.{lang} ({condition[0]} {condition[1]:g} %)"
-            read = list(predict_batches(reader, model, dataset, inputs.batches, title))
+            step = partial(
+                read_mixing, condition=condition, table=pieces, seed=inputs.seed
+            )
+            read = list(
+                predict_batches(task, model, dataset, inputs.batches, title, step)
+            )
             for layer, one in put_together(read).items():
                 found[layer][lang][condition] = one
     figures = {

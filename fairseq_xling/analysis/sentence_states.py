@@ -1,6 +1,7 @@
 """Mean states of a split's rows after each layer, with and without mixup."""
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -54,56 +55,6 @@ class SomeRows(BaseWrapperDataset):
         return order[self.is_chosen[order]]
 
 
-class TaskReader:
-    """Stands in for a task where batches are predicted, to look into its model.
-
-    Args:
-        task: whose batches are made.
-    """
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
-
-    def max_positions(self) -> Any:
-        """As the task has it."""
-        return self.task.max_positions()
-
-    def get_batch_iterator(self, dataset: Any, **options: Any) -> Any:
-        """As the task makes it, not kept for a second reading."""
-        return self.task.get_batch_iterator(
-            dataset, disable_iterator_cache=True, **options
-        )
-
-
-class StateReader(TaskReader):
-    """Gives :class:`RowStates` for batches.
-
-    Args:
-        task: whose batches are made.
-        way: ``"alone"`` or ``"mixed"``.
-        layers: which to keep, 0 for the embeddings.
-    """
-
-    def __init__(self, task: Any, way: str, layers: Sequence[int]) -> None:
-        super().__init__(task)
-        self.way = way
-        self.layers = list(layers)
-
-    @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model: Any) -> RowStates:
-        """Represent the rows of a batch and their counterparts."""
-        tokens = sample["net_input"]["src_tokens"]
-        sources = sample["net_input"]["source_tokens"]
-        if self.way == MIXED and sources is not None:
-            target, source = mean_states(model, self.layers, tokens, sources)
-            return RowStates(target, source, sample["row"])
-        target, none = mean_states(model, self.layers, tokens)
-        if sources is None:
-            return RowStates(target, none, sample["row"])
-        source, _ = mean_states(model, self.layers, sources)
-        return RowStates(target, source, sample["row"])
-
-
 def read_states(
     task: Any,
     model: Any,
@@ -126,8 +77,29 @@ def read_states(
     reads = with_source or way == MIXED
     dataset = open_rows(task, lang, inputs, reads)
     title = f"{inputs.split}.{lang} ({way})"
-    reader = StateReader(task, way, layers)
-    return predict_batches(reader, model, dataset, inputs.batches, title)
+    step = partial(represent, way=way, layers=layers)
+    return predict_batches(task, model, dataset, inputs.batches, title, step)
+
+
+@torch.no_grad()
+def represent(
+    sample: Dict[str, Any], model: Any, way: str, layers: Sequence[int]
+) -> RowStates:
+    """Represent the rows of a batch and their counterparts.
+
+    Args:
+        sample, model: a batch of the task's, and its model.
+        way, layers: as of :func:`read_states`.
+    """
+    tokens = sample["net_input"]["src_tokens"]
+    sources = sample["net_input"]["source_tokens"]
+    if way == MIXED and sources is not None:
+        target, source = mean_states(model, layers, tokens, sources)
+    else:
+        target, source = mean_states(model, layers, tokens)
+        if sources is not None:
+            source, _ = mean_states(model, layers, sources)
+    return RowStates(target, source, sample["row"])
 
 
 def open_rows(task: Any, lang: str, inputs: Inputs, with_source: bool) -> SomeRows:

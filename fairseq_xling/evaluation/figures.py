@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextPath
 
+from fairseq_xling.files.atomic import PathLike, atomic_file
+
 # The palette of Okabe and Ito, which colour-blind readers can tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
@@ -228,3 +230,9 @@ def overlaps(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     low = np.maximum(some[:, None, :2], others[None, :, :2])
     high = np.minimum(some[:, None, 2:], others[None, :, 2:])
     return np.maximum(high - low, 0.0).prod(axis=2)
+
+
+def save_figure(figure: Figure, path: PathLike) -> None:
+    """Write a figure as a PNG."""
+    with atomic_file(path, "wb") as file:
+        figure.savefig(file, format="png")

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence
 
 from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
+from fairseq_xling.evaluation.figures import save_figure
 from fairseq_xling.evaluation.predict_split import has_source
-from fairseq_xling.evaluation.score_figure import save_score_figure
+from fairseq_xling.evaluation.score_figure import draw_scores
 from fairseq_xling.evaluation.score_table import score_table
 from fairseq_xling.evaluation.transfer_gap import summarize
 from fairseq_xling.families import FAMILIES
@@ -135,4 +136,4 @@ def write_results(
             file.write(text)
     if any(model["scores"] for model in results["models"].values()):
         chance = FAMILIES[results["family"]].chance(results["labels"])
-        save_score_figure(results, folder / "scores.png", chance)
+        save_figure(draw_scores(results, chance), folder / "scores.png")

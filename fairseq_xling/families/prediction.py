@@ -1,6 +1,6 @@
 """Running a trained model over a dataset."""
 
-from typing import Any, Iterator
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from fairseq import utils
 from tqdm import tqdm
@@ -12,7 +12,12 @@ from fairseq_xling.precision import half_dtype
 
 
 def predict_batches(
-    task: Any, model: Any, dataset: Any, options: BatchOptions, title: str
+    task: Any,
+    model: Any,
+    dataset: Any,
+    options: BatchOptions,
+    title: str,
+    step: Optional[Callable[[Dict[str, Any], Any], Any]] = None,
 ) -> Iterator[Any]:
     """What the task predicts for each batch of a dataset.
 
@@ -22,6 +27,8 @@ def predict_batches(
         dataset: one of its datasets.
         options: how batches are made, and where they run.
         title: what the rows are, for the progress bar and messages.
+        step: what is made of a batch and the model (default: the task's
+            ``predict_step``).
 
     Raises:
         UserError: a row has more than ``max_tokens`` tokens.
@@ -33,6 +40,7 @@ def predict_batches(
         model = model.to(dtype)
     model = model.to(device)
     model.eval()
+    step = step or task.predict_step
     limit = task.max_positions()
     check_max_tokens(dataset, options.max_tokens, title)
     batches = task.get_batch_iterator(
@@ -41,7 +49,9 @@ def predict_batches(
         max_sentences=None if options.max_tokens else options.batch_size,
         max_positions=limit,
         num_workers=options.num_workers,
+        # Not kept for a second reading.
+        disable_iterator_cache=True,
     ).next_epoch_itr(shuffle=False)
     for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
         sample = utils.move_to_cuda(sample, device) if on_gpu else sample
-        yield task.predict_step(sample, model)
+        yield step(sample, model)

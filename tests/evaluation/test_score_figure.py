@@ -3,9 +3,9 @@
 import matplotlib.image
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from fairseq_xling.evaluation.score_figure import save_score_figure
+from fairseq_xling.evaluation.figures import save_figure
+from fairseq_xling.evaluation.score_figure import draw_scores
 
 
 def results(scores, languages=("en", "de", "sw")):
@@ -20,17 +20,10 @@ def results(scores, languages=("en", "de", "sw")):
     return {**head, "languages": list(languages), "models": models}
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved."""
-    figures, save = [], Figure.savefig
-
-    def savefig(figure, *args, **kwargs):
-        figures.append(figure)
-        return save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    return figures
+def drawn(scores, chance=None):
+    figure = draw_scores(scores, chance)
+    figure.draw_without_rendering()
+    return figure
 
 
 def markers(figure):
@@ -49,12 +42,12 @@ SCORES = {
 }
 
 
-def test_languages_are_sorted_by_the_first_model_with_the_source_first(drawn, tmp_path):
+def test_languages_are_sorted_by_the_first_model_with_the_source_first():
     scores = {"low": {"en": 10.0, "de": 50.0, "sw": 70.0}, "ours": SCORES["ours"]}
-    save_score_figure(results(scores), tmp_path / "chart.png")
-    axes = drawn[0].axes[0]
+    figure = drawn(results(scores))
+    axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["en", "sw", "de"]
-    values = {label: y for label, _, y in markers(drawn[0])}
+    values = {label: y for label, _, y in markers(figure)}
     assert values == {
         "low (average 70.0)": [10.0, 70.0, 50.0],
         "ours (average 70.0)": [91.0, 80.0, 85.0],
@@ -63,27 +56,23 @@ def test_languages_are_sorted_by_the_first_model_with_the_source_first(drawn, tm
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_models_stand_side_by_side_and_can_be_told_apart(drawn, tmp_path, count):
+def test_models_stand_side_by_side_and_can_be_told_apart(count):
     scores = {f"model {i}": SCORES["ours"] for i in range(count)}
-    save_score_figure(results(scores), tmp_path / "chart.png")
-    positions = sorted(x for _, xs, _ in markers(drawn[0]) for x in xs)
+    figure = drawn(results(scores))
+    positions = sorted(x for _, xs, _ in markers(figure) for x in xs)
     assert len(set(positions)) == 3 * count
     assert all(abs(x - round(x)) < 0.45 for x in positions)
-    lines = drawn[0].axes[0].get_lines()
+    lines = figure.axes[0].get_lines()
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == count
     # Side by side in inches, too: no marker covers its neighbour.
-    width = drawn[0].axes[0].get_window_extent().width / drawn[0].dpi / 3
+    width = figure.axes[0].get_window_extent().width / figure.dpi / 3
     if count > 1:
         assert np.diff(positions).min() * width > lines[0].get_markersize() / 72
 
 
 @pytest.mark.parametrize("name", ["a" * 70, "W" * 60, "b" * 20])
-def test_legend_lies_within_the_picture(drawn, tmp_path, name):
-    save_score_figure(
-        results({name: SCORES["zero"], name + "2": SCORES["ours"]}),
-        tmp_path / "chart.png",
-    )
-    figure = drawn[0]
+def test_legend_lies_within_the_picture(name):
+    figure = drawn(results({name: SCORES["zero"], name + "2": SCORES["ours"]}))
     box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.y0 >= 0
     assert box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height
@@ -91,26 +80,26 @@ def test_legend_lies_within_the_picture(drawn, tmp_path, name):
 
 
 @pytest.mark.parametrize("chance, shown", [(45.0, True), (33.3, False), (None, False)])
-def test_chance_is_shown_where_scores_come_near_it(drawn, tmp_path, chance, shown):
-    save_score_figure(results(SCORES), tmp_path / "chart.png", chance)
-    labels = [line.get_label() for line in drawn[0].axes[0].get_lines()]
+def test_chance_is_shown_where_scores_come_near_it(chance, shown):
+    figure = drawn(results(SCORES), chance)
+    labels = [line.get_label() for line in figure.axes[0].get_lines()]
     assert ("chance (45.0)" in labels) is shown
 
 
-def test_languages_without_accuracy_are_left_out(drawn, tmp_path):
+def test_languages_without_accuracy_are_left_out():
     chart = results(SCORES, ("en", "de", "sw", "ur"))
-    save_score_figure(chart, tmp_path / "chart.png")
-    labels = drawn[0].axes[0].get_xticklabels()
+    figure = drawn(chart)
+    labels = figure.axes[0].get_xticklabels()
     assert [label.get_text() for label in labels] == ["en", "sw", "de"]
 
 
-def test_names_are_no_formulas(drawn, tmp_path):
-    save_score_figure(results({"a$\\bad$": SCORES["ours"]}), tmp_path / "chart.png")
-    assert len(markers(drawn[0])) == 1
+def test_names_are_no_formulas():
+    figure = drawn(results({"a$\\bad$": SCORES["ours"]}))
+    assert len(markers(figure)) == 1
 
 
 def test_file_is_a_png_with_colours_and_nothing_else_is_left(tmp_path):
-    save_score_figure(results(SCORES), tmp_path / "chart.png")
+    save_figure(draw_scores(results(SCORES)), tmp_path / "chart.png")
     assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
     pixels = matplotlib.image.imread(tmp_path / "chart.png")[..., :3]
     for colour in ("0072B2", "D55E00"):
@@ -118,8 +107,8 @@ def test_file_is_a_png_with_colours_and_nothing_else_is_left(tmp_path):
         assert (abs(pixels - want).max(axis=-1) < 0.01).sum() > 50
 
 
-def test_global_state_of_pyplot_is_left_alone(tmp_path):
+def test_global_state_of_pyplot_is_left_alone():
     import matplotlib.pyplot as plt
 
-    save_score_figure(results(SCORES), tmp_path / "chart.png")
+    drawn(results(SCORES))
     assert not plt.get_fignums()
