@@ -3,14 +3,15 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from sklearn.preprocessing import StandardScaler
 
 from fairseq_xling.analysis.findings import Findings, mean
-from fairseq_xling.analysis.models import Inputs, held_languages, load_model
+from fairseq_xling.analysis.models import Inputs, held_languages, load_models
 from fairseq_xling.analysis.projection import project
 from fairseq_xling.analysis.sentence_states import (
     MIXED,
@@ -18,7 +19,6 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
-from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.evaluation.figures import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
@@ -82,10 +82,8 @@ def read_spaces(inputs: Inputs, asked: str, keep: bool) -> List[Space]:
         UserError: a checkpoint, the data or an option is wrong.
     """
     spaces = []
-    for name, path in zip(name_models(inputs.paths, inputs.names), inputs.paths):
-        task, model = load_model(path, inputs)
-        depth = len(model.encoder.sentence_encoder.layers)
-        layer = choose_layer(asked, depth)
+    for name, _, task, model in load_models(inputs):
+        layer = choose_layer(asked, len(model.encoder.sentence_encoder.layers))
         for way in ways_of(model):
             title = f"{name}, mixing" if way == MIXED else name
             space = Space(title, layer, task.source_lang, {}, {})
@@ -111,34 +109,26 @@ def analyze_pca(inputs: Inputs, layer: str = "last") -> Findings:
         inputs = replace(inputs, max_rows=MOST_POINTS)
     spaces = read_spaces(inputs, layer, keep=True)
     figure, panel = panels([one.title for one in spaces])
-    entries, explained = [], {}
+    found, placed = [], []
     for axes, one in zip(panel, spaces):
-        found = project(np.concatenate(list(one.points.values())))
-        explained[one.title] = found.explained
-        bounds = np.cumsum([0, *map(len, one.points.values())])
-        placed = {
-            lang: found.points[bounds[i] : bounds[i + 1]]
-            for i, lang in enumerate(one.points)
-        }
+        points, explained = project(np.concatenate(list(one.points.values())))
+        number = np.repeat(
+            np.arange(len(one.points)), list(map(len, one.points.values()))
+        )
         # Drawn in turns, so that no language covers the others.
-        turns = np.random.default_rng(inputs.seed).permutation(len(found.points))
+        turns = np.random.default_rng(inputs.seed).permutation(len(points))
         for part in np.array_split(turns, 10):
-            for i in range(len(placed)):
-                here = part[(part >= bounds[i]) & (part < bounds[i + 1])]
-                scatter(axes, found.points[here], i, size=9)
-        for i, lang in enumerate(placed):
+            for i in range(len(one.points)):
+                scatter(axes, points[part[number[part] == i]], i, size=9)
+        for i, lang in enumerate(one.points):
             axes.scatter([], [], s=30, label=drawable(lang), linewidths=0, **style(i))
-        shares = [f"({100 * share:.0f} % of variance)" for share in found.explained]
-        name_axes(axes, [f"component {i} {x}" for i, x in enumerate(shares, 1)])
-        entries.append(
-            {**entry(one, found.explained), "points": as_lists(placed, places=4)}
+        name_axes(axes, "component {}", " of variance", explained)
+        found.append(explained)
+        placed.append(
+            {x: points[number == i].round(4) for i, x in enumerate(one.points)}
         )
     add_legend(figure)
-    return Findings(
-        {**shared(spaces, inputs), "models": entries},
-        distance_table(spaces, explained),
-        {"pca": figure},
-    )
+    return map_findings(inputs, spaces, found, {"points": placed}, {"pca": figure})
 
 
 def analyze_centroids(inputs: Inputs, layer: str = "last") -> Findings:
@@ -154,33 +144,24 @@ def analyze_centroids(inputs: Inputs, layer: str = "last") -> Findings:
         [one.title for one in spaces], PANEL_WIDTH * size, PANEL_HEIGHT * size,
         sharex=True, sharey=True,
     )  # fmt: skip
-    entries, explained, places = [], {}, []
+    found, placed = [], []
     for axes, one in zip(panel, spaces):
         means = np.stack([each.mean_ for each in one.centroids.values()])
-        found = project(means / (one.spread or 1.0))
-        explained[one.title] = found.explained
+        points, explained = project(means / (one.spread or 1.0))
         for i, lang in enumerate(one.centroids):
-            number = 0 if lang == one.source else 1
-            scatter(axes, found.points[i : i + 1], number, size=36)
-        shares = [f"({100 * share:.0f} %)" for share in found.explained]
-        unit = ", in sentence spreads"
-        name_axes(axes, [f"component {i}{unit} {x}" for i, x in enumerate(shares, 1)])
+            scatter(axes, points[i : i + 1], int(lang != one.source), size=36)
+        name_axes(axes, "component {}, in sentence spreads", "", explained)
         axes.margins(0.2)
-        places.append(found.points)
-        placed = dict(zip(one.centroids, found.points))
-        entries.append(
-            {**entry(one, found.explained), "centroids": as_lists(placed, places=6)}
-        )
+        found.append(explained)
+        placed.append(dict(zip(one.centroids, points)))
     for i, label in enumerate(("source language", "target language")):
         panel[0].scatter([], [], s=36, label=label, linewidths=0, **style(i))
     add_legend(figure)
-    for axes, one, points in zip(panel, spaces, places):
-        label_points(axes, points, list(one.centroids))
-    return Findings(
-        {**shared(spaces, inputs), "models": entries},
-        distance_table(spaces, explained),
-        {"centroids": figure},
-    )
+    for axes, by_lang in zip(panel, placed):
+        label_points(axes, np.stack(list(by_lang.values())), list(by_lang))
+    placed = [{x: point.round(6) for x, point in each.items()} for each in placed]
+    figures = {"centroids": figure}
+    return map_findings(inputs, spaces, found, {"centroids": placed}, figures)
 
 
 def scatter(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
@@ -190,50 +171,64 @@ def scatter(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
     )
 
 
-def name_axes(axes: Axes, names: Sequence[str]) -> None:
-    """What the axes are, one name each."""
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
+def name_axes(axes: Axes, name: str, what: str, explained: np.ndarray) -> None:
+    """What the axes are, and the share of all variance that each explains."""
+    titles = [
+        f"{name.format(i)} ({100 * share:.0f} %{what})"
+        for i, share in enumerate(explained, 1)
+    ]
+    axes.set_xlabel(titles[0])
+    axes.set_ylabel(titles[1])
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
 
 
-def shared(spaces: Sequence[Space], inputs: Inputs) -> Dict[str, Any]:
-    """What both analyses say of what they looked at."""
-    return {
+def map_findings(
+    inputs: Inputs,
+    spaces: Sequence[Space],
+    explained: Sequence[np.ndarray],
+    placed: Dict[str, List[Dict[str, np.ndarray]]],
+    figures: Dict[str, Figure],
+) -> Findings:
+    """What both analyses say of each model, and of what they looked at.
+
+    Args:
+        inputs: models and rows.
+        spaces: of the models.
+        explained: the share of all variance along each axis, of each.
+        placed: what is drawn, by what it is, of each by language.
+        figures: of the analysis.
+    """
+    ((key, points),) = placed.items()
+    entries = [
+        {
+            "name": one.title,
+            "layer": one.layer,
+            "rows": {x: int(c.n_samples_seen_) for x, c in one.centroids.items()},
+            "spread": one.spread,
+            "distance_to_source": one.distances(),
+            "explained": shares.tolist(),
+            key: {lang: each.tolist() for lang, each in by_lang.items()},
+        }
+        for one, shares, by_lang in zip(spaces, explained, points)
+    ]
+    numbers = {
         "data": str(Path(inputs.data)),
         "split": inputs.split,
         "source_lang": spaces[0].source,
+        "models": entries,
     }
+    return Findings(numbers, distance_table(spaces, explained), figures)
 
 
-def entry(one: Space, explained: np.ndarray) -> Dict[str, Any]:
-    """What both analyses say of a model."""
-    return {
-        "name": one.title,
-        "layer": one.layer,
-        "rows": {
-            lang: int(each.n_samples_seen_) for lang, each in one.centroids.items()
-        },
-        "spread": one.spread,
-        "distance_to_source": one.distances(),
-        "explained": explained.tolist(),
-    }
-
-
-def as_lists(placed: Dict[str, np.ndarray], places: int) -> Dict[str, Any]:
-    """Points by language as JSON takes them."""
-    return {lang: points.round(places).tolist() for lang, points in placed.items()}
-
-
-def distance_table(spaces: Sequence[Space], explained: Dict[str, np.ndarray]) -> str:
+def distance_table(spaces: Sequence[Space], explained: Sequence[np.ndarray]) -> str:
     """Distances of the languages from the source, in Markdown."""
     langs = [lang for lang in spaces[0].centroids if lang != spaces[0].source]
     rows: List[List[Cell]] = []
-    for one in spaces:
+    for one, shares in zip(spaces, explained):
         distances = one.distances()
         values = [distances.get(lang, math.nan) for lang in langs]
-        shown = [f"{100 * share:.0f}" for share in explained[one.title]]
+        shown = [f"{100 * share:.0f}" for share in shares]
         rows.append(
             [one.title, *(decimals(value, 2) for value in [*values, mean(values)]),
              "/".join(shown)]

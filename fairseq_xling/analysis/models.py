@@ -1,12 +1,13 @@
 """What the analyses of checkpoints read: models, and rows of a split."""
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
+from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.option_values import read_languages
 
 
@@ -41,6 +42,16 @@ def load_model(path: str, inputs: Inputs) -> Tuple[Any, Any]:
     # No head is looked at, so whatever it was trained to predict.
     task, model = load_task_model(path, inputs.data, target_langs=None)
     return task, model.to(choose_device(inputs.batches.cpu)).eval()
+
+
+def load_models(inputs: Inputs) -> Iterator[Tuple[str, str, Any, Any]]:
+    """Name, path, task and model of each checkpoint, one after the other.
+
+    Raises:
+        UserError: the names do not fit, or a checkpoint does not fit the data.
+    """
+    for name, path in zip(name_models(inputs.paths, inputs.names), inputs.paths):
+        yield (name, path, *load_model(path, inputs))
 
 
 def held_languages(task: Any, inputs: Inputs) -> List[str]:

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence
 
+import numpy as np
+
 from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
 from fairseq_xling.evaluation.figures import save_figure
 from fairseq_xling.evaluation.predict_split import has_source
@@ -59,6 +61,11 @@ def score(
     }
 
 
+def outcomes(predictions: Dict[str, Any], way: str) -> Dict[str, np.ndarray]:
+    """What the bootstrap draws from, of the languages with labels."""
+    return {x: one.outcomes(way) for x, one in predictions.items() if one.scores(way)}
+
+
 def intervals(
     predictions: Dict[str, Any], ways: Iterable[str], samples: int, seed: int
 ) -> Dict[str, Dict[str, List[float]]]:
@@ -75,12 +82,7 @@ def intervals(
     """
     found = {}
     for way in ways:
-        rows = {
-            lang: one.outcomes(way)
-            for lang, one in predictions.items()
-            if one.scores(way)
-        }
-        bounds = score_intervals(rows, samples, seed)
+        bounds = score_intervals(outcomes(predictions, way), samples, seed)
         found[way] = {lang: list(pair) for lang, pair in bounds.items()}
     return found
 
@@ -92,18 +94,11 @@ def compare(
     seed: int,
 ) -> Dict[str, Dict[str, Any]]:
     """Differences of each further model to the first, where there are labels."""
-    right = {
-        name: {
-            lang: one.outcomes(way)
-            for lang, one in predictions[name].items()
-            if one.scores(way)
-        }
-        for name, way in zip(predictions, ways)
-    }
-    first, *others = right
+    rows = {x: outcomes(predictions[x], way) for x, way in zip(predictions, ways)}
+    first, *others = rows
     differences = {}
     for name in others:
-        found = paired_bootstrap(right[first], right[name], samples, seed)
+        found = paired_bootstrap(rows[first], rows[name], samples, seed)
         differences[name] = {key: asdict(value) for key, value in found.items()}
     return differences
 
@@ -113,7 +108,7 @@ def write_results(
     results: Dict[str, Any],
     predictions: Dict[str, Dict[str, Any]],
 ) -> None:
-    """Write tables, figures of merit, a chart and prediction files.
+    """Write tables, numbers, a figure and prediction files.
 
     Prediction files are XTREME's, rows in the order of the split.
     """
