@@ -43,9 +43,9 @@ def write_page(
         evaluation = read_evaluation(results, names[results.parent])
         whole = [x for x in found.multimix if x.parent in results.parents]
         (inside[whole[0]] if whole else outside).append(evaluation)
-    for one in [x for x in outside if x.models]:
-        one.figures = draw_scores(one)
-        one.difference_figures = draw_differences(one)
+    for one in outside:
+        one.figures = draw_scores(one) if one.models else []
+        one.difference_figures = draw_differences(one) if one.differences else []
     sections = [
         Section("scores", "Scores", [Part(one.title, one) for one in outside]),
         multimix_section(found.multimix, inside),
