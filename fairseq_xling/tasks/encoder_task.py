@@ -1,6 +1,6 @@
 """What tasks that train an encoder share: one dictionary, and options of the model."""
 
-from typing import Any, List, Tuple, Type
+from typing import Any, Dict, List, Tuple, Type
 
 from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
 from fairseq.data import Dictionary
@@ -30,12 +30,14 @@ class EncoderTask(FairseqTask):
 
     Attributes:
         criterions: the classes that train for the task.
+        binarized: what messages call the data.
     """
 
     cfg: Any
     dictionary: Dictionary
     manifest: Manifest
     criterions: Tuple[Type[FairseqCriterion], ...]
+    binarized = "data"
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
@@ -152,6 +154,23 @@ class EncoderTask(FairseqTask):
         option = "--max-tokens-valid" if validates else "--max-tokens"
         check_max_tokens(dataset, max_tokens, title, option)
         return super().get_batch_iterator(dataset, max_tokens, *args, **kwargs)
+
+    def state_dict(self) -> Dict[str, Any]:
+        """What checkpoints remember: the dictionary."""
+        return {"dictionary_sha256": self.manifest.dictionary_sha256}
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Check that a checkpoint was trained with this dictionary.
+
+        Raises:
+            UserError: it was not.
+        """
+        ours = self.manifest.dictionary_sha256
+        if state_dict.get("dictionary_sha256", ours) != ours:
+            raise UserError(
+                f"trained with another dict.txt than that of {self.cfg.data}; binarize "
+                f"the {self.binarized} with the checkpoint's"
+            )
 
     def max_positions(self) -> int:
         return self.cfg.max_positions

@@ -1,7 +1,7 @@
 """What all X-Mixup tasks share: data folders, scheduled sampling, the model."""
 
 import logging
-from typing import Any, Dict, List, Optional, Set, Tuple, Type
+from typing import Any, Dict, List, Optional, Set, Type
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -18,16 +18,15 @@ from fairseq_xling.data.streams import open_streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import Family, PredictedRow
 from fairseq_xling.families.config import XMixupConfig, check_options
-from fairseq_xling.option_values import read_languages
 from fairseq_xling.tasks.encoder_task import EncoderTask
+from fairseq_xling.tasks.split_parts import (
+    Part,
+    choose_languages,
+    parts_of,
+    say_what_is_missing,
+)
 
 logger = logging.getLogger(__name__)
-
-# What the log says of a stream that is wanted and not there.
-CONSEQUENCES = {
-    "source": "no mixup and no consistency there, the target stands alone",
-    "backtranslation": "no scheduled sampling there, the source is always real",
-}
 
 
 class XMixupTask(EncoderTask):
@@ -59,9 +58,7 @@ class XMixupTask(EncoderTask):
         self.manifest = manifest
         self.dictionary = dictionary
         self.source_lang = manifest.source_lang
-        if cfg.source_lang is not None:
-            self.source_lang = cfg.source_lang
-        self.languages = self._choose_languages()
+        self.languages = choose_languages(cfg, manifest)
         check_options(cfg)
         self.family = self.family_class(
             cfg,
@@ -89,24 +86,6 @@ class XMixupTask(EncoderTask):
         dictionary = load_data_dictionary(cfg.data, manifest)
         return cls(cfg, manifest, dictionary, load_labels(cfg.data, manifest))
 
-    def _choose_languages(self) -> List[str]:
-        if self.source_lang != self.manifest.source_lang:
-            raise UserError(
-                f"--source-lang {self.source_lang}: the data's counterparts are in "
-                f"{self.manifest.source_lang}; run preprocessing with that source"
-            )
-        held = [lang for lang in self.manifest.languages if lang != self.source_lang]
-        wanted = held
-        if self.cfg.target_langs is not None:
-            wanted = read_languages("--target-langs", self.cfg.target_langs)
-        unknown = sorted(set(wanted) - set(held))
-        if unknown:
-            raise UserError(
-                f"--target-langs {','.join(unknown)}: not in {self.cfg.data}, which "
-                f"holds {','.join(held)}"
-            )
-        return [self.source_lang] + wanted
-
     def load_dataset(
         self,
         split: str,
@@ -133,11 +112,11 @@ class XMixupTask(EncoderTask):
                 sequence is too long; no language of the split has labels.
         """
         is_train = split == self.cfg.train_subset
-        parts = self._parts_of(split, is_train)
+        parts = parts_of(self.cfg, self.manifest, split, self.languages)
         if not is_train and not with_unlabelled:
             parts = self._labelled(split, parts)
         paired = self._streams_for(is_train, with_source)
-        self._say_what_is_missing(split, [lang for _, lang in parts], paired)
+        say_what_is_missing(self.manifest, split, [lang for _, lang in parts], paired)
         self.datasets[split] = self.open_dataset(parts, paired, is_train)
         return self.datasets[split]
 
@@ -151,7 +130,7 @@ class XMixupTask(EncoderTask):
         return self.open_dataset([(split, lang)], paired, is_train=False)
 
     def open_dataset(
-        self, parts: List[Tuple[str, str]], paired: Set[str], is_train: bool
+        self, parts: List[Part], paired: Set[str], is_train: bool
     ) -> PairedDataset:
         """Open streams as one dataset.
 
@@ -174,20 +153,6 @@ class XMixupTask(EncoderTask):
         lang_ids = [self.languages.index(lang) for _, lang in parts]
         return self.family.make_dataset(streams, lang_ids, parts, is_train)
 
-    def _parts_of(self, split: str, is_train: bool) -> List[Tuple[str, str]]:
-        splits = self.manifest.splits
-        parts = [(split, x) for x in self.languages if x in splits.get(split, {})]
-        if split == "supervised" and parts:
-            parts.insert(0, ("train", self.source_lang))
-        if is_train and self.cfg.training_set == "source":
-            parts = [(part, lang) for part, lang in parts if lang == self.source_lang]
-        if not parts:
-            raise UserError(
-                f"{self.cfg.data}: no split {split} for {','.join(self.languages)}; "
-                f"it has {', '.join(sorted(splits))}"
-            )
-        return parts
-
     def score_names(self) -> List[str]:
         """The scores of all languages, and of each that is validated on."""
         loaded = (
@@ -198,9 +163,7 @@ class XMixupTask(EncoderTask):
         each = [f"{score}_{lang}" for score in self.family.scores for lang in languages]
         return [*self.family.scores, *each]
 
-    def _labelled(
-        self, split: str, parts: List[Tuple[str, str]]
-    ) -> List[Tuple[str, str]]:
+    def _labelled(self, split: str, parts: List[Part]) -> List[Part]:
         labelled = [part for part in parts if self.is_labelled(*part)]
         lacking = ",".join(part[1] for part in parts if part not in labelled)
         if not labelled:
@@ -237,22 +200,6 @@ class XMixupTask(EncoderTask):
         sampled = self.cfg.scheduled_sampling_decay > 0
         return {"source", "backtranslation"} if sampled else {"source"}
 
-    def _say_what_is_missing(
-        self, split: str, languages: List[str], wanted: Set[str]
-    ) -> None:
-        for stream in sorted(wanted):
-            lacking = [
-                lang
-                for lang in languages
-                if lang != self.source_lang
-                and stream not in self.manifest.splits[split][lang].streams
-            ]
-            if lacking:
-                logger.warning(
-                    f"{split}: {','.join(lacking)} without {stream}: "
-                    f"{CONSEQUENCES[stream]}"
-                )
-
     def state_dict(self) -> Dict[str, Any]:
         """What checkpoints remember: the benchmark, and what its labels are."""
         return {
@@ -260,7 +207,7 @@ class XMixupTask(EncoderTask):
             "benchmark": self.benchmark,
             "languages": self.languages,
             "labels": self.label_names,
-            "dictionary_sha256": self.manifest.dictionary_sha256,
+            **super().state_dict(),
         }
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
@@ -269,21 +216,15 @@ class XMixupTask(EncoderTask):
         Raises:
             UserError: it was not.
         """
-        ours = self.state_dict()
-        labels = state_dict.get("labels", ours["labels"])
+        labels = state_dict.get("labels", self.label_names)
         # The same labels in another order are matched when the model is loaded.
-        if order_of(labels, ours["labels"]) is None:
+        if order_of(labels, self.label_names) is None:
             raise UserError(
                 f"trained on the labels {', '.join(labels) or 'none'}, but "
                 f"{self.cfg.data} has {', '.join(self.label_names) or 'none'}; give "
                 "a checkpoint that was trained on them"
             )
-        digest = state_dict.get("dictionary_sha256", ours["dictionary_sha256"])
-        if digest != ours["dictionary_sha256"]:
-            raise UserError(
-                f"trained with another dict.txt than that of {self.cfg.data}; binarize "
-                "the data with the checkpoint's"
-            )
+        super().load_state_dict(state_dict)
 
     def build_model(self, cfg, from_checkpoint: bool = False):
         """Build the model with the task's head."""

@@ -3,7 +3,7 @@
 import logging
 import os
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 from fairseq.data import (
     Dictionary,
@@ -108,6 +108,7 @@ class XMixupTLMTask(EncoderTask):
 
     cfg: XMixupTLMConfig
     criterions = (XMixupTLMCriterion,)
+    binarized = "text"
 
     def __init__(
         self, cfg: XMixupTLMConfig, manifest: Manifest, dictionary: Dictionary
@@ -241,20 +242,3 @@ class XMixupTLMTask(EncoderTask):
     def mixup_layer_of(self, cfg: Any) -> str:
         """The first layer; none where both sentences are one sequence."""
         return "1" if str(self.cfg.tlm_kind) == "mixup" else "0"
-
-    def state_dict(self) -> Dict[str, Any]:
-        """What checkpoints remember: the dictionary."""
-        return {"dictionary_sha256": self.manifest.dictionary_sha256}
-
-    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Check that a checkpoint was trained with this dictionary.
-
-        Raises:
-            UserError: it was not.
-        """
-        ours = self.manifest.dictionary_sha256
-        if state_dict.get("dictionary_sha256", ours) != ours:
-            raise UserError(
-                f"trained with another dict.txt than that of {self.cfg.data}; binarize "
-                "the text with the checkpoint's"
-            )

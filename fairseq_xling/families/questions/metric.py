@@ -32,28 +32,18 @@ ARTICLES = {
 CHINESE_CHARACTER = re.compile("[\u4e00-\u9fa5]")
 
 
-def normalize_answer(text: str, lang: str = "en", rules: str = "squad") -> str:
-    """What counts of an answer: lower case, without punctuation and articles.
+def answer_tokens(text: str, lang: str = "en", rules: str = "squad") -> List[str]:
+    """What counts of an answer: its words in lower case, without punctuation, articles.
 
     Args:
         text: the answer.
         lang: its language. ``squad`` treats all as English; ``mlqa`` removes no
-            articles in languages that it does not cover.
+            articles in languages that it does not cover, and splits Chinese into
+            characters.
         rules: one of :data:`RULES`.
-
-    Returns:
-        its tokens (see :func:`answer_tokens`) with a blank between them.
 
     Raises:
         ValueError: the rules are unknown.
-    """
-    return " ".join(answer_tokens(text, lang, rules))
-
-
-def answer_tokens(text: str, lang: str = "en", rules: str = "squad") -> List[str]:
-    """Tokens of the normalized answer: words, in Chinese by ``mlqa`` also characters.
-
-    Args, Raises: as in :func:`normalize_answer`.
     """
     if rules not in RULES:
         raise ValueError(f"rules {rules!r}, not one of {', '.join(RULES)}")
@@ -81,7 +71,7 @@ def exact_match(
 ) -> float:
     """1 if both answers are the same once normalized, else 0.
 
-    Args, Raises: as in :func:`normalize_answer`.
+    Args, Raises: as in :func:`answer_tokens`.
     """
     same = answer_tokens(prediction, lang, rules) == answer_tokens(gold, lang, rules)
     return float(same)
@@ -94,7 +84,7 @@ def answer_f1(
 
     It is 0 where no token is common, thus also where both answers are empty.
 
-    Args, Raises: as in :func:`normalize_answer`.
+    Args, Raises: as in :func:`answer_tokens`.
     """
     predicted = Counter(answer_tokens(prediction, lang, rules))
     wanted = Counter(answer_tokens(gold, lang, rules))
@@ -112,7 +102,7 @@ def score_answer(
     Args:
         prediction: the answer to score.
         golds: the right answers.
-        lang, rules: as in :func:`normalize_answer`.
+        lang, rules: as in :func:`answer_tokens`.
 
     Raises:
         ValueError: there is no gold answer, or the rules are unknown.
