@@ -1,0 +1,30 @@
+"""What the rest of the package asks of a family, whichever it is."""
+
+import json
+
+import pytest
+from trainer import FAMILIES as DATA
+from trainer import build
+
+from fairseq_xling.families import FAMILIES
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_rows_predicted_in_any_order_are_collected_by_language(name, tmp_path):
+    write, task = DATA[name]
+    built = build(task, write(tmp_path / "bin"))
+    family, model = built.task.family, built.model
+    assert family.name == name and FAMILIES[family.stored] is type(family)
+    dataset = built.task.load_dataset("valid")
+    batches = [dataset.collater([dataset[i]]) for i in range(len(dataset))]
+    found = family.collect(family.predict_step(one, model) for one in batches[::-1])
+    assert list(found) == built.task.languages
+    for streams, one in zip(dataset.streams, found.values()):
+        assert [row.row for row in one.rows] == list(range(len(streams)))
+        assert one.has_source.tolist() == streams.paired().tolist()
+        assert one.is_finite and len(one.submission("target")) > len(one)
+        assert len(one.results([[]] * len(one))) == len(one)
+        for way in family.ways:
+            assert 0 <= one.scores(way)["score"] <= 100
+            assert len(one.outcomes(way)) == len(one)
+        json.dumps([one.to_json(), one.results([[]] * len(one))])
