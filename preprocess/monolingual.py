@@ -24,7 +24,7 @@ import tokenizers  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from fairseq_xling import UserError  # noqa: E402
-from fairseq_xling.data.binarize import LineEncoder, StreamWriter  # noqa: E402
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder  # noqa: E402
 from fairseq_xling.data.dictionaries import load_dictionary  # noqa: E402
 from fairseq_xling.data.tokenizers import (  # noqa: E402
     SENTENCEPIECE_NAME,
@@ -162,14 +162,14 @@ def frequent_characters(texts: List[Path]) -> List[str]:
     return kept
 
 
-def binarize(texts: List[Path], prefix: Path, encoder: LineEncoder) -> None:
+def binarize(texts: List[Path], prefix: Path, encoder: TextEncoder) -> None:
     """Write the lines of all texts as one stream; empty lines are left out."""
     writer = StreamWriter(str(prefix), len(encoder.dictionary))
     for path in texts:
         lines = lines_with_text(path)
         with tqdm(desc=path.name, unit=" lines", disable=None) as progress:
             while chunk := list(itertools.islice(lines, CHUNK_LINES)):
-                writer.write(*encoder.encode(chunk))
+                writer.write(*encoder.lines(chunk))
                 progress.update(len(chunk))
     writer.close()
 
@@ -205,7 +205,7 @@ def main() -> None:
     with atomic_folder(args.destdir) as folder:
         TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)
         dictionary = load_dictionary(str(folder / "dict.txt"))
-        encoder = LineEncoder(str(find_tokenizer(folder)), dictionary, args.workers)
+        encoder = TextEncoder(str(find_tokenizer(folder)), dictionary, args.workers)
         (folder / "bin").mkdir()
         shutil.copyfile(folder / "dict.txt", folder / "bin" / "dict.txt")
         for split, texts in splits.items():

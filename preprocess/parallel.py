@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fairseq_xling.preprocessing.parallel import main  # noqa: E402
+from fairseq_xling.cli.preprocess import preprocess_parallel  # noqa: E402
 
 if __name__ == "__main__":
-    main()
+    preprocess_parallel()

@@ -15,14 +15,13 @@ from augment_data import draw_pairs, write_lm, write_pairs
 from bad_input import FULL, READ_ONLY, call, check_refusal, refusing
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_data import LABELS
 from training import ROOT, train_command
 
+from fairseq_xling.cli import preprocess
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import check_number
-from fairseq_xling.preprocessing import pairs as preprocess_pairs
 
 sys.path.insert(0, str(ROOT / "preprocess"))
 
@@ -469,7 +468,7 @@ def test_preprocessing_refuses(raw, spm, tmp_path, name):
     spoil(raw)
     arguments = [raw, "--tokenizer", spm.model, "--dict", spm.dictionary]
     arguments += ["--destdir", tmp_path / "out", "--workers=1", *given_options]
-    main = lambda: preprocess_pairs.main("xnli", LABELS)  # noqa: E731
+    main = lambda: preprocess.preprocess("xnli")  # noqa: E731
     line = check_refusal(main, ["xnli.py", *arguments], tmp_path)
     assert message in line
 

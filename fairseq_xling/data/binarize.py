@@ -1,16 +1,20 @@
 """Text to token ids in fairseq's memory-mapped format, in one streaming pass."""
 
-import logging
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
 
-from fairseq_xling.data.tokenizers import SEPARATORS, open_tokenizer, piece_table
+from fairseq_xling.data import sequences
+from fairseq_xling.data.sequences import Ragged
+from fairseq_xling.data.tokenizers import (
+    SEPARATORS,
+    Tokenizer,
+    open_tokenizer,
+    piece_table,
+)
 from fairseq_xling.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 # A dictionary that lacks more of the model's pieces than this belongs to another one.
 MOST_MISSING = 0.5
@@ -20,7 +24,7 @@ class TextEncoder:
     """Encodes text to the ids of a fairseq dictionary.
 
     Args:
-        tokenizer: path of a SentencePiece model, or of a ``tokenizer.json``.
+        tokenizer: opened, or the path of a SentencePiece model or ``tokenizer.json``.
         dictionary: fairseq dictionary of its pieces.
         threads: how many sentences are encoded at once.
 
@@ -29,29 +33,77 @@ class TextEncoder:
     """
 
     def __init__(
-        self, tokenizer: str, dictionary: Dictionary, threads: int = 1
+        self,
+        tokenizer: Union[str, Tokenizer],
+        dictionary: Dictionary,
+        threads: int = 1,
     ) -> None:
-        self.tokenizer = open_tokenizer(tokenizer, threads)
+        if isinstance(tokenizer, str):
+            name, self.tokenizer = tokenizer, open_tokenizer(tokenizer, threads)
+        else:
+            name, self.tokenizer = tokenizer.file_name, tokenizer
         self.separators = SEPARATORS[self.tokenizer.kind]
         self.dictionary = dictionary
+        self.specials = dictionary.bos(), dictionary.eos()
         self.table = piece_table(self.tokenizer, dictionary)
         missing = float((self.table == dictionary.unk()).mean())
         if missing > MOST_MISSING:
             raise UserError(
-                f"{tokenizer}: {missing:.0%} of its pieces are not in the "
+                f"{name}: {missing:.0%} of its pieces are not in the "
                 "dictionary; give the dict.txt that comes with this model"
             )
         self.tokens = 0
         self.unknown = 0
 
-    def encode_texts(self, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
-        """Encode texts, without special symbols.
+    def encode_texts(self, texts: Sequence[str]) -> Ragged:
+        """Encode texts, without special symbols."""
+        flat, counts = self.tokenizer.encode(texts)
+        return Ragged(self.look_up(flat), counts)
+
+    def lines(self, texts: Sequence[str]) -> Ragged:
+        """Encode texts as ``a </s>``."""
+        return sequences.lines(self.encode_texts(texts), self.dictionary.eos())
+
+    def sentences(self, texts: Sequence[str]) -> Ragged:
+        """Encode texts as ``<s> a </s>``."""
+        return sequences.singles(self.encode_texts(texts), *self.specials)
+
+    def pairs(self, pairs: Sequence[Optional[Sequence[str]]]) -> Ragged:
+        """Encode pairs as ``<s> a </s> </s> b </s>``; None gives an empty sequence."""
+        texts = [text for pair in pairs if pair is not None for text in pair]
+        found = self.join_pairs(self.encode_texts(texts))
+        return found.spread(np.array([pair is not None for pair in pairs], bool))
+
+    def join_pairs(self, texts: Ragged) -> Ragged:
+        """Put each two texts' tokens into a sequence."""
+        return sequences.pairs(texts, *self.specials, self.separators)
+
+    def words(
+        self, sentences: Sequence[Optional[Sequence[str]]]
+    ) -> Tuple[Ragged, Ragged]:
+        """Encode sentences as ``<s> words </s>``, every word by itself.
+
+        A word of which the tokenizer leaves nothing (such as a zero-width space) is
+        one unknown token, so that every word keeps a place for its tag.
 
         Returns:
-            all tokens, concatenated, and the number of each text's, ``(len(texts),)``.
+            tokens, and the position of each word's first token in its sentence; None
+            gives empty sequences.
         """
-        flat, counts = self.tokenizer.encode(texts)
-        return self.look_up(flat), counts
+        present = [words for words in sentences if words is not None]
+        pieces, counts = self.encode_texts(
+            [word for words in present for word in words]
+        )
+        begins = np.cumsum(counts) - counts
+        pieces = np.insert(pieces, begins[counts == 0], self.dictionary.unk())
+        counts = np.maximum(counts, 1)
+        words = np.array([len(one) for one in present], np.int64)
+        bounds = np.concatenate([[0], np.cumsum(words)])
+        totals = np.concatenate([[0], np.cumsum(counts)])[bounds]
+        tokens = sequences.singles(Ragged(pieces, np.diff(totals)), *self.specials)
+        starts = np.cumsum(counts) - counts - np.repeat(totals[:-1], words) + 1
+        here = np.array([words is not None for words in sentences], bool)
+        return tokens.spread(here), Ragged(starts, words).spread(here)
 
     def is_blank(self, text: str) -> bool:
         """Whether the tokenizer leaves nothing of a text, as of zero-width spaces."""
@@ -64,68 +116,6 @@ class TextEncoder:
         self.tokens += len(tokens)
         self.unknown += int((tokens == self.dictionary.unk()).sum())
         return tokens
-
-    def surround(
-        self, tokens: np.ndarray, counts: np.ndarray, before: int
-    ) -> np.ndarray:
-        """Put ``before`` specials before and one behind every text, all ``</s>``.
-
-        Args:
-            tokens: all texts' tokens, concatenated.
-            counts: number of tokens of each text.
-            before: 0 or 1.
-        """
-        added = before + 1
-        out = np.full(
-            len(tokens) + added * len(counts), self.dictionary.eos(), np.int64
-        )
-        shifts = np.repeat(added * np.arange(len(counts)) + before, counts)
-        out[np.arange(len(tokens)) + shifts] = tokens
-        return out
-
-
-class LineEncoder(TextEncoder):
-    """Encodes lines as ``a </s>``, as fairseq's language models have them."""
-
-    def encode(self, lines: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
-        """Encode lines.
-
-        Returns:
-            all tokens, concatenated, and the length of each line, ``(len(lines),)``.
-        """
-        tokens, counts = self.encode_texts(lines)
-        return self.surround(tokens, counts, before=0), counts + 1
-
-
-class PairEncoder(TextEncoder):
-    """Encodes sentence pairs.
-
-    For SentencePiece as ``<s> a </s> </s> b </s>``, as RoBERTa has them; for WordPiece
-    as ``<s> a </s> b </s>``, as BERT has.
-    """
-
-    def encode(
-        self, pairs: Sequence[Optional[Sequence[str]]]
-    ) -> Tuple[np.ndarray, np.ndarray]:
-        """Encode pairs; None gives an empty sequence.
-
-        Returns:
-            all tokens, concatenated, and the length of each pair, ``(len(pairs),)``.
-        """
-        texts = [text for pair in pairs if pair is not None for text in pair]
-        tokens, counts = self.encode_texts(texts)
-        # Before a second text stands what separates it from the first one's </s>.
-        before = np.ones(len(counts), np.int64)
-        before[1::2] = self.separators - 1
-        bodies = np.cumsum(counts + before + 1) - (counts + 1)
-        out = np.full(int((counts + before + 1).sum()), self.dictionary.eos(), np.int64)
-        places = np.arange(len(tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
-        out[places + np.repeat(bodies, counts)] = tokens
-        out[bodies[::2] - 1] = self.dictionary.bos()
-        present = np.array([pair is not None for pair in pairs], dtype=bool)
-        lengths = np.zeros(len(pairs), np.int64)
-        lengths[present] = (counts + before + 1).reshape(-1, 2).sum(axis=1)
-        return out, lengths
 
 
 class StreamWriter:

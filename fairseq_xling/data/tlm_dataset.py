@@ -8,6 +8,7 @@ from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
 from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.data.sequences import join_pair
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.token_masking import TokenMasker
 
@@ -27,7 +28,6 @@ class TLMDataset(PairedDataset):
         streams: one entry a language pair, with ``source``.
         text: blocks of tokens, with ``sizes``; None for no text.
         masker: masks a sequence.
-        eos: index of ``</s>``.
         separators: how many ``</s>`` stand between two sentences of a sequence.
         max_length: longer sequences are left out: blocks, and pairs of which both
             sentences together have more tokens.
@@ -42,7 +42,6 @@ class TLMDataset(PairedDataset):
         streams: Sequence[Streams],
         text: Any,
         masker: TokenMasker,
-        eos: int,
         separators: int,
         max_length: int,
         concatenate: bool,
@@ -53,7 +52,7 @@ class TLMDataset(PairedDataset):
         self.streams = list(streams)
         self.text = text
         self.masker = masker
-        self.joint = [eos] * (separators - 1)
+        self.separators = separators
         self.concatenate = concatenate
         sides = [(np.array(s.input.sizes), _source(s).sizes) for s in self.streams]
         # <s> of the second sentence gives way to the separators.
@@ -107,7 +106,11 @@ class TLMDataset(PairedDataset):
         inputs = [sample["input"] for sample in samples]
         sources = [] if is_text else [sample["source"] for sample in samples]
         if self.concatenate and sources:
-            inputs = [self._join(*two) for two in zip(sources, inputs)]
+            inputs = [
+                # Separators are not predicted, as the first sentence's </s> is not.
+                [join_pair(*two, self.separators) for two in zip(*both)]
+                for both in zip(sources, inputs)
+            ]
             sources = []
         lengths = [len(one) for one, _ in inputs + sources]
         tokens, targets = self._collate(inputs)
@@ -149,14 +152,6 @@ class TLMDataset(PairedDataset):
             "masked_target": torch.cat([x[mask] for x, mask in zip(sides, chosen)]),
             "part": part,
         }
-
-    def _join(self, first: Masked, second: Masked) -> Masked:
-        separator = torch.tensor(self.joint, dtype=torch.long)
-        nothing = torch.full_like(separator, self.pad)
-        return (
-            torch.cat([first[0], separator, second[0][1:]]),
-            torch.cat([first[1], nothing, second[1][1:]]),
-        )
 
     def _collate(self, sequences: List[Masked]) -> Masked:
         tokens, targets = zip(*sequences)

@@ -23,6 +23,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams
+from fairseq_xling.families.rows import RowEncoder
 
 # The streams that may give a prediction: both together, or either.
 WAYS = ("mean", "target", "source")
@@ -131,6 +132,7 @@ class Family:
             batches, too.
         head_bias: the bias of the head's last layer, by its name in checkpoints.
         predictions: what :meth:`collect` makes.
+        encoder: makes streams of rows.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Family:
     scores_in_training = False
     head_bias: str
     predictions: Type[Predictions]
+    encoder: Type[RowEncoder]
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ import numpy as np
 from fairseq.models.roberta.hub_interface import RobertaHubInterface
 from tqdm import tqdm
 
+from fairseq_xling.data.binarize import TextEncoder
+from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer, Tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import no_character
@@ -14,7 +16,7 @@ from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.multimix.decoding import Decoding
 from fairseq_xling.multimix.lm_checkpoint import check_loaded
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.parts import Filled, Sample, split_pair
+from fairseq_xling.multimix.parts import Filled, Sample
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.surface import Surface
@@ -188,25 +190,17 @@ class _Codec:
         held = getattr(hub.bpe, "tokenizer", None)
         self.tokenizer: Tokenizer = held or SentencePieceTokenizer.around(hub.bpe.sp)
         self.table = PieceTable(self.dictionary, self.tokenizer.kind)
-
-    def _pieces(self, text: str) -> List[int]:
-        return [self.dictionary.index(one) for one in self.tokenizer.tokenize(text)]
+        self.encoder = TextEncoder(self.tokenizer, self.dictionary)
 
     def encode(self, row: int, text: Any) -> Sample:
-        bos, eos = self.table.bos, self.table.eos
-        starts: Optional[np.ndarray] = None
         if self.kind == "pairs":
-            first, second = map(self._pieces, text)
-            tokens = [bos, *first, *[eos] * self.table.separators, *second, eos]
-        elif self.kind == "words":
-            # A word of which nothing is left still has a place.
-            words = [self._pieces(word) or [self.dictionary.unk()] for word in text]
-            starts = np.cumsum([1] + [len(word) for word in words])[:-1]
-            tokens = [bos, *(piece for word in words for piece in word), eos]
-        else:
-            tokens = [bos, *self._pieces(text), eos]
-            starts = find_units(self.table, np.array(tokens), None, "word")[0]
-        return Sample(STREAM, row, np.array(tokens), starts)
+            return Sample(STREAM, row, self.encoder.pairs([text]).values, None)
+        if self.kind == "words":
+            words, places = self.encoder.words([text])
+            return Sample(STREAM, row, words.values, places.values)
+        tokens = self.encoder.sentences([text]).values
+        starts = find_units(self.table, tokens, None, "word")[0]
+        return Sample(STREAM, row, tokens, starts)
 
     def decode(
         self, text: Any, sample: Sample, variants: Sequence[Filled]
@@ -220,12 +214,13 @@ class _Codec:
             surface = self._surface(text)
             return [surface.replaced(old[1:-1], new[1:-1]) for new in aligned]
         surfaces = [self._surface(one) for one in text]
-        halves = split_pair(self.table, old)
+        frame = self.table.eos, self.table.separators
+        halves = split_pair(old, *frame)
         found: List[Text] = []
         for new in aligned:
             first, second = (
                 surface.replaced(a[1:-1], b[1:-1])
-                for surface, a, b in zip(surfaces, halves, split_pair(self.table, new))
+                for surface, a, b in zip(surfaces, halves, split_pair(new, *frame))
             )
             found.append((first, second))
         return found

@@ -5,6 +5,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from fairseq_xling.data.sequences import join_pair, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 
 Units = Tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -137,7 +138,7 @@ def split_sample(
     if is_cross and sample.word_starts is None:
         return [
             part(sentence, find_units(table, sentence, None, mask_unit))
-            for sentence in split_pair(table, tokens)
+            for sentence in split_pair(tokens, table.eos, table.separators)
         ]
     units = find_units(table, tokens, sample.word_starts, mask_unit)
     if not is_cross:
@@ -146,13 +147,6 @@ def split_sample(
     in_first = units[0] < bound
     halves = (in_first, ~in_first)
     return [part(tokens, (units[0][x], units[1][x], units[2][x])) for x in halves]
-
-
-def split_pair(table: PieceTable, tokens: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Split ``<s> a </s> </s> b </s>`` into ``<s> a </s>`` and ``<s> b </s>``."""
-    end = int(np.flatnonzero(tokens == table.eos)[0])
-    second = tokens[end + table.separators :]
-    return tokens[: end + 1], np.append(table.bos, second)
 
 
 def half_bound(sample: Sample) -> int:
@@ -174,10 +168,9 @@ def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
         return chosen[0]
     first, second = chosen
     if sample.word_starts is None:
-        middle = np.full(table.separators - 1, table.eos)
-        tokens = np.concatenate([first.tokens, middle, second.tokens[1:]])
+        tokens = join_pair(first.tokens, second.tokens, table.separators)
         # The second sentence's <s> gives its place to what separates them.
-        shift = len(first.tokens) + len(middle) - 1
+        shift = len(tokens) - len(second.tokens)
         lost_shift = shift + len(first.lost)
     else:
         bound = half_bound(sample)

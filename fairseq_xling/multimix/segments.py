@@ -1,10 +1,11 @@
 """Text of sentence pairs that keeps its two sentences apart."""
 
-from typing import List, Optional, Sequence
+from typing import Optional
 
 import torch
 from fairseq.data import Dictionary
 
+from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.data.tokenizers import open_tokenizer
 
 SEPARATOR = " </s> "
@@ -26,29 +27,11 @@ class SegmentDictionary(Dictionary):
         if torch.is_tensor(tensor):
             if tensor.dim() == 2:
                 return "\n".join(self.string(row, *args, **kwargs) for row in tensor)
-            tensor = tensor.tolist()
-        write = super().string
+        write, tokens = super().string, torch.as_tensor(tensor)
         return SEPARATOR.join(
-            write(torch.tensor(part, dtype=torch.long), *args, **kwargs)
-            for part in split_segments(tensor, self.eos(), self.separators)
+            write(part, *args, **kwargs)
+            for part in split_pair(tokens, self.eos(), self.separators)
         )
-
-
-def split_segments(
-    tokens: Sequence[int], eos: int, separators: int = 2
-) -> List[List[int]]:
-    """Split ``<s> a </s> </s> b </s>`` into two, leave ``<s> a </s>`` as one.
-
-    Args:
-        tokens: with their specials.
-        eos: index of ``</s>``.
-        separators: how many of them stand between two sentences.
-    """
-    tokens = list(tokens)
-    for place in range(len(tokens) - separators):
-        if all(token == eos for token in tokens[place : place + separators]):
-            return [tokens[:place], tokens[place + separators :]]
-    return [tokens]
 
 
 class SegmentDecoder:

@@ -17,6 +17,7 @@ from fairseq_xling.data.tokenizers import (
     find_tokenizer,
 )
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.rows import RowEncoder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.models.loading import build_pretrained, model_folder
 from fairseq_xling.models.options import read_options
@@ -62,7 +63,8 @@ def load_files(
             model.load_state_dict(state["model"], strict=True, model_cfg=cfg["model"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    reader = TextReader(str(tokenizer), dictionary, task and task.family.stored)
+    encoder = task.family.encoder if task else RowEncoder
+    reader = TextReader(str(tokenizer), dictionary, encoder)
     return path, model, reader, task
 
 

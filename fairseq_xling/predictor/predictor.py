@@ -9,11 +9,12 @@ import torch
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.families.inputs import Text
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.precision import half_dtype
 from fairseq_xling.predictor.features import FeatureExtractor, MixedPair, TokenFeatures
 from fairseq_xling.predictor.loading import load_files
-from fairseq_xling.predictor.texts import Text, TextReader, as_list
+from fairseq_xling.predictor.texts import TextReader, as_list
 
 
 class Predictor:
@@ -35,7 +36,7 @@ class Predictor:
         self.path = path
         self.model = model.eval()
         self.reader = reader
-        self.family: Optional[str] = reader.family
+        self.family: Optional[str] = task and task.family.stored
         self.half_models: Dict[torch.dtype, Any] = {}
         self._task = task
 

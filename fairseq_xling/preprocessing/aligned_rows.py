@@ -1,56 +1,15 @@
 """A raw file read together with its translations, row by row."""
 
-from pathlib import Path
-from typing import Any, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Iterator, Optional, Sequence
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
-
-
-class RawRow(Protocol):
-    """What pairing needs to know of a row, whatever it holds."""
-
-    @property
-    def id(self) -> Optional[str]: ...
-
-    @property
-    def line(self) -> int: ...
-
-    @property
-    def label(self) -> Optional[str]: ...
-
-    @property
-    def is_whole(self) -> bool: ...
-
-
-class RawFile(Protocol):
-    """A raw file whose rows can be read in order and looked up by id."""
-
-    path: Path
-    has_ids: bool
-    has_source: bool
-    # Whether a translated row keeps its label: classes and answers do, tags do not.
-    labels_survive_translation: bool
-
-    @property
-    def has_labels(self) -> bool: ...
-
-    def rows(self) -> Iterator[Any]: ...
-
-    def index(self) -> IdIndex: ...
-
-    def row_at(self, line: int, place: int) -> Any: ...
-
-    def own_source(self, row: Any) -> Any: ...
-
-    def refuse_repeats(self, index: IdIndex) -> None: ...
-
-    def close(self) -> None: ...
+from fairseq_xling.families.rows import Aligned, RawFile, RawRow
 
 
 def align(
     table: RawFile, others: Sequence[Optional[RawFile]], same_labels: bool
-) -> Iterator[Tuple[Any, List[Any]]]:
+) -> Iterator[Aligned]:
     """Read a table together with its rows' counterparts in other tables.
 
     Args:

@@ -1,69 +1,86 @@
-"""Parallel text to binarized data for pre-training: preprocess/parallel.py."""
+"""Parallel text to binarized data for pre-training."""
 
-import itertools
-import logging
+from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from tqdm import tqdm
-
-from fairseq_xling.data.binarize import StreamWriter
-from fairseq_xling.data.binarize_sentences import SentenceEncoder
-from fairseq_xling.data.dictionaries import load_dictionary
-from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
-from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.data.sequences import Ragged
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.rows import Aligned, RowEncoder
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import read_languages
+from fairseq_xling.preprocessing.binarize import Entries, Output, finish, write_split
 from fairseq_xling.preprocessing.raw_parallel import ParallelText, find_parallel
-from fairseq_xling.preprocessing.run import (
-    CHUNK_ROWS,
-    build_parser,
-    copy_vocabulary,
-    parse_args,
-    summary,
-)
-from fairseq_xling.version import __version__
-
-logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid")
 
 
-@one_line_errors()
-def main(argv: Optional[Sequence[str]] = None) -> None:
-    """Read parallel text and write the binarized folder.
+def binarize_parallel(
+    raw: Path, source_lang: str, target_langs: Optional[str], output: Output
+) -> None:
+    """Write the binarized folder.
 
     Args:
-        argv: command line arguments (default: those of the process).
+        raw: the folder with the text.
+        source_lang: one side of every pair of files.
+        target_langs: a comma list of languages; None for all that there are.
+        output: where to, and by whose vocabulary.
 
     Raises:
-        UserError: anything in the text or the arguments that is wrong.
+        UserError: anything in the text that is wrong.
     """
-    args = parse_args(build_parser("parallel"), argv)
-    if not args.raw.is_dir():
-        raise UserError(f"{args.raw}: not a folder")
+    if not raw.is_dir():
+        raise UserError(f"{raw}: not a folder")
     parts = [
         part
         for split in SPLITS
-        for part in choose(args.raw, split, args.source_lang, args.target_langs)
+        for part in choose(raw, split, source_lang, target_langs)
     ]
-    dictionary = load_dictionary(args.dict)
-    encoder = SentenceEncoder(args.tokenizer, dictionary, args.workers)
-    splits: Dict[str, Dict[str, SplitEntry]] = {split: {} for split in SPLITS}
-    with atomic_folder(args.destdir) as folder:
+    encoder = output.encoder(SentenceEncoder, ())
+    entries: Entries = {split: {} for split in SPLITS}
+    with atomic_folder(output.destdir) as folder:
         for part in parts:
-            encoder.tokens = encoder.unknown = 0
-            splits[part.split][part.lang] = write_part(part, folder, encoder)
-        Manifest(
-            task="parallel",
-            source_lang=args.source_lang,
-            languages=[args.source_lang, *sorted({part.lang for part in parts})],
-            labels=[],
-            splits=splits,
-            **copy_vocabulary(args.dict, args.tokenizer, folder, encoder),
-            version=__version__,
-        ).save(folder)
-    logger.info(f"wrote {args.destdir}")
+            rows = ((target, [source]) for source, target in part.rows())
+            write_split(part, rows, folder, encoder, entries)
+        langs = [source_lang, *sorted({part.lang for part in parts})]
+        finish(folder, "parallel", langs, [], entries, encoder, output)
+
+
+class SentenceEncoder(RowEncoder):
+    """Encodes texts, each by itself."""
+
+    def streams(self, part: Any) -> List[str]:
+        """Both sides."""
+        return ["input", "source"]
+
+    def whole(
+        self, part: Any, aligned: List[Aligned], remarks: Counter
+    ) -> List[Aligned]:
+        """Leave out lines that lack a side."""
+        chunk = [
+            (target, others)
+            for target, others in aligned
+            if not any(map(self.is_blank, (target, *others)))
+        ]
+        remarks["lines left out for lack of a side"] += len(aligned) - len(chunk)
+        return chunk
+
+    def encode(
+        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
+    ) -> Dict[str, Ragged]:
+        """Encode texts; see :meth:`RowEncoder.encode`."""
+        return {name: self.sentences(rows[name]) for name in names}
+
+    def refuse_nothing(self, part: Any, remarks: Counter) -> None:
+        """Refuse text without a whole line.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(
+            f"{part.target}: no line has text both there and in {part.source}; give it "
+            "some, or remove both files"
+        )
 
 
 def choose(
@@ -84,42 +101,3 @@ def choose(
             f"--target-langs {','.join(lacking)}: {folder} has no training text for it"
         )
     return [part for part in found if part.lang in langs]
-
-
-def write_part(
-    part: ParallelText, folder: Path, encoder: SentenceEncoder
-) -> SplitEntry:
-    """Write the two streams of one split in one language.
-
-    Raises:
-        UserError: the two files do not fit together, or no line has both sides.
-    """
-    writers = {
-        stream: StreamWriter(
-            stream_prefix(folder, part.split, part.lang, stream),
-            len(encoder.dictionary),
-        )
-        for stream in ("input", "source")
-    }
-    rows = skipped = 0
-    lines = part.rows()
-    with tqdm(desc=f"{part.split}.{part.lang}", unit=" rows", disable=None) as progress:
-        while chunk := list(itertools.islice(lines, CHUNK_ROWS)):
-            pairs = [
-                pair for pair in chunk if pair and not any(map(encoder.is_blank, pair))
-            ]
-            writers["source"].write(*encoder.encode([source for source, _ in pairs]))
-            writers["input"].write(*encoder.encode([target for _, target in pairs]))
-            rows += len(pairs)
-            skipped += len(chunk) - len(pairs)
-            progress.update(len(chunk))
-    for writer in writers.values():
-        writer.close()
-    if not rows:
-        raise UserError(
-            f"{part.target}: no line has text both there and in {part.source}; give it "
-            "some, or remove both files"
-        )
-    remarks = {"lines left out for lack of a side": skipped}
-    logger.info(f"{part.split}.{part.lang}: {summary(rows, remarks, encoder)}")
-    return SplitEntry(rows, list(writers))

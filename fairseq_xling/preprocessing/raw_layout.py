@@ -8,21 +8,11 @@ part of a file's name; where several files match, they are read one after the ot
 import logging
 import re
 from pathlib import Path, PurePath
-from typing import (
-    Callable,
-    Dict,
-    FrozenSet,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-)
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Set
 
 from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError
-from fairseq_xling.preprocessing.aligned_rows import RawFile
+from fairseq_xling.families.rows import RawFile, RawFiles, RawSplit
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +23,6 @@ OTHER_FORMATS = {".csv", ".json", ".jsonl", ".parquet"}
 MOST_NAMED = 8
 
 
-class SplitSources(NamedTuple):
-    """The files of one split in one language."""
-
-    split: str
-    lang: str
-    input: RawFile
-    source: Optional[RawFile] = None
-    backtranslation: Optional[RawFile] = None
-
-
 class RawLayout:
     """The files of a raw folder.
 
@@ -50,22 +30,13 @@ class RawLayout:
         folder: the raw folder.
         source_lang: the language with labels.
         places: where each stream is looked for.
-        open_file: opens the files of one place; called with their paths, and the
-            language to select where a file holds several.
-        languages_in: the languages of a file that holds several.
-        pair_source: whether rows of the source language are paired, too: with the
-            files that translate it into itself, where there are some; if True, else
-            with themselves. None: never.
+        files: opens them. By its ``pair_source``, rows of the source language are
+            paired, too: with the files that translate it into itself, where there are
+            some; if True, else with themselves. None: never.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        source_lang: str,
-        places: Places,
-        open_file: Callable[[List[Path], Optional[str]], RawFile],
-        languages_in: Callable[[Path], FrozenSet[str]] = lambda path: frozenset(),
-        pair_source: Optional[bool] = None,
+        self, folder: Path, source_lang: str, places: Places, files: RawFiles
     ) -> None:
         if not folder.is_dir():
             found = "a file" if folder.exists() else "no such folder"
@@ -73,9 +44,7 @@ class RawLayout:
         self.folder = folder
         self.source_lang = source_lang
         self.places = places
-        self.open_file = open_file
-        self.languages_in = languages_in
-        self.pair_source = pair_source
+        self.files = files
         self.held: Dict[Path, FrozenSet[str]] = {}
         self.read: Set[Path] = set()
 
@@ -102,7 +71,7 @@ class RawLayout:
                 is_of_all = not self._languages_in(paths[0])
             if is_of_all or lang in self._languages_in(paths[0]):
                 self.read.update(paths)
-                return self.open_file(paths, None if is_of_all else lang)
+                return self.files.open(paths, None if is_of_all else lang)
         return None
 
     def languages(self) -> List[str]:
@@ -160,15 +129,15 @@ class RawLayout:
 
     def _languages_in(self, path: Path) -> FrozenSet[str]:
         if path not in self.held:
-            self.held[path] = self.languages_in(path)
+            self.held[path] = self.files.languages_in(path)
         return self.held[path]
 
-    def splits(self, langs: List[str]) -> List[SplitSources]:
+    def splits(self, langs: List[str]) -> List[RawSplit]:
         """The splits to write, the source language first.
 
         Raises:
-            UserError: there is no training file of the source language, or a training
-                file has no labels.
+            UserError: there is no training file of the source language, or the family
+                cannot use what there is.
         """
         source_part = self._source_part("train", "train")
         if source_part is None:
@@ -185,10 +154,10 @@ class RawLayout:
             if translated is not None:
                 source = translated if translated.has_source else source_train
                 back = self.table("back-translation", lang)
-                splits.append(SplitSources("train", lang, translated, source, back))
+                splits.append(RawSplit("train", lang, translated, source, back))
             gold = self.table("supervised", lang)
             if gold is not None:
-                splits.append(SplitSources("supervised", lang, gold))
+                splits.append(RawSplit("supervised", lang, gold))
         for kind, split in (("dev", "valid"), ("test", "test")):
             source_part = self._source_part(kind, split)
             if source_part is not None:
@@ -197,27 +166,27 @@ class RawLayout:
                 table = self.table(kind, lang)
                 if table is not None:
                     counterpart = self.table(f"translate-{kind}", lang)
-                    splits.append(SplitSources(split, lang, table, counterpart))
-        return splits
+                    splits.append(RawSplit(split, lang, table, counterpart))
+        return self.files.finish(self.folder, splits)
 
-    def _source_part(self, kind: str, split: str) -> Optional[SplitSources]:
+    def _source_part(self, kind: str, split: str) -> Optional[RawSplit]:
         """A split in the source language, None where it has no file of ``kind``."""
         lang = self.source_lang
         table = self.table(kind, lang)
         if table is None:
             return None
         source = back = None
-        if self.pair_source is not None:
+        if self.files.pair_source is not None:
             source = self.table(f"translate-{kind}", lang)
             back = self.table("back-translation", lang) if kind == "train" else None
-            if source is None and (self.pair_source or back is not None):
+            if source is None and (self.files.pair_source or back is not None):
                 source = self.table(kind, lang)  # opened once more, and read beside it
         if source is not None:
             logger.info(f"{split}.{lang}: paired with {source.path}")
-        return SplitSources(split, lang, table, source, back)
+        return RawSplit(split, lang, table, source, back)
 
 
-def require_labels(parts: Sequence[SplitSources]) -> None:
+def require_labels(parts: Sequence[RawSplit]) -> None:
     """Refuse parts that cannot be trained on.
 
     Raises:
@@ -232,7 +201,7 @@ def require_labels(parts: Sequence[SplitSources]) -> None:
 
 
 def say_what_is_missing(
-    splits: Sequence[SplitSources], langs: Sequence[str], source_lang: str
+    splits: Sequence[RawSplit], langs: Sequence[str], source_lang: str
 ) -> None:
     """Log by name what the raw data lack, and what that switches off."""
     have = {(part.split, part.lang): part for part in splits}

@@ -4,7 +4,7 @@ import itertools
 import logging
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
 
 from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError
@@ -21,8 +21,8 @@ class ParallelText(NamedTuple):
     source: Path
     target: Path
 
-    def rows(self) -> Iterator[Optional[Tuple[str, str]]]:
-        """Read source and target line by line; None where one of them is empty.
+    def rows(self) -> Iterator[Tuple[str, str]]:
+        """Read source and target line by line; one or both may be empty.
 
         Raises:
             UserError: the files have different numbers of lines, or are not UTF-8.
@@ -32,11 +32,10 @@ class ParallelText(NamedTuple):
             for number, (first, second) in enumerate(lines, 1):
                 if first is None or second is None:
                     self._refuse_lengths()
-                texts = (
+                yield (
                     decode_line(self.source, number, first).strip(),
                     decode_line(self.target, number, second).strip(),
                 )
-                yield texts if all(texts) else None
 
     def _refuse_lengths(self) -> None:
         counts = []

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Tuple
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from tqdm import tqdm
 
-from fairseq_xling.data.binarize import PairEncoder, StreamWriter
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder
 from fairseq_xling.data.dictionaries import (
     load_data_dictionary,
     load_dictionary,
@@ -22,17 +22,16 @@ from fairseq_xling.data.manifest import (
     SplitEntry,
     stream_prefix,
 )
+from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.raw import split_words
 from fairseq_xling.files.atomic import atomic_file, atomic_folder
 from fairseq_xling.files.destination import check_new
-from fairseq_xling.multimix.segments import split_segments
 from fairseq_xling.multimix.selected_data import copy_stream
 from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
-from fairseq_xling.preprocessing.run import copy_vocabulary
+from fairseq_xling.preprocessing.binarize import copy_vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +62,14 @@ def retokenize(data: Path, tokenizer: str, dictionary: str, destination: Path) -
             f"{data}: holds {manifest.task} data, whose answers have places in the "
             "text; preprocess the raw data with the other tokenizer"
         )
-    kind = WordEncoder if "word_starts" in held else PairEncoder
-    encoder = kind(tokenizer, load_dictionary(dictionary))
+    has_words = "word_starts" in held
+    encoder = TextEncoder(tokenizer, load_dictionary(dictionary))
     reader = Reader(data, manifest)
     load_labels(data, manifest)  # of which a copy is written
     with atomic_folder(destination) as work:
         for split, entries in manifest.splits.items():
             for lang, entry in entries.items():
-                write_part(reader, encoder, work, (split, lang), entry)
+                write_part(reader, encoder, has_words, work, (split, lang), entry)
         shutil.copyfile(data / "label.dict.txt", work / "label.dict.txt")
         vocabulary = copy_vocabulary(dictionary, tokenizer, work, encoder)
         dataclasses.replace(manifest, **vocabulary).save(work)
@@ -110,19 +109,22 @@ class Reader:
 
     def pair(self, tokens: Any) -> List[str]:
         """Both sentences of a pair."""
-        segments = split_segments(
-            tokens.tolist(), self.dictionary.eos(), self.separators
-        )
-        return [self.text(segment) for segment in segments]
+        texts = split_pair(tokens, self.dictionary.eos(), self.separators)
+        return [self.text(text) for text in texts]
 
 
 def write_part(
-    reader: Reader, encoder: Any, work: Path, part: Tuple[str, str], entry: SplitEntry
+    reader: Reader,
+    encoder: TextEncoder,
+    has_words: bool,
+    work: Path,
+    part: Tuple[str, str],
+    entry: SplitEntry,
 ) -> None:
     """Write all streams of a split in a language."""
     for stream in entry.streams:
         if stream in TEXTS:
-            write_text(reader, encoder, work, part, stream, entry)
+            write_text(reader, encoder, has_words, work, part, stream, entry)
         elif stream not in STARTS.values():
             prefix = stream_prefix(reader.data, *part, stream)
             copy_stream(prefix, stream_prefix(work, *part, stream))
@@ -136,7 +138,8 @@ def write_part(
 
 def write_text(
     reader: Reader,
-    encoder: Any,
+    encoder: TextEncoder,
+    has_words: bool,
     work: Path,
     part: Tuple[str, str],
     stream: str,
@@ -145,37 +148,39 @@ def write_text(
     """Write one stream of text, and where its words begin."""
     symbols = len(encoder.dictionary)
     text = StreamWriter(stream_prefix(work, *part, stream), symbols)
-    starts_name = STARTS.get(stream, "")
-    has_words = starts_name in entry.streams
-    starts = None
-    if has_words:
-        starts = StreamWriter(stream_prefix(work, *part, starts_name), MOST_POSITIONS)
-    rows = read_rows(reader, encoder, part, stream, starts_name if has_words else "")
+    name = STARTS.get(stream, "")
+    begins = None
+    if name in entry.streams:
+        begins = StreamWriter(stream_prefix(work, *part, name), MOST_POSITIONS)
+    rows = read_rows(reader, has_words, part, stream, name if begins else "")
     bar = tqdm(total=entry.rows, desc=f"{'.'.join(part)}.{stream}", disable=None)
     with bar:
         while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-            found = encoder.encode(chunk)
-            text.write(*found[:2])
-            if starts is not None:
-                starts.write(found.starts, found.words)
+            if has_words:
+                tokens, starts = encoder.words(chunk)
+            else:
+                tokens = encoder.pairs(chunk)
+            text.write(*tokens)
+            if begins is not None:
+                begins.write(*starts)
             bar.update(len(chunk))
     text.close()
-    if starts is not None:
-        starts.close()
+    if begins is not None:
+        begins.close()
 
 
 def read_rows(
-    reader: Reader, encoder: Any, part: Tuple[str, str], stream: str, starts_name: str
+    reader: Reader, has_words: bool, part: Tuple[str, str], stream: str, name: str
 ) -> Iterator[Any]:
-    """The rows of a stream, as the encoder takes them; None where there is no text."""
+    """The rows of a stream, as lists of words or as pairs; None where one is empty."""
     tokens = reader.open(part, stream)
-    starts = reader.open(part, starts_name) if starts_name else None
+    starts = reader.open(part, name) if name else None
     for row in range(len(tokens)):
         if tokens.sizes[row] == 0:
             yield None
         elif starts is not None:
             yield reader.words(tokens[row], starts[row])
-        elif isinstance(encoder, WordEncoder):
+        elif has_words:
             yield split_words(reader.text(tokens[row]))
         else:
             yield reader.pair(tokens[row])

@@ -187,7 +187,6 @@ class XMixupTLMTask(EncoderTask):
             streams,
             self._open_text(split),
             self.masker,
-            eos=self.dictionary.eos(),
             separators=self.manifest.separators,
             max_length=self.cfg.max_positions,
             concatenate=str(self.cfg.tlm_kind) == "concatenated",

@@ -10,11 +10,11 @@ from fairseq.checkpoint_utils import load_checkpoint_to_cpu
 
 from fairseq_xling import augment, from_pretrained
 from fairseq_xling.cli import convert_hf
+from fairseq_xling.cli.preprocess import preprocess
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.streams import open_streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.preprocessing import pairs as preprocess_pairs
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -120,9 +120,7 @@ def test_raw_data_that_are_a_pointer_are_named(spm, raw, tmp_path, name):
     put(raw / name, POINTER)
     command = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     command += ["--destdir", str(tmp_path / "out")]
-    labels = ("contradiction", "neutral", "entailment")
-    call = lambda: preprocess_pairs.main("xnli", labels, argv=command)  # noqa: E731
-    refused(call, raw / name, "a git-lfs pointer")
+    refused(lambda: preprocess("xnli", command), raw / name, "a git-lfs pointer")
     assert not (tmp_path / "out").exists()
 
 

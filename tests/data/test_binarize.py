@@ -8,7 +8,7 @@ from fairseq.data.indexed_dataset import MMapIndexedDatasetBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_xling.data.binarize import PairEncoder, StreamWriter
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder
 from fairseq_xling.errors import UserError
 
 # Whitespace that the tiny model does not know would be lost on the way through text
@@ -30,7 +30,7 @@ def dictionary(spm):
 
 @pytest.fixture(scope="module")
 def encoder(spm, dictionary):
-    return PairEncoder(spm.model, dictionary)
+    return TextEncoder(spm.model, dictionary)
 
 
 def usual_ids(processor, dictionary, text):
@@ -42,7 +42,7 @@ def usual_ids(processor, dictionary, text):
 
 @given(pairs=PAIRS)
 def test_ids_are_those_of_the_usual_chain(spm, dictionary, encoder, pairs):
-    tokens, lengths = encoder.encode(pairs)
+    tokens, lengths = encoder.pairs(pairs)
     want = []
     for pair in pairs:
         if pair is None:
@@ -56,21 +56,21 @@ def test_ids_are_those_of_the_usual_chain(spm, dictionary, encoder, pairs):
 
 def test_number_of_threads_does_not_matter(spm, dictionary, encoder):
     pairs = [("the dog", "狗 猫"), None, ("der Hund läuft", "x")] * 50
-    threaded = PairEncoder(spm.model, dictionary, threads=3).encode(pairs)
-    for ours, theirs in zip(encoder.encode(pairs), threaded):
+    threaded = TextEncoder(spm.model, dictionary, threads=3).pairs(pairs)
+    for ours, theirs in zip(encoder.pairs(pairs), threaded):
         assert np.array_equal(ours, theirs)
 
 
 def test_unknown_pieces_are_counted(spm, dictionary):
-    encoder = PairEncoder(spm.model, dictionary)
-    encoder.encode([("😀", "the dog")])
+    encoder = TextEncoder(spm.model, dictionary)
+    encoder.pairs([("😀", "the dog")])
     assert encoder.unknown == 1
     assert encoder.tokens == 2 + len(spm.processor.encode("the dog"))
 
 
 def test_dictionary_that_lacks_most_pieces_is_refused(spm):
     with pytest.raises(UserError, match="pieces are not in the dictionary"):
-        PairEncoder(spm.model, Dictionary())
+        TextEncoder(spm.model, Dictionary())
 
 
 @pytest.mark.parametrize("vocabulary", [100, 250002])

@@ -6,6 +6,7 @@ import pytest
 
 from fairseq_xling.data.languages import LANGUAGE, PREFIX
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.rows import RawFiles
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.raw_layout import RawLayout
 
@@ -49,7 +50,7 @@ def write(folder, *names):
 
 
 def layout(folder, source="en"):
-    return RawLayout(folder, source, PLACES, lambda paths, lang: paths)
+    return RawLayout(folder, source, PLACES, RawFiles())
 
 
 def test_every_place_finds_every_code(tmp_path):

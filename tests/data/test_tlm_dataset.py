@@ -48,7 +48,6 @@ def make(concatenate, with_text=True, separators=2, max_length=40, **options):
         streams(),
         text() if with_text else None,
         TokenMasker(DICTIONARY, 0.3),
-        eos=2,
         separators=separators,
         max_length=max_length,
         concatenate=concatenate,

@@ -14,13 +14,12 @@ from script_text import SCRIPTS, TROUBLE, script_lines
 from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast, XLMRobertaTokenizer
 
-from fairseq_xling.data.binarize import PairEncoder, TextEncoder
+from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.encode import QuestionEncoder, covered_text
 from fairseq_xling.families.questions.raw import Question
-from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.interop.vocabulary import BERT_NAMES, dictionary_text
 
 DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -81,7 +80,7 @@ def test_sentencepiece_pairs_are_those_of_hugging_face(xlmr):
     theirs = XLMRobertaTokenizer(str(xlmr / "sentencepiece.bpe.model"))
     lines = script_lines(200, seed=2)
     pairs = list(zip(lines[::2], lines[1::2]))
-    ours = split(encoder_of(xlmr, PairEncoder).encode(pairs))
+    ours = split(encoder_of(xlmr).pairs(pairs))
     assert ours == [theirs(*pair)["input_ids"] for pair in pairs]
 
 
@@ -103,8 +102,8 @@ def test_wordpiece_pairs_have_one_separator(mbert):
     theirs = BertTokenizerFast(str(mbert / "vocab.txt"), do_lower_case=False)
     lines = script_lines(200, seed=2)
     pairs = [None, *zip(lines[::2], lines[1::2])]
-    encoder = encoder_of(mbert, PairEncoder)
-    ours = split(encoder.encode(pairs))
+    encoder = encoder_of(mbert)
+    ours = split(encoder.pairs(pairs))
     assert ours[0] == []
     for pair, ids in zip(pairs[1:], ours[1:]):
         pieces = theirs.convert_ids_to_tokens(theirs(*pair)["input_ids"])
@@ -121,10 +120,9 @@ def test_names_of_special_tokens_in_text_are_text(mbert):
 def test_every_word_keeps_a_place(mbert, xlmr):
     sentences = [["e\u0301", "\u200b", "don't"], [*SCRIPTS["Thai"]], [*TROUBLE]]
     for folder in (mbert, xlmr):
-        encoded = encoder_of(folder, WordEncoder).encode(sentences)
-        assert encoded.words.tolist() == [len(words) for words in sentences]
-        starts = np.split(encoded.starts, np.cumsum(encoded.words)[:-1])
-        for begins, length in zip(starts, encoded.lengths):
+        tokens, starts = encoder_of(folder).words(sentences)
+        assert starts.lengths.tolist() == [len(words) for words in sentences]
+        for begins, length in zip(starts.split(), tokens.lengths):
             assert (np.diff(begins) > 0).all() and begins[0] == 1
             assert begins[-1] < length - 1
 
@@ -136,13 +134,14 @@ def test_answers_are_found_again_in_wordpieces(mbert):
         answer = words[len(words) // 2]
         start = line.index(answer)
         row = Question("1", "the ?", line, [(answer, start)], 1, Path("x"))
-        (encoded,) = encoder.encode([row])
-        tokens = encoded.tokens.tolist()
+        found = encoder.encode({"input": [row]}, ["input", "span", "offsets"])
+        tokens = found["input"].values.tolist()
         assert tokens.count(2) == 2 and tokens[-1] == 2
         before = tokens.index(2) + 1
-        if encoded.span:
-            first, last = (place - before for place in encoded.span)
-            found = covered_text(line, encoded.context, first, last)
+        if len(found["span"].values):
+            first, last = found["span"].values - before
+            (context,) = encoder.encode_contexts([line])
+            found = covered_text(line, context, first, last)
             assert answer.strip() in found or found in answer
 
 

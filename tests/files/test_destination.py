@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.destination import BINARIZED, check_output, check_replaceable
-from fairseq_xling.preprocessing import pairs as preprocess_pairs
 
 LABELS = ["contradiction", "entailment", "neutral"]
 
@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict:
 def preprocess(raw, spm, destdir, *options, tokenizer=None, dictionary=None):
     arguments = [str(raw), "--dict", str(dictionary or spm.dictionary)]
     arguments += ["--tokenizer", str(tokenizer or spm.model), "--destdir", str(destdir)]
-    preprocess_pairs.main("xnli", LABELS, argv=[*arguments, *options])
+    commands.preprocess("xnli", [*arguments, *options])
 
 
 @pytest.fixture

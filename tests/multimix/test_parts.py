@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lm_data import Writer, pair_of, tagged_of
 
+from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.multimix.parts import (
     Filled,
     half_bound,
     join,
-    split_pair,
     split_sample,
     unchanged,
 )
@@ -82,7 +82,7 @@ def test_empty_sentences_of_a_pair_have_nothing_to_mask(first, second, starts):
 )
 def test_split_pairs_join_to_what_they_were(first, second):
     sample = pair_of(first, second)
-    one, other = split_pair(TABLE, sample.tokens)
+    one, other = split_pair(sample.tokens, TABLE.eos, TABLE.separators)
     assert one.tolist() == [0, *first, 2] and other.tolist() == [0, *second, 2]
     joined = join(TABLE, sample, [unchanged(one), unchanged(other)])
     assert joined.tokens.tolist() == sample.tokens.tolist()

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from lm_data import BEGIN
 
 from fairseq_xling.errors import UserError
@@ -11,7 +9,6 @@ from fairseq_xling.multimix.segments import (
     SegmentDecoder,
     SegmentDictionary,
     build_decoder,
-    split_segments,
 )
 
 SYMBOLS = ["_a", "b", "_c", "d"]
@@ -59,26 +56,6 @@ def test_fairseqs_options_of_string_are_kept():
     assert dictionary.string(tokens, bpe_symbol="sentencepiece") == "ab </s> c<unk>"
     ignored = dictionary.string(tokens, extra_symbols_to_ignore={B})
     assert ignored.replace(BEGIN, "_") == "_a </s> _c <unk>"
-
-
-@given(
-    first=st.lists(st.integers(4, 9), max_size=5),
-    second=st.lists(st.integers(4, 9), max_size=5),
-)
-def test_segments_hold_all_tokens_but_the_separator(first, second):
-    pair = [0, *first, 2, 2, *second, 2]
-    assert split_segments(pair, 2) == [[0, *first], [*second, 2]]
-    assert split_segments([0, *first, 2], 2) == [[0, *first, 2]]
-
-
-@given(
-    first=st.lists(st.integers(4, 9), max_size=5),
-    second=st.lists(st.integers(4, 9), max_size=5),
-)
-def test_one_separator_is_enough_for_wordpieces(first, second):
-    pair = [0, *first, 2, *second, 2]
-    assert split_segments(pair, 2, separators=1) == [[0, *first], [*second, 2]]
-    assert split_segments([0, *first, 2], 2, separators=1) == [[0, *first, 2]]
 
 
 def test_decoded_sentences_are_apart_by_a_tab(spm):

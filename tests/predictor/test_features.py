@@ -140,7 +140,7 @@ def test_last_layer_is_the_default(mixers):
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_tokens_are_pieces_with_specials(mixers, backbone):
     predictor = mixers[backbone]
-    pieces = predictor.reader.encoders.copy().popitem()[1].tokenizer.tokenize
+    pieces = predictor.reader.encoder.tokenizer.tokenize
     middle = ["</s>"] * (2 if backbone == "xlmr" else 1)
     texts = ["der Hund läuft", ("der Hund", "läuft"), ["der", "Hundehaus", "läuft"]]
     sentence, pair, words = predictor.extract_features(texts)

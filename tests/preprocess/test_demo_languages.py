@@ -24,7 +24,7 @@ from demo.languages import (  # noqa: E402
     translate_through,
 )
 
-from fairseq_xling.data.binarize import LineEncoder  # noqa: E402
+from fairseq_xling.data.binarize import TextEncoder  # noqa: E402
 from fairseq_xling.data.dictionaries import load_dictionary  # noqa: E402
 from fairseq_xling.data.tokenizers import find_tokenizer  # noqa: E402
 from fairseq_xling.errors import UserError  # noqa: E402
@@ -227,7 +227,7 @@ def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path, kind):
     folder = tmp_path / "model"
     dictionary = load_dictionary(str(folder / "dict.txt"))
     data = MMapIndexedDataset(str(folder / "bin" / "valid"))
-    encoder = LineEncoder(str(find_tokenizer(folder)), dictionary)
+    encoder = TextEncoder(str(find_tokenizer(folder)), dictionary)
     assert encoder.tokenizer.kind == kind
     paths = sorted((demo / "monolingual").glob("valid.*.txt"))
     lines = [line for path in paths for line in path.read_text().splitlines()]

@@ -12,16 +12,11 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import WORDS
 from training import ROOT, environment
 
-sys.path.insert(0, str(ROOT / "preprocess"))
-
-import mlqa  # noqa: E402
-import tydiqa  # noqa: E402
-import xquad  # noqa: E402
-
-from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
-from fairseq_xling.errors import UserError  # noqa: E402
-from fairseq_xling.families.questions.encode import QuestionEncoder  # noqa: E402
-from fairseq_xling.preprocessing.questions import main  # noqa: E402
+from fairseq_xling.cli import preprocess as commands
+from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.questions.encode import QuestionEncoder
+from fairseq_xling.preprocessing.benchmarks import TYDIQA_ALL
 
 TRAINED = "squad/translate-train/squad.translate.train.en-{}.json"
 BACK = "squad/translate-train-en/squad.translate.train.en-{}-en.json"
@@ -33,13 +28,10 @@ TRANSLATED = {
 PLACES = {"train": "squad/train-v1.1.json", "dev": DEV, "test": "xquad/xquad.{}.json"}
 
 
-def preprocess(raw, spm, destdir, *options, task=xquad):
+def preprocess(raw, spm, destdir, *options, task="xquad"):
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     arguments += ["--destdir", str(destdir), *options]
-    if task is tydiqa:
-        main("tydiqa", tydiqa.PLACES, tydiqa.lang_of, argv=arguments)
-    else:
-        main(task.__name__, task.PLACES, argv=arguments)
+    commands.preprocess(task, arguments)
     return Manifest.load(destdir)
 
 
@@ -257,7 +249,7 @@ def test_passages_are_encoded_once_whatever_workers_and_chunks(
     passages = {row.context for split in PLACES for row in data[split, "en"]}
     assert sorted(encoded) == sorted(passages)
     preprocess(raw, spm, tmp_path / "all", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.binarize.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "all") == digest(tmp_path / "four")
 
@@ -282,7 +274,7 @@ def test_mlqas_own_test_files_are_read(raw, data, spm, tmp_path):
         write(raw / name, data["test", lang])
     name = "mlqa/translate-test/mlqa.translate.test.de-en.json"
     write(raw / name, data["test", "de", "en"])
-    manifest = preprocess(raw, spm, tmp_path / "bin", task=mlqa)
+    manifest = preprocess(raw, spm, tmp_path / "bin", task="mlqa")
     assert set(manifest.splits["test"]) == {"en", "de"}
     check(spm, tmp_path / "bin", "test", "de", data["test", "de"], FULL)
     check(spm, tmp_path / "bin", "test", "de", data["test", "de", "en"], ["source"])
@@ -436,14 +428,14 @@ def test_tydiqas_file_of_all_languages_is_read_by_language(spm, tmp_path):
     everything = sum(drawn.values(), [])
     passages = [everything[i : i + 3] for i in range(0, len(everything), 3)]
     generator.shuffle(passages)
-    write(raw / tydiqa.ALL, sum(passages, []))
+    write(raw / TYDIQA_ALL, sum(passages, []))
     test = draw(generator, "en", 2, "finnish-t")
     write(raw / "tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.fi.dev.json", test)
     translations = translated(generator, "de", drawn["en"])
     order = [row.id for row in sum(passages, []) if row.id.startswith("english")]
     name = "tydiqa/translate-train/tydiqa.translate.train.en-fi.json"
     write(raw / name, translations)
-    manifest = preprocess(raw, spm, folder, task=tydiqa)
+    manifest = preprocess(raw, spm, folder, task="tydiqa")
     assert manifest.languages == ["en", "fi", "ko"]
     assert manifest.splits["supervised"].keys() == {"fi", "ko"}
     by_id = {row.id: row for row in everything}

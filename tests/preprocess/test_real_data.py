@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from training import ROOT
 
+from fairseq_xling.cli.preprocess import preprocess
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.preprocessing.pairs import main
 
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 
@@ -31,7 +31,7 @@ def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
     labels, lang, rows = TASKS[task]
     lay_out(task, DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
     arguments = [str(tmp_path / "raw"), "--spm", spm.model, "--dict", spm.dictionary]
-    main(task, labels, None, [*arguments, "--destdir", str(tmp_path / "bin")])
+    preprocess(task, [*arguments, "--destdir", str(tmp_path / "bin")])
     manifest = Manifest.load(tmp_path / "bin")
     for target in manifest.languages[1:]:
         entry = manifest.splits["train"][target]

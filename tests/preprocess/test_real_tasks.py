@@ -16,10 +16,10 @@ from training import ROOT
 
 sys.path.insert(0, str(ROOT / "preprocess"))
 
-import udpos  # noqa: E402
-import xquad  # noqa: E402
 from real_data import lay_out, read_sentences  # noqa: E402
 
+from fairseq_xling.cli.preprocess import preprocess  # noqa: E402
+from fairseq_xling.data.labels import LABELS  # noqa: E402
 from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
 from fairseq_xling.families.questions.encode import (  # noqa: E402
     QuestionEncoder,
@@ -29,8 +29,6 @@ from fairseq_xling.families.questions.encode import (  # noqa: E402
 from fairseq_xling.families.questions.metric import exact_match  # noqa: E402
 from fairseq_xling.families.questions.raw import QuestionFile  # noqa: E402
 from fairseq_xling.families.tagging.raw import SentenceFile  # noqa: E402
-from fairseq_xling.preprocessing import questions as preprocess_qa  # noqa: E402
-from fairseq_xling.preprocessing import tagging as preprocess_tagging  # noqa: E402
 
 XQUAD = DATA / "qa" / "xquad"
 needs_xquad = pytest.mark.skipif(
@@ -144,7 +142,7 @@ def test_real_questions_are_laid_out_and_binarized(model, tmp_path):
     raw = str(tmp_path / "raw")
     langs = "--target-langs=ar,zh"
     arguments = [raw, *options, "--destdir", str(folder), langs]
-    preprocess_qa.main("xquad", xquad.PLACES, argv=arguments)
+    preprocess("xquad", arguments)
     manifest = Manifest.load(folder)
     assert manifest.languages == ["en", "ar", "zh"]
     rows = {split: by_lang["en"].rows for split, by_lang in manifest.splits.items()}
@@ -178,7 +176,7 @@ def test_real_sentences_are_laid_out_and_binarized(spm, tmp_path):
     folder = tmp_path / "bin"
     arguments = [str(tmp_path / "raw"), "--spm", spm.model, "--dict", spm.dictionary]
     arguments += ["--destdir", str(folder), "--target-langs=ru,zh"]
-    preprocess_tagging.main("udpos", udpos.TAGS, udpos.PLACES, False, arguments)
+    preprocess("udpos", arguments)
     manifest = Manifest.load(folder)
     english = read_sentences(tmp_path / "raw/train-en.tsv")
     assert manifest.splits["train"]["en"].rows == len(english) == 12544 + 700
@@ -190,7 +188,7 @@ def test_real_sentences_are_laid_out_and_binarized(spm, tmp_path):
             assert stream(folder, "train", lang, f"source_{name}") == want
         assert stream(folder, "train", lang, "backtranslation").count([]) == 0
         want = [
-            [4 + udpos.TAGS.index(line.split("\t")[1]) for line in lines]
+            [4 + LABELS["udpos"].index(line.split("\t")[1]) for line in lines]
             for lines in read_sentences(tmp_path / f"raw/test-{lang}.tsv")
         ]
         assert stream(folder, "test", lang, "tags") == want
@@ -202,7 +200,7 @@ def test_real_sentences_are_laid_out_and_binarized(spm, tmp_path):
 @needs_pos
 def test_conllu_has_the_words_and_tags_of_the_reduced_file():
     path = DATA / "pos/conllu_sample/es_pud-ud-test.first200.conllu"
-    known = {tag: tag for tag in udpos.TAGS}
+    known = {tag: tag for tag in LABELS["udpos"]}
     rows = list(SentenceFile([path], known).rows())
     reduced = SentenceFile([DATA / "pos/pud/test-es.tsv"], known).rows()
     assert len(rows) == 200

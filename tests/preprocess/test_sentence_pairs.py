@@ -15,16 +15,16 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
+from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.preprocessing.pairs import main
 
 
 def preprocess(raw, spm, destdir, *options):
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     arguments += ["--destdir", str(destdir), *options]
-    main("xnli", LABELS, {"contradictory": "contradiction"}, arguments)
+    commands.preprocess("xnli", arguments)
     return Manifest.load(destdir)
 
 
@@ -84,7 +84,7 @@ def test_every_stream_has_the_ids_of_the_usual_chain(raw, spm, tmp_path):
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
     preprocess(raw, spm, tmp_path / "one", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.binarize.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
 
@@ -301,7 +301,7 @@ def test_folders_of_the_xmixup_authors_for_pawsx_are_read(spm, tmp_path):
     write_rows(raw / "translate-dev/dev_2k.de.tsv", rows("en"))
     write_rows(raw / "translate-test/test.de.tsv", draw_rows(generator, "en", labels))
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    main("pawsx", ["0", "1"], None, [*arguments, "--destdir", str(tmp_path / "bin")])
+    commands.preprocess("pawsx", [*arguments, "--destdir", str(tmp_path / "bin")])
     manifest = Manifest.load(tmp_path / "bin")
     assert set(manifest.splits["train"]["de"].streams) == {
         "input",
@@ -481,7 +481,7 @@ def test_pawsx_as_released_is_read(spm, tmp_path):
         rows = [[str(i), *row] for i, row in enumerate(drawn)]
         write_rows(raw / f"{name}.tsv", header + rows)
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    main("pawsx", ["0", "1"], None, [*arguments, "--destdir", str(tmp_path / "bin")])
+    commands.preprocess("pawsx", [*arguments, "--destdir", str(tmp_path / "bin")])
     manifest = Manifest.load(tmp_path / "bin")
     assert manifest.splits["train"]["de"].streams == ["input", "label", "source"]
 

@@ -11,25 +11,20 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import WORDS
 from training import ROOT, environment
 
-sys.path.insert(0, str(ROOT / "preprocess"))
-
-import panx  # noqa: E402
-import udpos  # noqa: E402
-
-from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
-from fairseq_xling.errors import UserError  # noqa: E402
-from fairseq_xling.families.tagging.raw import split_words  # noqa: E402
-from fairseq_xling.preprocessing.tagging import main  # noqa: E402
+from fairseq_xling.cli import preprocess as commands
+from fairseq_xling.data.labels import LABELS
+from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.tagging.raw import split_words
 
 TRAINED = "translate-train/en-{}-translated"
 BACK = "translate-train-en/en-{}-en-translated"
 
 
-def preprocess(raw, spm, destdir, *options, task=udpos):
-    name, is_chunked = ("udpos", False) if task is udpos else ("panx", True)
+def preprocess(raw, spm, destdir, *options, task="udpos"):
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     arguments += ["--destdir", str(destdir), *options]
-    main(name, task.TAGS, task.PLACES, is_chunked, arguments)
+    commands.preprocess(task, arguments)
     return Manifest.load(destdir)
 
 
@@ -59,12 +54,12 @@ def check_words(spm, folder, split, lang, sentences, names=("input", "word_start
         assert got == [both[position] for both in want], (split, lang, name)
 
 
-def check_tags(folder, split, lang, sentences, tags=udpos.TAGS, name="tags"):
+def check_tags(folder, split, lang, sentences, tags=LABELS["udpos"], name="tags"):
     want = [[4 + tags.index(tag) for tag in row] for row in sentences]
     assert stream(folder, split, lang, name) == want, (split, lang, name)
 
 
-def draw(generator, lang, count, tags=udpos.TAGS):
+def draw(generator, lang, count, tags=LABELS["udpos"]):
     """Sentences as lists of words with tags."""
     return [
         [
@@ -129,7 +124,7 @@ SOURCE = ("source", "source_word_starts")
 def test_every_stream_is_that_of_a_loop_over_words(raw, data, spm, tmp_path):
     folder = tmp_path / "bin"
     manifest = preprocess(raw, spm, folder)
-    assert manifest.task == "udpos" and manifest.labels == list(udpos.TAGS)
+    assert manifest.task == "udpos" and manifest.labels == list(LABELS["udpos"])
     assert manifest.languages == ["en", "de", "zh"]
     for split, kind in (("train", "train"), ("valid", "dev"), ("test", "test")):
         check_words(spm, folder, split, "en", words_of(data[kind, "en"]))
@@ -169,14 +164,14 @@ def digest(folder):
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):
     preprocess(raw, spm, tmp_path / "one", "--workers=1")
-    monkeypatch.setattr("fairseq_xling.preprocessing.run.CHUNK_ROWS", 7)
+    monkeypatch.setattr("fairseq_xling.preprocessing.binarize.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
 
 
 @pytest.mark.parametrize("task", ["udpos", "panx"])
 def test_script_runs_from_anywhere(spm, tmp_path, task):
-    tags = {"udpos": udpos, "panx": panx}[task].TAGS
+    tags = LABELS[task]
     write(tmp_path / "raw/train-en.tsv", draw(random.Random(1), "en", 5, tags))
     subprocess.run(
         [sys.executable, str(ROOT / f"preprocess/{task}.py"), "raw"]
@@ -323,7 +318,7 @@ def test_word_of_which_nothing_is_left_keeps_its_tag(raw, data, spm, tmp_path):
     sentences = words_of([*data["train", "en"][:-1], row])
     check_words(spm, tmp_path / "bin", "train", "en", sentences)
     assert stream(tmp_path / "bin", "train", "en", "tags")[-1] == [
-        4 + udpos.TAGS.index(tag) for _, tag in row
+        4 + LABELS["udpos"].index(tag) for _, tag in row
     ]
 
 
@@ -354,12 +349,12 @@ def test_panx_reads_wikiann_conll_and_masakhaner_alike(spm, tmp_path):
             blocks = [["-DOCSTART- -X- O O"], *blocks]
         path.write_text("\n\n".join("\n".join(block) for block in blocks) + "\n")
         folder = tmp_path / f"bin{number}"
-        preprocess(tmp_path / f"raw{number}", spm, folder, task=panx)
+        preprocess(tmp_path / f"raw{number}", spm, folder, task="panx")
         found = panx_streams(folder)
         want = want or found
         assert found == want, name
     check_words(spm, tmp_path / "bin0", "train", "en", words_of(rows))
-    check_tags(tmp_path / "bin0", "train", "en", tags_of(rows), panx.TAGS)
+    check_tags(tmp_path / "bin0", "train", "en", tags_of(rows), LABELS["panx"])
 
 
 def test_labels_are_mapped_and_given(spm, tmp_path):
@@ -368,15 +363,15 @@ def test_labels_are_mapped_and_given(spm, tmp_path):
     raw = tmp_path / "raw"
     write(raw / "train-en.tsv", rows)
     options = ["--map-label=DATE=O", "--map-label=PERSON=PER"]
-    preprocess(raw, spm, tmp_path / "mapped", *options, task=panx)
+    preprocess(raw, spm, tmp_path / "mapped", *options, task="panx")
     want = [["B-PER", "I-PER", "O", "O"], ["O", "B-LOC"]]
-    check_tags(tmp_path / "mapped", "train", "en", want, panx.TAGS)
-    preprocess(raw, spm, tmp_path / "less", *options, "--map-label=LOC=O", task=panx)
+    check_tags(tmp_path / "mapped", "train", "en", want, LABELS["panx"])
+    preprocess(raw, spm, tmp_path / "less", *options, "--map-label=LOC=O", task="panx")
     want[1][1] = "O"
-    check_tags(tmp_path / "less", "train", "en", want, panx.TAGS)
+    check_tags(tmp_path / "less", "train", "en", want, LABELS["panx"])
     tags = ["O", "B-PERSON", "I-PERSON", "B-DATE", "I-DATE", "B-LOC"]
     option = f"--labels={','.join(tags)}"
-    manifest = preprocess(raw, spm, tmp_path / "given", option, task=panx)
+    manifest = preprocess(raw, spm, tmp_path / "given", option, task="panx")
     assert manifest.labels == tags
     check_tags(tmp_path / "given", "train", "en", tags_of(rows), tags)
     lines = (tmp_path / "given/label.dict.txt").read_text().splitlines()
@@ -568,7 +563,7 @@ def test_translation_without_any_of_the_ids_is_refused(raw, spm, tmp_path):
 def test_wrong_option_is_one_line_and_leaves_nothing(spm, tmp_path, option, message):
     write(tmp_path / "raw/train-en.tsv", [[("the", "B-LOC"), ("dog", "O")]])
     with pytest.raises(UserError, match=message) as error:
-        preprocess(tmp_path / "raw", spm, tmp_path / "bin", option, task=panx)
+        preprocess(tmp_path / "raw", spm, tmp_path / "bin", option, task="panx")
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
@@ -583,14 +578,14 @@ def test_words_of_running_text_are_those_of_its_splitter(raw, spm, tmp_path):
     check_words(spm, tmp_path / "bin", "test", "de", sentences, ["source"])
 
 
-@pytest.mark.parametrize("task", [udpos, panx])
+@pytest.mark.parametrize("task", ["udpos", "panx"])
 def test_folders_by_language_are_read(spm, tmp_path, task):
     generator = random.Random(4)
     raw = tmp_path / "raw"
     for lang in ("en", "de"):
         for split in ("train", "dev", "test"):
-            rows = draw(generator, lang, 3, task.TAGS)
-            if task is panx:
+            rows = draw(generator, lang, 3, LABELS[task])
+            if task == "panx":
                 rows = [[(word, "O") for word, _ in row] for row in rows]
             write(raw / lang / f"{split}.tsv", rows)
     manifest = preprocess(raw, spm, tmp_path / "bin", task=task)

@@ -24,12 +24,11 @@ from raw_data import WORDS, sentence
 from small_model import checkpoint
 from training import ROOT, command
 
-from fairseq_xling.data.binarize import PairEncoder, StreamWriter
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME
-from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.parts import Filled, Sample
 from fairseq_xling.multimix.variants import Variant
@@ -138,14 +137,12 @@ def write_pairs(
     """Binarize sentence pairs: for every split and language, its pairs of texts."""
     labels = ["no", "yes"]
     dictionary = _write_common(folder, spm, labels)
-    encoder = PairEncoder(spm.model, dictionary)
+    encoder = TextEncoder(spm.model, dictionary)
     entries: Dict[str, Dict[str, SplitEntry]] = {}
     for split, languages in splits.items():
         entries[split] = {}
         for lang, pairs in languages.items():
-            _write(
-                folder, split, lang, "input", len(dictionary), *encoder.encode(pairs)
-            )
+            _write(folder, split, lang, "input", len(dictionary), *encoder.pairs(pairs))
             label = np.arange(len(pairs)) % len(labels) + 4
             ones = np.ones(len(pairs), np.int64)
             _write(folder, split, lang, "label", 100, label, ones)
@@ -159,17 +156,17 @@ def write_sentences(
     """Binarize tagged sentences: for every split and language, lists of words."""
     tags = ["O", "B-PER"]
     dictionary = _write_common(folder, spm, tags)
-    encoder = WordEncoder(spm.model, dictionary)
+    encoder = TextEncoder(spm.model, dictionary)
     entries: Dict[str, Dict[str, SplitEntry]] = {}
     for split, languages in splits.items():
         entries[split] = {}
         for lang, sentences in languages.items():
-            done = encoder.encode([list(words) for words in sentences])
+            tokens, starts = encoder.words([list(words) for words in sentences])
             size = len(dictionary)
-            _write(folder, split, lang, "input", size, done.tokens, done.lengths)
-            _write(folder, split, lang, "word_starts", 100, done.starts, done.words)
-            label = np.arange(done.words.sum()) % len(tags) + 4
-            _write(folder, split, lang, "tags", 100, label, done.words)
+            _write(folder, split, lang, "input", size, *tokens)
+            _write(folder, split, lang, "word_starts", 100, *starts)
+            label = np.arange(starts.lengths.sum()) % len(tags) + 4
+            _write(folder, split, lang, "tags", 100, label, starts.lengths)
             streams = ["input", "word_starts", "tags"]
             entries[split][lang] = SplitEntry(len(sentences), streams)
     return _write_manifest(folder, spm, "panx", tags, entries)

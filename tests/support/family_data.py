@@ -12,17 +12,10 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from raw_data import LABELS, WORDS, draw_rows, write_rows
-from training import ROOT, environment, run, train_command
+from training import environment, run, train_command
 
-sys.path.insert(0, str(ROOT / "preprocess"))
-
-import udpos  # noqa: E402
-import xquad  # noqa: E402
-
-from fairseq_xling.cli import pseudo_label  # noqa: E402
-from fairseq_xling.preprocessing import pairs as preprocess_pairs  # noqa: E402
-from fairseq_xling.preprocessing import questions as preprocess_qa  # noqa: E402
-from fairseq_xling.preprocessing import tagging as preprocess_tagging  # noqa: E402
+from fairseq_xling.cli import pseudo_label
+from fairseq_xling.cli.preprocess import preprocess
 
 TARGETS = ("de", "zh")
 TAGS = ("DET", "NOUN", "VERB", "ADJ", "X")
@@ -43,11 +36,11 @@ UPDATES = 16
 SAMPLING = ["--scheduled-sampling-midpoint=0.5", f"--max-update={UPDATES}", "--seed=7"]
 
 
-def binarize(main, raw: Path, spm, *before: Any) -> Path:
+def binarize(task: str, raw: Path, spm, *options: str) -> Path:
     folder = raw.parent / f"{raw.name}-bin"
     arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     handlers, level = logging.root.handlers[:], logging.root.level
-    main(*before, argv=[*arguments, "--destdir", str(folder)])
+    preprocess(task, [*arguments, "--destdir", str(folder), *options])
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     return folder
@@ -98,10 +91,7 @@ def tag_folder(
             path = folder / f"translate-{split}/{split}-{lang}-en-translated.txt"
             path.parent.mkdir(exist_ok=True)
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    places = udpos.PLACES
-    return binarize(
-        preprocess_tagging.main, folder, spm, "udpos", labels, places, False
-    )
+    return binarize("udpos", folder, spm, f"--labels={','.join(labels)}")
 
 
 def read_tags(path: Path) -> List[Any]:
@@ -192,7 +182,7 @@ def question_folder(folder: Path, spm, unlabelled: Sequence[str] = ()) -> Path:
                 # One question has no translation.
                 rows = draw_questions(generator, "en", sizes[split], split)[1:]
                 write_questions(folder / translated[split].format(lang), rows, False)
-    return binarize(preprocess_qa.main, folder, spm, "xquad", xquad.PLACES)
+    return binarize("xquad", folder, spm)
 
 
 def read_questions(path: Path) -> List[Dict[str, Any]]:
@@ -223,7 +213,7 @@ def pair_folder(folder: Path, spm) -> Path:
             write_rows(folder / f"{split}-de.tsv", foreign)
             name = folder / f"translate-{split}/{split}-de-en-translated.tsv"
             write_rows(name, draw_rows(generator, "en", labels))
-    return binarize(preprocess_pairs.main, folder, spm, "xnli", LABELS)
+    return binarize("xnli", folder, spm)
 
 
 def training(task: str, data: Path, save_dir: Path, *options: str) -> List[str]:

@@ -13,7 +13,7 @@ from raw_data import WORDS
 from safetensors.torch import load_file
 
 from fairseq_xling.cli.convert_hf import main
-from fairseq_xling.data.binarize import PairEncoder
+from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer
 
@@ -128,7 +128,7 @@ def batch_of(folder: Path, source: Path) -> SimpleNamespace:
     texts = list(zip(*PAIRS))
     inputs = tokenizer(*map(list, texts), padding=True, return_tensors="pt")
     dictionary = load_dictionary(str(folder / "dict.txt"))
-    flat, lengths = PairEncoder(str(find_tokenizer(folder)), dictionary).encode(PAIRS)
+    flat, lengths = TextEncoder(str(find_tokenizer(folder)), dictionary).pairs(PAIRS)
     rows = torch.split(torch.from_numpy(flat), lengths.tolist())
     tokens = torch.nn.utils.rnn.pad_sequence(
         list(rows), batch_first=True, padding_value=dictionary.pad()

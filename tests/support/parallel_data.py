@@ -7,7 +7,7 @@ from typing import Dict, List, Sequence
 from fairseq.data import Dictionary
 from raw_data import sentence
 
-from fairseq_xling.preprocessing.parallel import main
+from fairseq_xling.cli.preprocess import preprocess_parallel
 
 
 def draw_parallel(lang: str, count: int, seed: int = 0) -> Dict[str, List[str]]:
@@ -35,7 +35,9 @@ def raw_parallel(folder: Path, langs: Sequence[str] = ("de", "zh")) -> Path:
 
 def preprocess(raw: Path, spm, destdir: Path, *options: str) -> Path:
     arguments = [str(raw), "--tokenizer", spm.model, "--dict", spm.dictionary]
-    main([*arguments, "--destdir", str(destdir), "--workers", "1", *options])
+    preprocess_parallel(
+        [*arguments, "--destdir", str(destdir), "--workers", "1", *options]
+    )
     return destdir
 
 

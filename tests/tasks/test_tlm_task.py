@@ -22,7 +22,7 @@ from parallel_data import preprocess, raw_parallel
 from training import train_command
 
 from fairseq_xling import from_pretrained
-from fairseq_xling.data.binarize import LineEncoder, StreamWriter
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
@@ -39,11 +39,11 @@ def data(spm, tmp_path_factory) -> SimpleNamespace:
     text = folder / "text"
     text.mkdir()
     shutil.copy(spm.dictionary, text / "dict.txt")
-    encoder = LineEncoder(spm.model, load_dictionary(spm.dictionary))
+    encoder = TextEncoder(spm.model, load_dictionary(spm.dictionary))
     lines = (folder / "raw/train.en-de.de.txt").read_text("utf-8").splitlines()
     for split in ("train", "valid"):
         writer = StreamWriter(str(text / split), len(encoder.dictionary))
-        writer.write(*encoder.encode(lines))
+        writer.write(*encoder.lines(lines))
         writer.close()
     return SimpleNamespace(pairs=pairs, text=text)
 

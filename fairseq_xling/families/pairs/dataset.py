@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from fairseq_xling.data.paired_dataset import PairedDataset
+from fairseq_xling.data.sequences import truncate_pair
 from fairseq_xling.data.streams import Streams
-from fairseq_xling.data.truncation import truncate_pair
 
 
 class SentencePairDataset(PairedDataset):

@@ -14,6 +14,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import WAYS, Family
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
+from fairseq_xling.families.pairs.encode import PairEncoder
 from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
 
 HEAD_NAME = "sentence_classification_head"
@@ -45,6 +46,7 @@ class PairsFamily(Family):
     scores_in_training = True
     head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
     predictions = ClassPredictions
+    encoder = PairEncoder
 
     @staticmethod
     def chance(labels: Sequence[str]) -> Optional[float]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fairseq_xling.data.sequences import cut_pair, first_length
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import WindowDataset
 from fairseq_xling.data.windows import (
@@ -132,7 +133,7 @@ class SpanDataset(WindowDataset):
         if stream is None or stream.sizes[row] == 0:
             return None
         tokens = stream[row]
-        question = int(tokens.eq(self.eos).nonzero()[0]) - 1
+        question = first_length(tokens, self.eos)
         shift = question + self.specials - 1
         length = len(tokens) - question - self.specials
         kept = min(question, self.max_question_length)
@@ -149,10 +150,7 @@ class SpanDataset(WindowDataset):
     ) -> Tuple[Tensor, int]:
         """The window's sequence, and how many tokens stand before its passage."""
         kept = min(question, self.max_question_length)
-        start = question + self.specials - 1
-        body = tokens[start + window[0] : start + window[1]]
-        middle = tokens[1 + question : start]
-        sequence = torch.cat([tokens[: 1 + kept], middle, body, tokens[-1:]])
+        sequence = cut_pair(tokens, question, kept, window, self.specials - 2)
         return sequence, kept + self.specials - 1
 
     def collate_targets(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:

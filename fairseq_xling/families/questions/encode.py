@@ -1,13 +1,22 @@
-"""Questions and passages to token ids, with the characters that each token covers."""
+"""Questions about passages to streams, with the characters that each token covers."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from fairseq.data import Dictionary
 
-from fairseq_xling.data.binarize import TextEncoder
+from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.tokenizers import PiecesOfText
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.inputs import QUESTION, Text, parse_pair
 from fairseq_xling.families.questions.raw import Question
+from fairseq_xling.families.rows import TRAINED, Aligned, RawSplit, RowEncoder
+
+# What the log calls a long passage: more than XLM-R reads at once.
+LONG = 512
 
 
 class EncodedContext(NamedTuple):
@@ -24,29 +33,17 @@ class EncodedContext(NamedTuple):
     ends: np.ndarray
 
 
-class EncodedQuestion(NamedTuple):
-    """A question with its passage as ``<s> question </s> </s> passage </s>``.
+class QuestionEncoder(RowEncoder):
+    """Encodes questions with their passages, keeping track of characters.
 
-    With one ``</s>`` between them for WordPiece.
-
-    Attributes:
-        tokens: ``(len,)``.
-        context: the passage.
-        span: positions in ``tokens`` of the first answer's first and last token, or
-            nothing where there is no answer.
+    The streams of a question are ``<s> question </s> </s> passage </s>``, the length
+    of the passage, the first answer's first and last token (nothing where there is
+    none), and the characters of the passage's tokens.
     """
 
-    tokens: np.ndarray
-    context: EncodedContext
-    span: Tuple[int, ...]
-
-
-class QuestionEncoder(TextEncoder):
-    """Encodes questions, keeping track of characters.
-
-    Args:
-        as :class:`TextEncoder`.
-    """
+    form = "pair"
+    text_names = QUESTION
+    in_memory = ("input", "context_length", "offsets", "source")
 
     def __init__(
         self, tokenizer: str, dictionary: Dictionary, threads: int = 1
@@ -54,34 +51,126 @@ class QuestionEncoder(TextEncoder):
         super().__init__(tokenizer, dictionary, threads)
         self.blank: Dict[str, bool] = {}
 
+    def parse(self, text: Text, where: str) -> Question:
+        """A question without answers; see :meth:`RowEncoder.parse`."""
+        question, context = parse_pair(text, self.text_names, where)
+        return Question("", question, context, [], 1, Path(where))
+
+    def streams(self, part: RawSplit) -> List[str]:
+        """The streams that a split has."""
+        is_trained = part.split in TRAINED
+        names = ["input", "context_length"] + ["span"] * part.input.has_labels
+        names += [] if is_trained else ["offsets"]
+        for name in part.counterparts:
+            names += [name] + ["source_span"] * (is_trained and name == "source")
+        return names
+
+    def whole(
+        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
+    ) -> List[Aligned]:
+        """Leave out questions that lack their text or their passage.
+
+        Raises:
+            UserError: they are to be judged by; scores would be of other questions.
+        """
+        chunk = []
+        for row, others in aligned:
+            is_blank = self.is_blank(row.question) or self.is_blank(row.context)
+            if row.is_whole and not is_blank:
+                chunk.append((row, others))
+            elif part.split not in TRAINED:
+                raise UserError(
+                    f"{row.path}, question {row.id}: empty question or context; fill "
+                    "it in, or remove the question"
+                )
+        lacking = len(aligned) - len(chunk)
+        remarks["without question or passage, left out"] += lacking
+        return chunk
+
     def encode(
+        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
+    ) -> Dict[str, Ragged]:
+        """Encode questions with their counterparts; see :meth:`RowEncoder.encode`.
+
+        Where training could not use a question, it gets no counterpart.
+        """
+        found: Dict[str, Ragged] = {}
+        good = np.ones(len(rows["input"]), bool)
+        for name, group in rows.items():
+            prefix = "" if name == "input" else f"{name}_"
+            group = [row if is_good else None for row, is_good in zip(group, good)]
+            found[name], found[f"{prefix}span"], contexts = self._questions(group)
+            if name == "input":
+                offsets = [np.stack([x.begins, x.ends], 1).ravel() for x in contexts]
+                found["offsets"] = Ragged.of(offsets)
+                found["context_length"] = Ragged.of([len(x.tokens)] for x in contexts)
+                if "offsets" not in names:
+                    good = found["span"].lengths > 0
+        return {name: found[name] for name in names}
+
+    def _questions(
         self, rows: Sequence[Optional[Question]]
-    ) -> List[Optional[EncodedQuestion]]:
-        """Encode questions; None stays None."""
+    ) -> Tuple[Ragged, Ragged, List[EncodedContext]]:
+        """Sequences, answers' places, and the passages of those that are not None."""
         present = [row for row in rows if row is not None]
         # The questions of a passage stand together, so it is encoded once for all.
         passages = list(dict.fromkeys(row.context for row in present))
-        contexts = dict(zip(passages, self.encode_contexts(passages)))
-        flat, counts = self.encode_texts([row.question for row in present])
-        questions = iter(np.split(flat, np.cumsum(counts)[:-1]))
-        return [
-            row and self._join(row, next(questions), contexts[row.context])
+        encoded = dict(zip(passages, self.encode_contexts(passages)))
+        contexts = [encoded[row.context] for row in present]
+        questions = self.encode_texts([row.question for row in present])
+        texts = [
+            text
+            for question, context in zip(questions.split(), contexts)
+            for text in (question, context.tokens)
+        ]
+        before = questions.lengths + 1 + self.separators
+        spans = [
+            [shift + token for token in answer_span(row, context)]
+            for row, context, shift in zip(present, contexts, before)
+        ]
+        here = np.array([row is not None for row in rows], bool)
+        tokens = self.join_pairs(Ragged.of(texts))
+        return tokens.spread(here), Ragged.of(spans).spread(here), contexts
+
+    def kept(self, streams: Dict[str, Ragged], remarks: Counter) -> np.ndarray:
+        """Leave out questions to train on whose answer has no token."""
+        kept = super().kept(streams, remarks)
+        if "offsets" not in streams:
+            kept = streams["span"].lengths > 0
+        remarks["whose answer is lost, left out"] += int((~kept).sum())
+        return kept
+
+    def note(
+        self, rows: Sequence[Any], streams: Dict[str, Ragged], remarks: Counter
+    ) -> None:
+        """Count what the log says of questions that are written."""
+        super().note(rows, streams, remarks)
+        tokens = streams["input"]
+        remarks[f"over {LONG} tokens"] += int((tokens.lengths > LONG).sum())
+        remarks["answers not where the file says, left out"] += sum(
+            row.misplaced for row in rows
+        )
+        self.note_longest(tokens, remarks)
+
+    def examples(self, part: RawSplit, rows: Sequence[Any]) -> str:
+        """Texts and answers of questions to be judged by, as lines of JSON."""
+        if part.split in TRAINED:
+            return ""
+        entries = [
+            {
+                "id": row.id,
+                "question": row.question,
+                "context": row.context,
+                "answers": [text for text, _ in row.answers],
+            }
             for row in rows
         ]
+        return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in entries)
 
-    def _join(
-        self, row: Question, question: np.ndarray, context: EncodedContext
-    ) -> EncodedQuestion:
-        bos, eos = self.dictionary.bos(), self.dictionary.eos()
-        middle = [eos] * self.separators
-        tokens = np.concatenate([[bos], question, middle, context.tokens, [eos]])
-        span: Tuple[int, ...] = ()
-        if row.answers:
-            text, start = row.answers[0]
-            found = token_span(context, start, start + len(text))
-            before = 1 + len(question) + self.separators
-            span = tuple(position + before for position in found)
-        return EncodedQuestion(tokens, context, span)
+    def refuse_nothing(self, part: RawSplit, remarks: Counter) -> None:
+        """Refuse a split without questions; see :meth:`RowEncoder.refuse_nothing`."""
+        answered = "answered " * (part.split in TRAINED)
+        self.refuse_lack(part, f"{answered}questions")
 
     def encode_contexts(self, texts: Sequence[str]) -> List[EncodedContext]:
         """Encode passages with the characters that each token covers."""
@@ -106,6 +195,14 @@ class QuestionEncoder(TextEncoder):
             is_gone = not self.tokenizer.tokenize(character)
             self.blank[character] = is_gone or character.isspace()
         return self.blank[character]
+
+
+def answer_span(row: Question, context: EncodedContext) -> Tuple[int, ...]:
+    """The passage's first and last token of the first answer; nothing without one."""
+    if not row.answers:
+        return ()
+    text, start = row.answers[0]
+    return token_span(context, start, start + len(text))
 
 
 def token_span(context: EncodedContext, start: int, end: int) -> Tuple[int, ...]:

@@ -29,6 +29,7 @@ from fairseq_xling.families.base import Family, pairs_in
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.dataset import SpanDataset
+from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.metric import score_answer
 from fairseq_xling.families.questions.predictions import AnsweredRow, AnswerPredictions
 from fairseq_xling.files.json_text import parse_json
@@ -95,6 +96,7 @@ class QuestionsFamily(Family):
     default_source_loss_weight = 0.2
     head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
     predictions = AnswerPredictions
+    encoder = QuestionEncoder
 
     def __init__(self, *given: Any, rules: Optional[Mapping[str, str]] = None) -> None:
         super().__init__(*given)

@@ -1,69 +1,113 @@
-"""Sentences of words to token ids, with the place where each word begins."""
+"""Sentences of words to streams, with the place where each word begins."""
 
-from typing import List, NamedTuple, Optional, Sequence
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 
-from fairseq_xling.data.binarize import TextEncoder
+from fairseq_xling.data.sequences import Ragged
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.inputs import Text, check_texts
+from fairseq_xling.families.rows import Aligned, RawSplit, RowEncoder
+from fairseq_xling.families.tagging.raw import WITHHELD, TaggedSentence, split_words
+
+WITHHELD_ROWS = f"with withheld words ({WITHHELD}), left out"
 
 
-class EncodedWords(NamedTuple):
-    """Sentences as ``<s> words </s>``.
+class WordEncoder(RowEncoder):
+    """Encodes sentences, every word by itself, and their words' tags."""
 
-    Attributes:
-        tokens: all sentences, concatenated.
-        lengths: tokens of each sentence, ``(sentences,)``; 0 where there is none.
-        starts: position of each word's first piece in its sentence, concatenated.
-        words: words of each sentence, ``(sentences,)``.
-        known: words of each sentence that have a piece of their own, ``(sentences,)``.
-    """
+    form = "words"
+    in_memory = ("input", "word_starts", "source")
 
-    tokens: np.ndarray
-    lengths: np.ndarray
-    starts: np.ndarray
-    words: np.ndarray
-    known: np.ndarray
+    def parse(self, text: Text, where: str) -> TaggedSentence:
+        """A sentence without tags; see :meth:`RowEncoder.parse`."""
+        return TaggedSentence(parse_words(text, where), None, None, 1, Path(where))
 
+    def streams(self, part: RawSplit) -> List[str]:
+        """The streams that a split has."""
+        names = ["input", "word_starts"] + ["tags"] * part.input.has_labels
+        for name in part.counterparts:
+            names.append(name)
+            # A source is trained on, too, where it has tags; its words are marked.
+            if name == "source" and part.split == "train" and part.source.has_labels:  # type: ignore[union-attr]
+                names += ["source_word_starts", "source_tags"]
+        return names
 
-class WordEncoder(TextEncoder):
-    """Encodes every word by itself, as tagged data are for XLM-R."""
+    def whole(
+        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
+    ) -> List[Aligned]:
+        """Leave out sentences that have no words, or none that can be read.
 
-    def encode(self, sentences: Sequence[Optional[List[str]]]) -> EncodedWords:
-        """Encode sentences; None gives an empty sequence.
-
-        A word of which SentencePiece leaves nothing (such as a zero-width space) is
-        one unknown token, so that every word keeps a place for its tag.
+        Raises:
+            UserError: the tokenizer leaves nothing of one.
         """
-        present = [words for words in sentences if words is not None]
-        pieces, counts = self.encode_texts(
-            [word for words in present for word in words]
+        chunk = [(row, others) for row, others in aligned if row.is_whole]
+        remarks["without a translation, left out"] += sum(
+            not row.words for row, _ in aligned
         )
-        known = (counts > 0).astype(np.int64)
-        unknown = self.dictionary.unk()
-        # Put one unknown token where a word has no piece.
-        begins = np.cumsum(counts) - counts
-        pieces = np.insert(pieces, begins[counts == 0], unknown)
-        counts = np.maximum(counts, 1)
-        words = np.array([len(sentence) for sentence in present], np.int64)
-        bounds = np.concatenate([[0], np.cumsum(words)])
-        totals = np.concatenate([[0], np.cumsum(counts)])[bounds]
-        sizes = np.diff(totals)
-        tokens = self.surround(pieces, sizes, before=1)
-        lengths = sizes + 2
-        tokens[np.cumsum(lengths) - lengths] = self.dictionary.bos()
-        starts = np.cumsum(counts) - counts - np.repeat(totals[:-1], words) + 1
-        recognised = np.add.reduceat(np.append(known, 0), bounds[:-1]) * (words > 0)
-        return EncodedWords(
-            tokens,
-            _spread(lengths, sentences),
-            starts,
-            _spread(words, sentences),
-            _spread(recognised, sentences),
-        )
+        remarks[WITHHELD_ROWS] += sum(row.is_withheld for row, _ in aligned)
+        for group in zip(*[[row, *others] for row, others in chunk]):
+            for row in group:
+                if row and all(map(self.is_blank, row.words)):
+                    raise UserError(
+                        f"{row.path}, line {row.line}: no word of this sentence has a "
+                        "visible character; give it words, or remove it (of running "
+                        "text empty the line)"
+                    )
+        return chunk
+
+    def encode(
+        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
+    ) -> Dict[str, Ragged]:
+        """Encode sentences with their counterparts; see :meth:`RowEncoder.encode`."""
+        found = {}
+        for name, group in rows.items():
+            prefix = "" if name == "input" else f"{name}_"
+            found[name], starts = self.words([row and row.words for row in group])
+            found[f"{prefix}word_starts"] = starts
+            if f"{prefix}tags" in names:
+                ids = Ragged(self._tag_ids(group), starts.lengths)
+                found[f"{prefix}tags"] = ids
+        return {name: found[name] for name in names}
+
+    def _tag_ids(self, group: Sequence[Any]) -> np.ndarray:
+        """Label ids of all words of all sentences, concatenated."""
+        tags = [tag for row in group if row is not None for tag in row.tags]
+        return np.array([self.labels.index(tag) for tag in tags], np.int64)
+
+    def note(
+        self, rows: Sequence[Any], streams: Dict[str, Ragged], remarks: Counter
+    ) -> None:
+        """Count what the log says of sentences that are written."""
+        remarks["words"] += int(streams["word_starts"].lengths.sum())
+        super().note(rows, streams, remarks)
+        self.note_longest(streams["input"], remarks)
+
+    def refuse_nothing(self, part: RawSplit, remarks: Counter) -> None:
+        """Refuse a split without sentences.
+
+        One whose words are withheld is left out, as there may be other languages; but
+        without a set for training nothing goes on.
+        """
+        if not remarks[WITHHELD_ROWS]:
+            self.refuse_lack(part, "rows")
+        if part.split == "train":
+            self.refuse_lack(part, f"words, all are withheld ({WITHHELD})")
 
 
-def _spread(values: np.ndarray, sentences: Sequence[Optional[List[str]]]) -> np.ndarray:
-    """Zeros where there is no sentence."""
-    out = np.zeros(len(sentences), np.int64)
-    out[[words is not None for words in sentences]] = values
-    return out
+def parse_words(text: Text, where: str) -> List[str]:
+    """The words of a sentence, or of a list of words.
+
+    Raises:
+        UserError: there are none, or they are not texts.
+    """
+    words: Any = text
+    if isinstance(text, Mapping):
+        words = text.get("words", text.get("text"))
+    if isinstance(words, str):
+        words = split_words(words)
+    if not isinstance(words, (Sequence, np.ndarray)) or not len(words):
+        raise UserError(f"{where}: no words; give a sentence, or a list of words")
+    return check_texts(words, where, "words")

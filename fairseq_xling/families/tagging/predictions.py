@@ -64,9 +64,9 @@ class TagPredictions(Predictions):
         """The ``words``, their ``tags`` and the ``probabilities`` of these."""
         return [
             {
-                "words": words,
+                "words": text.words,
                 "tags": tags,
                 "probabilities": one.probabilities.max(axis=1).tolist(),
             }
-            for words, tags, one in zip(texts, self.predicted(), self.rows)
+            for text, tags, one in zip(texts, self.predicted(), self.rows)
         ]

@@ -17,6 +17,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import Family, pairs_in
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.tagging.dataset import TagDataset
+from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.metric import chunk_counts
 from fairseq_xling.families.tagging.predictions import TaggedRow, TagPredictions
 
@@ -50,6 +51,7 @@ class TaggingFamily(Family):
     default_source_loss_weight = 0.8
     head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
     predictions = TagPredictions
+    encoder = WordEncoder
 
     def default_mixup_layer(self, layers: int) -> str:
         """The fourth layer (X-Mixup section 5.1), or the last of fewer."""

@@ -1,6 +1,7 @@
 """Which characters each token covers, and answers found through tokens."""
 
 import random
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -213,32 +214,49 @@ def question(context, *answers, question_id="q", asked="the Dog"):
     return Question(question_id, asked, context, list(answers), 1, Path("x"))
 
 
+def encode(encoder, rows):
+    """Tokens, the answer's place and the passage's characters of each row."""
+    found = encoder.encode({"input": rows}, ["input", "span", "offsets"])
+    return zip(*(found[name].split() for name in ("input", "span", "offsets")))
+
+
 def test_sequence_is_question_and_passage_with_the_first_answers_place(model):
     context = "the Dog was born in Málaga"
     row = question(context, ("Málaga", 20), ("Dog", 4))
-    bare, none, found = model.encoder.encode([question(context), None, row])
+    rows = {"input": [question(context), row, row], "source": [row, None, row]}
+    names = ["source", "source_span", "span", "offsets"]
+    encoded = model.encoder.encode(rows, names)
+    assert list(encoded) == names
+    source, none, other = encoded["source"].split()
+    assert len(none) == 0 and np.array_equal(source, other)
+    assert encoded["span"].lengths.tolist() == [0, 2, 2]
+    assert encoded["source_span"].lengths.tolist() == [2, 0, 2]
+    (bare, nothing, _), (found, span, _) = encode(model.encoder, rows["input"][:2])
     pieces = model.processor.encode(context, out_type=str)
     ids = [model.dictionary.index(piece) for piece in pieces]
     asked = ids[: len(model.processor.encode("the Dog"))]
-    assert none is None
-    assert (
-        bare.tokens.tolist()
-        == found.tokens.tolist()
-        == [
-            *(0, *asked, 2, 2),
-            *(*ids, 2),
-        ]
-    )
-    assert bare.span == ()
-    first, last = found.span
-    shift = len(asked) + 3
-    assert covered_text(context, found.context, first - shift, last - shift) == "Málaga"
+    assert source.tolist() == bare.tolist() == found.tolist()
+    assert bare.tolist() == [*(0, *asked, 2, 2), *(*ids, 2)]
+    assert len(nothing) == 0
+    first, last = span - len(asked) - 3
+    [passage] = model.encoder.encode_contexts([context])
+    assert covered_text(context, passage, first, last) == "Málaga"
 
 
 def test_answer_that_is_lost_has_no_span(model):
     row = question("the \u200b Dog", ("\u200b", 4))
-    [found] = model.encoder.encode([row])
-    assert found.span == ()
+    [(_, span, _)] = encode(model.encoder, [row])
+    assert len(span) == 0
+
+
+def test_question_that_is_of_no_use_has_no_counterpart(model):
+    lost, good = question("the \u200b Dog", ("\u200b", 4)), question("the", ("the", 0))
+    rows = {"input": [lost, good], "source": [good, good]}
+    streams = model.encoder.encode(rows, ["input", "span", "source", "source_span"])
+    assert (streams["source"].lengths > 0).tolist() == [False, True]
+    remarks = Counter()
+    assert model.encoder.kept(streams, remarks).tolist() == [False, True]
+    assert list(remarks.values()) == [1]
 
 
 def test_passage_without_visible_characters_has_no_tokens(model):
@@ -246,32 +264,33 @@ def test_passage_without_visible_characters_has_no_tokens(model):
         [context] = model.encoder.encode_contexts([text])
         assert [len(part) for part in context] == [0, 0, 0]
         assert token_span(context, 0, len(text)) == ()
-    assert model.encoder.encode([]) == [] and model.encoder.encode([None]) == [None]
+    assert list(encode(model.encoder, [])) == []
 
 
 def test_passage_of_many_questions_is_encoded_once(model, monkeypatch):
     encoded = []
-    encode = model.encoder.encode_contexts
+    passages = model.encoder.encode_contexts
 
     def noting(texts):
         encoded.extend(texts)
-        return encode(texts)
+        return passages(texts)
 
     monkeypatch.setattr(model.encoder, "encode_contexts", noting)
     rows = [question(text) for text in ("one", "one", "two", "one", "three", "two")]
-    found = model.encoder.encode(rows)
+    found = encode(model.encoder, rows)
     assert encoded == ["one", "two", "three"]
-    for row, encoding in zip(rows, found):
-        [context] = encode([row.context])
-        assert np.array_equal(encoding.context.tokens, context.tokens)
+    for row, (tokens, _, offsets) in zip(rows, found):
+        [context] = passages([row.context])
+        assert np.array_equal(tokens[-len(context.tokens) - 1 : -1], context.tokens)
+        assert np.array_equal(offsets[::2], context.begins)
 
 
 def test_number_of_threads_does_not_matter(model):
     texts = [*SCRIPTS.values(), *CHANGED]
     threaded = QuestionEncoder(model.path, model.dictionary, threads=3)
-    ours = model.encoder.encode([question(text) for text in texts])
-    theirs = threaded.encode([question(text) for text in texts])
+    ours = encode(model.encoder, [question(text) for text in texts])
+    theirs = encode(threaded, [question(text) for text in texts])
     for one, other in zip(ours, theirs):
-        assert np.array_equal(one.tokens, other.tokens)
+        assert np.array_equal(one[0], other[0])
         assert np.array_equal(one.context.begins, other.context.begins)
         assert np.array_equal(one.context.ends, other.context.ends)

@@ -6,7 +6,7 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_xling.families.tagging.encode import WordEncoder
+from fairseq_xling.data.binarize import TextEncoder
 
 # SentencePiece leaves nothing of the zero-width space, white space and U+FFFD.
 EMPTY = ["\u200b", "\u3000", "\ufffd\u200b"]
@@ -24,45 +24,42 @@ def dictionary(spm):
 
 @pytest.fixture(scope="module")
 def encoder(spm, dictionary):
-    return WordEncoder(spm.model, dictionary)
+    return TextEncoder(spm.model, dictionary)
 
 
 def naive(processor, dictionary, words):
-    tokens, starts, known = [dictionary.bos()], [], 0
+    tokens, starts = [dictionary.bos()], []
     for word in words:
         starts.append(len(tokens))
         pieces = processor.encode(word, out_type=str)
-        known += bool(pieces)
         tokens += [dictionary.index(piece) for piece in pieces] or [dictionary.unk()]
-    return [*tokens, dictionary.eos()], starts, known
+    return [*tokens, dictionary.eos()], starts
 
 
-def cut(flat, lengths):
+def cut(found):
     """Sequences of a concatenation; nothing may be left over."""
-    assert lengths.sum() == len(flat)
-    return [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
+    assert found.lengths.sum() == len(found.values)
+    return [part.tolist() for part in found.split()]
 
 
 @given(sentences=SENTENCES)
 def test_tokens_and_starts_are_those_of_a_loop(spm, dictionary, encoder, sentences):
-    encoded = encoder.encode(sentences)
+    found, begins = encoder.words(sentences)
     want = [
-        ([], [], 0) if words is None else naive(spm.processor, dictionary, words)
+        ([], []) if words is None else naive(spm.processor, dictionary, words)
         for words in sentences
     ]
-    assert cut(encoded.tokens, encoded.lengths) == [tokens for tokens, _, _ in want]
-    assert cut(encoded.starts, encoded.words) == [starts for _, starts, _ in want]
-    assert encoded.known.tolist() == [known for _, _, known in want]
+    assert cut(found) == [tokens for tokens, _ in want]
+    assert cut(begins) == [starts for _, starts in want]
 
 
 @given(sentences=SENTENCES)
 def test_every_word_has_a_place_and_its_pieces_behind_it(
     spm, dictionary, encoder, sentences
 ):
-    encoded = encoder.encode(sentences)
-    assert encoded.words.tolist() == [len(words or ()) for words in sentences]
-    rows = zip(sentences, cut(encoded.tokens, encoded.lengths))
-    for (words, tokens), starts in zip(rows, cut(encoded.starts, encoded.words)):
+    found, begins = encoder.words(sentences)
+    assert begins.lengths.tolist() == [len(words or ()) for words in sentences]
+    for words, tokens, starts in zip(sentences, cut(found), cut(begins)):
         if words is None:
             assert tokens == []
             continue
@@ -79,26 +76,25 @@ def test_word_of_which_nothing_is_left_is_one_unknown_token(
     spm, dictionary, encoder, word
 ):
     assert spm.processor.encode(word) == []
-    encoded = encoder.encode([["the", word, "dog"], [word], [word, word]])
+    assert encoder.is_blank(word)
+    found, _ = encoder.words([["the", word, "dog"], [word], [word, word]])
     the, dog = (spm.processor.encode(x, out_type=str) for x in ("the", "dog"))
     unknown = dictionary.unk()
-    first, second, third = cut(encoded.tokens, encoded.lengths)
+    first, second, third = cut(found)
     assert [dictionary[token] for token in first[1:-1]] == [*the, "<unk>", *dog]
     assert (second, third) == ([0, unknown, 2], [0, unknown, unknown, 2])
-    assert encoded.known.tolist() == [2, 0, 0]
 
 
 def test_nothing_to_encode_gives_nothing(encoder):
     for sentences in ([], [None, None]):
-        encoded = encoder.encode(sentences)
-        assert len(encoded.tokens) == len(encoded.starts) == 0
-        assert (
-            encoded.lengths.tolist() == encoded.words.tolist() == [0] * len(sentences)
-        )
+        for found in encoder.words(sentences):
+            assert len(found.values) == 0
+            assert found.lengths.tolist() == [0] * len(sentences)
 
 
 def test_number_of_threads_does_not_matter(spm, dictionary, encoder):
     sentences = [["the", "dog"], None, ["狗", "\u200b", "läuft"]] * 50
-    threaded = WordEncoder(spm.model, dictionary, threads=3).encode(sentences)
-    for ours, theirs in zip(encoder.encode(sentences), threaded):
-        assert np.array_equal(ours, theirs)
+    threaded = TextEncoder(spm.model, dictionary, threads=3).words(sentences)
+    for ours, theirs in zip(encoder.words(sentences), threaded):
+        assert np.array_equal(ours.values, theirs.values)
+        assert np.array_equal(ours.lengths, theirs.lengths)

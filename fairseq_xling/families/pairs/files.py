@@ -1,0 +1,53 @@
+"""Raw folders of sentence pairs: how their files are opened."""
+
+from pathlib import Path
+from typing import Dict, FrozenSet, List, Optional, Sequence
+
+from fairseq_xling.families.pairs.encode import PairEncoder
+from fairseq_xling.families.pairs.raw import Table, languages_in
+from fairseq_xling.families.rows import RawFiles
+
+
+class PairFiles(RawFiles):
+    """Opens tables of sentence pairs.
+
+    Args:
+        labels: in the order of their ids.
+        spellings: other spellings of labels that raw data use.
+        skip_empty_rows, pair_source: see ``options``.
+    """
+
+    encoder = PairEncoder
+    options = {
+        "--skip-empty-rows": {
+            "action": "store_true",
+            "help": "leave out rows that lack a sentence, as some of PAWS-X's do, "
+            "instead of refusing them",
+        },
+        "--pair-source": {
+            "action": "store_true",
+            "help": "pair rows of the source language with themselves in training, dev "
+            "and test (default: only where the folder has files that do, such as "
+            "translate-train/en-en-translated.tsv)",
+        },
+    }
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        spellings: Optional[Dict[str, str]] = None,
+        skip_empty_rows: bool = False,
+        pair_source: bool = False,
+    ) -> None:
+        self.labels = labels
+        self.known = {**dict(zip(labels, labels)), **(spellings or {})}
+        self.skip_empty_rows = skip_empty_rows
+        self.pair_source = pair_source
+
+    def open(self, paths: List[Path], lang: Optional[str]) -> Table:
+        """Open a file, or the part of it that is in one language."""
+        return Table(paths[0], self.known, lang, self.skip_empty_rows)
+
+    def languages_in(self, path: Path) -> FrozenSet[str]:
+        """The values of a file's ``language`` column; empty where it has none."""
+        return languages_in(path)

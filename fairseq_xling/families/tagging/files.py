@@ -1,0 +1,89 @@
+"""Raw folders of tagged sentences: how their files are opened."""
+
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.rows import RawFiles
+from fairseq_xling.families.tagging.encode import WordEncoder
+from fairseq_xling.families.tagging.raw import SentenceFile
+
+
+class TagFiles(RawFiles):
+    """Opens files of tagged sentences.
+
+    Args:
+        tags: in the order of their ids.
+        chunked: whether tags mark chunks, in IOB.
+        labels: a comma list of tags in place of ``tags``.
+        map_label: other names of tags, each as ``FROM=TO``.
+
+    Raises:
+        UserError: a tag is given twice, or a name is not of the form, or leads to none.
+    """
+
+    encoder = WordEncoder
+
+    options = {
+        "--labels": {"help": "comma list of the tags (default: {labels})"},
+        "--map-label": {
+            "action": "append",
+            "default": [],
+            "metavar": "FROM=TO",
+            "help": "read a tag, or a type of chunks, as another, such as DATE=O; "
+            "repeatable",
+        },
+    }
+
+    def __init__(
+        self,
+        tags: Sequence[str],
+        chunked: bool,
+        labels: Optional[str] = None,
+        map_label: Sequence[str] = (),
+    ) -> None:
+        if labels is not None:
+            tags = labels.split(",")
+            if "" in tags or len(set(tags)) < len(tags):
+                raise UserError(f"--labels {labels}: give each tag once, none empty")
+        self.labels = tags
+        self.known = known_tags(tags, map_label)
+        self.chunked = chunked
+
+    def open(self, paths: List[Path], lang: Optional[str]) -> SentenceFile:
+        """Open the files of a language."""
+        return SentenceFile(paths, self.known, self.chunked)
+
+
+def known_tags(tags: Sequence[str], mappings: Sequence[str]) -> Dict[str, str]:
+    """The tags by the names that raw data may have for them.
+
+    Args:
+        tags: the tags.
+        mappings: other names of them, each as ``FROM=TO``.
+
+    Raises:
+        UserError: one is not of the form, or leads to an unknown tag.
+    """
+    known = {tag: tag for tag in tags}
+    seen = set()
+    for mapping in mappings:
+        old, equals, new = mapping.partition("=")
+        if not (old and equals and new):
+            raise UserError(
+                f"--map-label {mapping}: give it as FROM=TO, such as DATE=O"
+            )
+        if old in seen:
+            raise UserError(f"--map-label {mapping}: {old} is given twice; choose one")
+        seen.add(old)
+        if new in tags:
+            pairs = {old: new, f"B-{old}": new, f"I-{old}": new}
+        else:
+            pairs = {f"{mark}-{old}": f"{mark}-{new}" for mark in "BI"}
+        if not set(pairs.values()) <= set(tags):
+            raise UserError(
+                f"--map-label {mapping}: {new} is not among the tags "
+                f"({', '.join(tags)}); give one of them, or more tags with --labels"
+            )
+        known.update(pairs)
+    return known

@@ -1,0 +1,257 @@
+"""Raw folders to binarized data: one loop for every family, and for parallel text."""
+
+import codecs
+import itertools
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Type
+
+from tqdm import tqdm
+
+from fairseq_xling.data.binarize import StreamWriter, TextEncoder
+from fairseq_xling.data.dictionaries import load_dictionary
+from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.rows import COUNTERPARTS, Aligned, RawSplit, RowEncoder
+from fairseq_xling.files.atomic import atomic_folder
+from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.option_values import read_languages
+from fairseq_xling.preprocessing.aligned_rows import align
+from fairseq_xling.preprocessing.raw_layout import (
+    RawLayout,
+    require_labels,
+    say_what_is_missing,
+)
+from fairseq_xling.version import __version__
+
+logger = logging.getLogger(__name__)
+
+CHUNK_ROWS = 8192
+Entries = Dict[str, Dict[str, SplitEntry]]
+
+
+@dataclass
+class Output:
+    """Where binarized data go, and by whose vocabulary.
+
+    Attributes:
+        destdir: the folder to write.
+        tokenizer, dictionary: files of the model.
+        workers: threads that encode.
+    """
+
+    destdir: Path
+    tokenizer: str
+    dictionary: str
+    workers: int
+
+    def encoder(self, kind: Type[RowEncoder], labels: Sequence[str]) -> RowEncoder:
+        """An encoder of rows for the model, by the labels in the order of their ids."""
+        dictionary = load_dictionary(self.dictionary)
+        encoder = kind(self.tokenizer, dictionary, self.workers)
+        for label in labels:
+            encoder.labels.add_symbol(label)
+        return encoder
+
+
+def binarize(
+    task: str, layout: RawLayout, target_langs: Optional[str], output: Output
+) -> None:
+    """Write a benchmark's binarized folder.
+
+    Args:
+        task: name of the benchmark, for the manifest.
+        layout: the raw folder.
+        target_langs: a comma list of languages; None for all that the folder holds.
+        output: where to, and by whose vocabulary.
+
+    Raises:
+        UserError: anything in the raw data that is wrong.
+    """
+    langs = choose_languages(layout, target_langs)
+    encoder = output.encoder(layout.files.encoder, layout.files.labels)
+    splits = layout.splits(langs)
+    source_lang = layout.source_lang
+    require_labels([part for part in splits if needs_labels(part, source_lang)])
+    say_what_is_missing(splits, langs, source_lang)
+    layout.say_what_is_not_read(langs)
+    with atomic_folder(output.destdir) as folder:
+        entries: Entries = {}
+        for part in splits:
+            others = [part.source, part.backtranslation]
+            rows = align(part.input, others, same_labels=part.split == "train")
+            write_split(part, rows, folder, encoder, entries)
+        compare_row_counts(entries["train"], source_lang)
+        encoder.labels.save(str(folder / "label.dict.txt"))
+        held = {lang for by_lang in entries.values() for lang in by_lang}
+        langs = [source_lang, *(lang for lang in langs if lang in held)]
+        finish(folder, task, langs, list(layout.files.labels), entries, encoder, output)
+
+
+def write_split(
+    part: Any,
+    aligned: Iterator[Aligned],
+    folder: Path,
+    encoder: RowEncoder,
+    entries: Entries,
+) -> None:
+    """Write the streams of one split in one language.
+
+    Args:
+        part: the split, a :class:`RawSplit` or what the encoder takes for one.
+        aligned: its rows, with their counterparts in the order of ``COUNTERPARTS``.
+        folder: where to.
+        encoder: of the family.
+        entries: gets the split's; one without rows that may be left out gets none.
+
+    Raises:
+        UserError: a row is refused, or there are none.
+    """
+    stem = f"{part.split}.{part.lang}"
+    names = encoder.streams(part)
+    texts = [(i, name) for i, name in enumerate(COUNTERPARTS) if name in names]
+    writers = {
+        name: StreamWriter(
+            stream_prefix(folder, part.split, part.lang, name), encoder.symbols(name)
+        )
+        for name in names
+    }
+    encoder.tokens = encoder.unknown = count = 0
+    remarks: Counter = Counter()
+    with tqdm(desc=stem, unit=" rows", disable=None) as progress:
+        while read := list(itertools.islice(aligned, CHUNK_ROWS)):
+            progress.update(len(read))
+            chunk = encoder.whole(part, read, remarks)
+            if not chunk:
+                continue
+            rows: Dict[str, List[Any]] = {"input": [row for row, _ in chunk]}
+            rows.update({name: [others[i] for _, others in chunk] for i, name in texts})
+            streams = encoder.encode(rows, names)
+            kept = encoder.kept(streams, remarks)
+            streams = {name: one.take(kept) for name, one in streams.items()}
+            written = list(itertools.compress(rows["input"], kept))
+            for name, one in streams.items():
+                writers[name].write(*one)
+            encoder.note(written, streams, remarks)
+            if lines := encoder.examples(part, written):
+                with open(
+                    folder / f"{stem}.examples.jsonl", "a", encoding="utf-8"
+                ) as f:
+                    f.write(lines)
+            count += len(written)
+    for writer in writers.values():
+        writer.close()
+    if count:
+        entries.setdefault(part.split, {})[part.lang] = SplitEntry(count, names)
+    else:
+        encoder.refuse_nothing(part, remarks)
+        for path in folder.glob(f"{stem}.*"):
+            path.unlink()
+    logger.info(f"{stem}: {summary(count, remarks, encoder)}")
+
+
+def summary(rows: int, remarks: Dict[str, int], encoder: TextEncoder) -> str:
+    """What the log says of a part: its rows, what is special, unknown pieces."""
+    parts = [f"{rows} rows"]
+    parts += [f"{count} {what}" for what, count in remarks.items() if count]
+    unknown = encoder.unknown / max(encoder.tokens, 1)
+    return ", ".join([*parts, f"{unknown:.2%} unknown pieces"])
+
+
+def finish(
+    folder: Path,
+    task: str,
+    langs: List[str],
+    labels: List[str],
+    entries: Entries,
+    encoder: RowEncoder,
+    output: Output,
+) -> None:
+    """Write what a folder of binarized data has beside its streams.
+
+    Args:
+        folder: where to; it becomes ``output.destdir``.
+        task: name of the benchmark.
+        langs: the languages, the source language first.
+        labels: in the order of their ids.
+        entries: of the splits.
+        encoder: what made the streams.
+        output: the model's files.
+    """
+    Manifest(
+        task=task,
+        source_lang=langs[0],
+        languages=langs,
+        labels=labels,
+        splits=entries,
+        **copy_vocabulary(output.dictionary, output.tokenizer, folder, encoder),
+        version=__version__,
+    ).save(folder)
+    logger.info(f"wrote {output.destdir}")
+
+
+def copy_vocabulary(
+    dictionary: str, tokenizer: str, folder: Path, encoder: TextEncoder
+) -> Dict[str, Any]:
+    """Copy dictionary and tokenizer, without byte order marks, to binarized data.
+
+    Args:
+        dictionary, tokenizer: the files.
+        folder: where to.
+        encoder: what they made.
+
+    Returns:
+        what the manifest says of them.
+    """
+    for source, name in (
+        (dictionary, "dict.txt"),
+        (tokenizer, encoder.tokenizer.file_name),
+    ):
+        raw = Path(source).read_bytes()
+        (folder / name).write_bytes(raw.removeprefix(codecs.BOM_UTF8))
+    return {
+        "dictionary_size": len(encoder.dictionary),
+        "dictionary_sha256": sha256_of(dictionary),
+        "tokenizer_sha256": sha256_of(tokenizer),
+        "tokenizer": encoder.tokenizer.kind,
+    }
+
+
+def needs_labels(part: RawSplit, source_lang: str) -> bool:
+    """Whether a part is trained on with labels of its own."""
+    is_translated = part.split == "train" and part.lang != source_lang
+    if is_translated:
+        return part.input.labels_survive_translation
+    return part.split == "train"
+
+
+def compare_row_counts(train: Dict[str, SplitEntry], source_lang: str) -> None:
+    """Log which translations have more or fewer rows than the source language."""
+    rows = train[source_lang].rows
+    for lang, entry in train.items():
+        if entry.rows != rows:
+            logger.warning(
+                f"train.{lang}: {entry.rows} rows, but train.{source_lang} has {rows}"
+            )
+
+
+def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
+    """The target languages, sorted.
+
+    Raises:
+        UserError: a language asked for has no file.
+    """
+    held = layout.languages()
+    if wanted is None:
+        return held
+    given = read_languages("--target-langs", wanted)
+    langs = sorted(set(given) - {layout.source_lang})
+    for lang in langs:
+        if lang not in held:
+            raise UserError(
+                f"--target-langs {lang}: {layout.folder} has no file in that language; "
+                f"it has {','.join(held) or 'none'}"
+            )
+    return langs
