@@ -111,6 +111,17 @@ def split_pair(tokens: Any, eos: int, separators: int) -> Tuple[Any, ...]:
     return tokens[: end + 1], second
 
 
+def find_segments(tokens: Tensor, eos: int) -> Tensor:
+    """Which text each token belongs to: 0 up to the first ``</s>``, then 1.
+
+    Args:
+        tokens: ``(rows, len)``.
+        eos: index of ``</s>``.
+    """
+    ends = tokens.eq(eos).long()
+    return (ends.cumsum(dim=1) - ends).clamp(max=1)
+
+
 def cut_pair(
     tokens: Tensor, first: int, kept: int, part: Tuple[int, int], separators: int
 ) -> Tensor:

@@ -23,7 +23,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams
-from fairseq_xling.families.rows import RowEncoder
+from fairseq_xling.families.encode import RowEncoder
 
 # The streams that may give a prediction: both together, or either.
 WAYS = ("mean", "target", "source")

@@ -15,6 +15,7 @@ from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
 from fairseq.modules.transformer_sentence_encoder import init_bert_params
 from torch import Tensor, nn
 
+from fairseq_xling.data.sequences import find_segments
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.mixup import (
     MixupRatio,
@@ -56,17 +57,6 @@ def count_tokens(tokens: Tensor, dictionary: Dictionary) -> Tensor:
     """Which tokens are neither padding nor ``<s>`` nor ``</s>``, bool, same shape."""
     specials = (dictionary.pad(), dictionary.bos(), dictionary.eos())
     return torch.stack([tokens.ne(special) for special in specials]).all(dim=0)
-
-
-def find_segments(tokens: Tensor, eos: int) -> Tensor:
-    """Which sentence each token belongs to: 0 up to the first ``</s>``, then 1.
-
-    Args:
-        tokens: ``(rows, len)``.
-        eos: index of ``</s>``.
-    """
-    ends = tokens.eq(eos).long()
-    return (ends.cumsum(dim=1) - ends).clamp(max=1)
 
 
 @dataclass(frozen=True)

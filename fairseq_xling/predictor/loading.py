@@ -17,7 +17,7 @@ from fairseq_xling.data.tokenizers import (
     find_tokenizer,
 )
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import RowEncoder
+from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.models.loading import build_pretrained, model_folder
 from fairseq_xling.models.options import read_options

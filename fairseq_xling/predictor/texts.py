@@ -9,8 +9,8 @@ from fairseq.data import Dictionary
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.inputs import Text, check_texts, parse_pair
-from fairseq_xling.families.rows import RowEncoder
 from fairseq_xling.families.tagging.encode import parse_words
 
 

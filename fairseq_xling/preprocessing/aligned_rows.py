@@ -4,7 +4,7 @@ from typing import Any, Iterator, Optional, Sequence
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import Aligned, RawFile, RawRow
+from fairseq_xling.families.raw import Aligned, RawFile
 
 
 def align(
@@ -57,7 +57,7 @@ class _Finder:
         else:
             self.rest = other.rows()
 
-    def find(self, row: RawRow) -> Any:
+    def find(self, row: Any) -> Any:
         if self.other is None:
             return None
         if self.other is self.table:
@@ -79,7 +79,7 @@ class _Finder:
             self._check_label(row, match)
         return match
 
-    def _check_label(self, row: RawRow, match: RawRow) -> None:
+    def _check_label(self, row: Any, match: Any) -> None:
         if None not in (row.label, match.label) and row.label != match.label:
             raise UserError(
                 f"{self.table.path}, line {row.line}: label {row.label}, but its "

@@ -3,9 +3,9 @@
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Type
 
 from fairseq_xling.data.labels import LABELS, SPELLINGS
+from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.pairs.files import PairFiles
 from fairseq_xling.families.questions.files import QuestionFiles
-from fairseq_xling.families.rows import RawFiles
 from fairseq_xling.families.tagging.files import TagFiles
 from fairseq_xling.preprocessing.raw_layout import Places
 

@@ -14,7 +14,8 @@ from fairseq_xling.data.binarize import StreamWriter, TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import COUNTERPARTS, Aligned, RawSplit, RowEncoder
+from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.raw import COUNTERPARTS, Aligned, RawSplit
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.option_values import read_languages

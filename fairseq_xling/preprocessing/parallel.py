@@ -6,7 +6,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import Aligned, RowEncoder
+from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.raw import Aligned
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.binarize import Entries, Output, finish, write_split

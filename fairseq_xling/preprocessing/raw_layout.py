@@ -12,7 +12,8 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Set
 
 from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import RawFile, RawFiles, RawSplit
+from fairseq_xling.families.files import RawFiles
+from fairseq_xling.families.raw import RawFile, RawSplit
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import pytest
 
 from fairseq_xling.data.languages import LANGUAGE, PREFIX
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import RawFiles
+from fairseq_xling.families.files import RawFiles
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.raw_layout import RawLayout
 

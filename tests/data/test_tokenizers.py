@@ -10,6 +10,7 @@ import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
 from mbert_data import write_wordpiece
+from question_data import covered_text
 from script_text import SCRIPTS, TROUBLE, script_lines
 from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast, XLMRobertaTokenizer
@@ -18,7 +19,7 @@ from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.questions.encode import QuestionEncoder, covered_text
+from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.raw import Question
 from fairseq_xling.interop.vocabulary import BERT_NAMES, dictionary_text
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_model import HEAD, pad_rows, small_model
 
+from fairseq_xling.data.sequences import find_segments
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.encoder import find_segments
 
 STEM = "encoder.sentence_encoder."
 TARGETS = pad_rows([[0, 5, 6, 2, 7, 8, 2], [0, 9, 2, 5, 2], [0, 6, 5, 2]])

@@ -11,6 +11,7 @@ import sentencepiece
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from mbert_data import write_wordpiece
+from question_data import covered_text
 from test_real_data import DATA
 from training import ROOT
 
@@ -23,7 +24,6 @@ from fairseq_xling.data.labels import LABELS  # noqa: E402
 from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
 from fairseq_xling.families.questions.encode import (  # noqa: E402
     QuestionEncoder,
-    covered_text,
     token_span,
 )
 from fairseq_xling.families.questions.metric import exact_match  # noqa: E402

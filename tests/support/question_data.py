@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -135,3 +135,8 @@ def question_task(data, task=XMixupXQuADTask, config=QuestionsConfig, **options)
         **options,
     }
     return task.setup_task(OmegaConf.merge(OmegaConf.structured(config), values))
+
+
+def covered_text(text: str, context: Any, first: int, last: int) -> str:
+    """The original text of tokens ``first`` to ``last``, both included."""
+    return text[context.begins[first] : context.ends[last]].strip()

@@ -7,9 +7,10 @@ import numpy as np
 
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.inputs import PREMISE, Text, parse_pair
 from fairseq_xling.families.pairs.raw import Row, Table
-from fairseq_xling.families.rows import Aligned, RawSplit, RowEncoder
+from fairseq_xling.families.raw import Aligned, RawSplit
 
 
 class PairEncoder(RowEncoder):

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence
 
+from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.pairs.encode import PairEncoder
 from fairseq_xling.families.pairs.raw import Table, languages_in
-from fairseq_xling.families.rows import RawFiles
 
 
 class PairFiles(RawFiles):

@@ -22,6 +22,7 @@ from typing import IO, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tu
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.labels import find_label
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.raw import RawFile
 from fairseq_xling.files.text_lines import decode_line, open_lines
 
 COLUMN_NAMES = {
@@ -52,7 +53,7 @@ class Row(NamedTuple):
     is_whole: bool = True
 
 
-class Table:
+class Table(RawFile):
     """A raw file, or the part of it that is in one language.
 
     Args:
@@ -61,8 +62,6 @@ class Table:
         lang: read only rows whose ``language`` column says so.
         allow_empty: whether a row may lack a sentence; its ``is_whole`` is then False.
     """
-
-    labels_survive_translation = True
 
     def __init__(
         self,
@@ -129,17 +128,13 @@ class Table:
                 yield number, raw, place
                 place += len(raw)
 
-    def rows(self) -> Iterator[Row]:
-        """Read row by row.
+    def placed(self) -> Iterator[Tuple[Row, int]]:
+        """Read row by row; see :meth:`RawFile.placed`.
 
         Raises:
             UserError: a row lacks a column, has an unknown label or an empty sentence,
                 or is not UTF-8; the message names file and line.
         """
-        for row, _ in self._placed_rows():
-            yield row
-
-    def _placed_rows(self) -> Iterator[Tuple[Row, int]]:
         lines = self._lines()
         if self.header:
             next(lines)
@@ -152,7 +147,7 @@ class Table:
         """Check and split one line; None if it is in another language.
 
         Raises:
-            UserError: as :meth:`rows`.
+            UserError: as :meth:`placed`.
         """
         columns = self.columns
         line = decode_line(self.path, number, raw)
@@ -212,18 +207,6 @@ class Table:
             )
         self.labels[label] = found
         return found
-
-    def index(self) -> IdIndex:
-        """Where each id's row stands.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
-        index = IdIndex()
-        for row, place in self._placed_rows():
-            index.add(str(row.id), row.line, place)
-        self.refuse_repeats(index)
-        return index
 
     def row_at(self, line: int, place: int) -> Optional[Row]:
         """The row of line ``line``, ``place`` bytes into the file."""

@@ -11,9 +11,10 @@ from fairseq.data import Dictionary
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.tokenizers import PiecesOfText
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.inputs import QUESTION, Text, parse_pair
 from fairseq_xling.families.questions.raw import Question
-from fairseq_xling.families.rows import TRAINED, Aligned, RawSplit, RowEncoder
+from fairseq_xling.families.raw import TRAINED, Aligned, RawSplit
 
 # What the log calls a long passage: more than XLM-R reads at once.
 LONG = 512
@@ -210,8 +211,3 @@ def token_span(context: EncodedContext, start: int, end: int) -> Tuple[int, ...]
     begins, ends = np.maximum(context.begins, start), np.minimum(context.ends, end)
     inside = np.flatnonzero(begins < ends)
     return (int(inside[0]), int(inside[-1])) if len(inside) else ()
-
-
-def covered_text(text: str, context: EncodedContext, first: int, last: int) -> str:
-    """The original text of tokens ``first`` to ``last``, both included."""
-    return text[context.begins[first] : context.ends[last]].strip()

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Callable, FrozenSet, List, Optional, Sequence, cast
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.raw import (
     QuestionFile,
     QuestionSubset,
     read_questions,
 )
-from fairseq_xling.families.rows import TRAINED, RawFiles, RawSplit
+from fairseq_xling.families.raw import TRAINED, RawSplit
 
 
 class QuestionFiles(RawFiles):

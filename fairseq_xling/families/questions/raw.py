@@ -23,6 +23,7 @@ from typing import (
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.raw import RawFile
 from fairseq_xling.files.json_text import parse_json
 from fairseq_xling.files.text_lines import no_character, read_text
 
@@ -60,7 +61,7 @@ class Question(NamedTuple):
         return bool(self.question.strip() and self.context.strip())
 
 
-class QuestionFile:
+class QuestionFile(RawFile):
     """The questions of one JSON file, or of several that belong together.
 
     A file is read as a whole when its questions are asked for.
@@ -76,8 +77,6 @@ class QuestionFile:
         reads_answers: whether answers are read and checked; without, there are none.
     """
 
-    labels_survive_translation = True
-    has_source = False
     has_ids = True
 
     def __init__(
@@ -138,11 +137,12 @@ class QuestionFile:
             UserError: an id occurs twice.
         """
         self.loaded = list(self.rows())
-        index = IdIndex()
-        for row in self.loaded:
-            index.add(row.id, row.line, row.line - 1)
-        self.refuse_repeats(index)
-        return index
+        return super().index()
+
+    def placed(self) -> Iterator[Tuple[Question, int]]:
+        """Questions with their places among those that :meth:`index` read."""
+        for row in self.rows() if self.loaded is None else self.loaded:
+            yield row, row.line - 1
 
     def row_at(self, line: int, place: int) -> Question:
         """The question at a place that the index gave."""
@@ -152,14 +152,6 @@ class QuestionFile:
     def close(self) -> None:
         """Forget the questions that were read."""
         self.loaded = None
-
-    def own_source(self, row: Question) -> Question:
-        """Questions carry no source of their own.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError("SQuAD files hold one language a question")
 
     def refuse_repeats(self, index: IdIndex) -> None:
         """Finish an index of this file's questions.

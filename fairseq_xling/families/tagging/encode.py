@@ -8,8 +8,9 @@ import numpy as np
 
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.inputs import Text, check_texts
-from fairseq_xling.families.rows import Aligned, RawSplit, RowEncoder
+from fairseq_xling.families.raw import Aligned, RawSplit
 from fairseq_xling.families.tagging.raw import WITHHELD, TaggedSentence, split_words
 
 WITHHELD_ROWS = f"with withheld words ({WITHHELD}), left out"

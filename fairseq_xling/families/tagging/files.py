@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.rows import RawFiles
+from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.raw import SentenceFile
 

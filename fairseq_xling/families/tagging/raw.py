@@ -27,6 +27,7 @@ from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.labels import find_label
 from fairseq_xling.data.languages import PREFIX
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.raw import RawFile
 from fairseq_xling.files.text_lines import decode_line, open_lines
 
 # In files other than CoNLL-U, where a line may also begin with the word "#".
@@ -109,7 +110,7 @@ def to_iob2(tags: List[str]) -> List[str]:
     return out
 
 
-class SentenceFile:
+class SentenceFile(RawFile):
     """The tagged sentences of one file, or of several that belong together.
 
     Args:
@@ -119,7 +120,6 @@ class SentenceFile:
     """
 
     labels_survive_translation = False
-    has_source = False
 
     def __init__(
         self, paths: List[Path], tags: Dict[str, str], chunked: bool = False
@@ -155,18 +155,14 @@ class SentenceFile:
                 previous = tag
         return began["I-"] > began["B-"]
 
-    def rows(self) -> Iterator[TaggedSentence]:
-        """Read sentence by sentence.
+    def placed(self) -> Iterator[Tuple[TaggedSentence, int]]:
+        """Read sentence by sentence; see :meth:`RawFile.placed`.
 
         Raises:
             UserError: a line has another number of columns than those before it, an
                 unknown tag or no word, or is not UTF-8; the message names file and
                 line.
         """
-        for sentence, _ in self._placed():
-            yield sentence
-
-    def _placed(self) -> Iterator[Tuple[TaggedSentence, int]]:
         for number, path in enumerate(self.paths):
             with open_lines(path) as file:
                 for sentence, offset in self._read(path, file, 0):
@@ -196,18 +192,6 @@ class SentenceFile:
         if block.words:
             yield block.take(), start
 
-    def index(self) -> IdIndex:
-        """Where each id's sentence stands.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
-        index = IdIndex()
-        for sentence, place in self._placed():
-            index.add(str(sentence.id), sentence.line, place)
-        self.refuse_repeats(index)
-        return index
-
     def row_at(self, line: int, place: int) -> TaggedSentence:
         """The sentence of line ``line`` at a place that the index gave."""
         number, offset = place >> FILE_SHIFT, place & ((1 << FILE_SHIFT) - 1)
@@ -223,14 +207,6 @@ class SentenceFile:
         for file in self.files.values():
             file.close()
         self.files = {}
-
-    def own_source(self, row: TaggedSentence) -> TaggedSentence:
-        """Sentences carry no source of their own.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError("column files hold one language")
 
     def refuse_repeats(self, index: IdIndex) -> None:
         """Finish an index of this file's sentences.

@@ -11,10 +11,10 @@ import sentencepiece
 from fairseq.data import Dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from question_data import covered_text
 
 from fairseq_xling.families.questions.encode import (
     QuestionEncoder,
-    covered_text,
     token_span,
 )
 from fairseq_xling.families.questions.raw import Question

@@ -1,100 +1,23 @@
-"""What preprocessing and the predictor ask of a family: its rows, and their streams."""
+"""Rows of any family to streams: for preprocessing, and for the predictor."""
 
 from collections import Counter
-from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    FrozenSet,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Protocol,
-    Sequence,
-    Tuple,
-    Type,
-)
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_xling.data.binarize import TextEncoder
-from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.inputs import ANY_PAIR, Names, Text
+from fairseq_xling.families.raw import COUNTERPARTS, Aligned, RawSplit
 
-# The streams of a row's counterparts, in the order in which rows carry them.
-COUNTERPARTS = ("source", "backtranslation")
 TEXTS = ("input", *COUNTERPARTS)
 # Of which a token is an index of the label dictionary.
 LABELS = ("label", "tags", "source_tags")
 # Positions and characters in a text: more than this says, so that they are 32 bits.
 NUMBERS = 1 << 30
-# The splits that are trained on.
-TRAINED = ("train", "supervised")
 LONGEST = "tokens in the longest"
-
-# A row, and its counterparts; None where there is none.
-Aligned = Tuple[Any, List[Any]]
-
-
-class RawRow(Protocol):
-    """What pairing needs to know of a row, whatever it holds."""
-
-    @property
-    def id(self) -> Optional[str]: ...
-
-    @property
-    def line(self) -> int: ...
-
-    @property
-    def label(self) -> Optional[str]: ...
-
-    @property
-    def is_whole(self) -> bool: ...
-
-
-class RawFile(Protocol):
-    """A raw file whose rows can be read in order and looked up by id."""
-
-    path: Path
-    has_ids: bool
-    has_source: bool
-    # Whether a translated row keeps its label: classes and answers do, tags do not.
-    labels_survive_translation: bool
-
-    @property
-    def has_labels(self) -> bool: ...
-
-    def rows(self) -> Iterator[Any]: ...
-
-    def index(self) -> IdIndex: ...
-
-    def row_at(self, line: int, place: int) -> Any: ...
-
-    def own_source(self, row: Any) -> Any: ...
-
-    def refuse_repeats(self, index: IdIndex) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class RawSplit(NamedTuple):
-    """The files of one split in one language."""
-
-    split: str
-    lang: str
-    input: RawFile
-    source: Optional[RawFile] = None
-    backtranslation: Optional[RawFile] = None
-
-    @property
-    def counterparts(self) -> List[str]:
-        """The streams of the counterparts that there are."""
-        return [name for name in COUNTERPARTS if getattr(self, name) is not None]
 
 
 class RowEncoder(TextEncoder):
@@ -203,41 +126,3 @@ class RowEncoder(TextEncoder):
         if stream in TEXTS:
             return len(self.dictionary)
         return len(self.labels) if stream in LABELS else NUMBERS
-
-
-class RawFiles:
-    """How the files of a family are opened.
-
-    Attributes:
-        options: what :mod:`argparse` is told of each option of the family's own, with
-            ``{labels}`` for the benchmark's; they are arguments of the class.
-        encoder: the family's.
-        labels: in the order of their ids.
-        pair_source: see :class:`fairseq_xling.preprocessing.raw_layout.RawLayout`.
-    """
-
-    options: Dict[str, Dict[str, Any]] = {}
-    encoder: Type[RowEncoder]
-    labels: Sequence[str] = ()
-    pair_source: Optional[bool] = None
-
-    def open(self, paths: List[Path], lang: Optional[str]) -> RawFile:
-        """Open the files of one place.
-
-        Args:
-            paths: the files.
-            lang: the language to select where they hold several.
-        """
-        raise NotImplementedError
-
-    def languages_in(self, path: Path) -> FrozenSet[str]:
-        """The languages of a file that holds several; empty for another."""
-        return frozenset()
-
-    def finish(self, folder: Path, splits: List[RawSplit]) -> List[RawSplit]:
-        """Look at the splits that were found in a folder, and change them.
-
-        Raises:
-            UserError: they cannot be used.
-        """
-        return splits
