@@ -8,6 +8,7 @@ import numpy as np
 
 from fairseq_xling.families.base import PredictedRow, Predictions
 from fairseq_xling.families.questions.answers import Answer
+from fairseq_xling.families.questions.examples import Example
 
 
 @dataclass
@@ -20,7 +21,7 @@ class AnsweredRow(PredictedRow):
         scores: exact match and F1 of the best, from 0 to 1; None without gold ones.
     """
 
-    example: Any
+    example: Example
     answers: List[Answer]
     scores: Optional[Tuple[float, float]]
 

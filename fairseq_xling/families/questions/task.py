@@ -9,7 +9,6 @@ from typing import (
     Iterator,
     List,
     Mapping,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -30,9 +29,9 @@ from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.dataset import SpanDataset
 from fairseq_xling.families.questions.encode import QuestionEncoder
+from fairseq_xling.families.questions.examples import ExampleFile
 from fairseq_xling.families.questions.metric import score_answer
 from fairseq_xling.families.questions.predictions import AnsweredRow, AnswerPredictions
-from fairseq_xling.files.json_text import parse_json
 
 SPAN_HEAD = "span_head"
 
@@ -66,15 +65,6 @@ class QuestionsConfig(XMixupConfig):
     n_best_size: int = field(
         default=20, metadata={"help": "how many answers are listed for a question"}
     )
-
-
-class Example(NamedTuple):
-    """A question as evaluation knows it."""
-
-    id: str
-    question: str
-    context: str
-    answers: List[str]
 
 
 class QuestionsFamily(Family):
@@ -261,30 +251,3 @@ def check_answers(
                 f"{data}: {split}.{lang} has no answers to train on; leave {lang} out "
                 "of --target-langs"
             )
-
-
-class ExampleFile:
-    """The questions of one split in one language, read one by one.
-
-    Args:
-        folder: the data folder.
-        split, lang: whose questions.
-    """
-
-    def __init__(self, folder: Path, split: str, lang: str) -> None:
-        self.path = folder / f"{split}.{lang}.examples.jsonl"
-        if not self.path.exists():
-            raise UserError(f"{self.path}: not found; run preprocessing again")
-        with open(self.path, "rb") as file:
-            self.places = np.cumsum([0] + [len(line) for line in file])
-
-    def __getitem__(self, row: int) -> Example:
-        with open(self.path, "rb") as file:
-            file.seek(int(self.places[row]))
-            line = file.readline()
-        try:
-            return Example(**parse_json(line))
-        except (ValueError, TypeError):
-            raise UserError(
-                f"{self.path}, line {row + 1}: damaged; run preprocessing again"
-            ) from None
