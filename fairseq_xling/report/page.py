@@ -53,7 +53,8 @@ def picture(png: bytes) -> Picture:
 
 def breakable(text: Any) -> Markup:
     """A value that may be broken into lines within paths and lists."""
-    return Markup(re.sub("([/,])", r"\1<wbr>", escape(format_cell(text))))
+    # As plain text: the pieces of marked-up text would be escaped once more.
+    return Markup(re.sub("([/,])", r"\1<wbr>", str(escape(format_cell(text)))))
 
 
 def render_page(title: str, introduction: str, sections: Sequence[Section]) -> str:
