@@ -9,7 +9,7 @@ import pytest
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.locks import only_one_run
-from fairseq_xling.stages import Stage, is_complete, run_stages
+from fairseq_xling.stages import CommandFailed, Runner, Stage, is_complete, run_stages
 
 WRITE = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(exist_ok=True); "
 
@@ -180,3 +180,38 @@ def test_a_second_run_waits_for_the_first(tmp_path):
     with only_one_run(tmp_path):
         assert (tmp_path / "first").exists()
     os.waitpid(child, 0)
+
+
+def test_a_recipes_commands_are_shown_and_run_once(tmp_path, capfd):
+    mark = tmp_path / "a mark"
+    command = ["sh", "-c", 'echo "$WORD"; touch "$0"', str(mark)]
+    Runner(dry_run=True)(command, done=mark)
+    shown = f"sh -c 'echo \"$WORD\"; touch \"$0\"' '{mark}'\n"
+    assert capfd.readouterr().out == shown and not mark.exists()
+    run = Runner(variables={"WORD": "told"})
+    run(command, done=mark)
+    assert capfd.readouterr().out == f"{shown}told\n"
+    run(command, done=mark)
+    assert capfd.readouterr().out == ""
+    with open(tmp_path / "log", "wb") as log:
+        run(command, log=log)
+    assert capfd.readouterr().out == ""
+    assert (tmp_path / "log").read_text() == "told\n"
+
+
+@pytest.mark.parametrize("code, status", [("exit 3", 3), ("kill -9 $$", 137)])
+def test_a_recipes_command_fails_after_the_others_have_ended(tmp_path, code, status):
+    late = ["sh", "-c", 'sleep 0.2; touch "$0"', str(tmp_path / "late")]
+    with pytest.raises(CommandFailed) as error:
+        Runner()(["sh", "-c", code], late)
+    assert error.value.status == status and (tmp_path / "late").exists()
+
+
+def test_a_stopped_recipe_ends_its_commands(tmp_path):
+    def stop():
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Runner()(["sleep", "60"], ["sleep", "60"], meanwhile=stop)
+    assert time.monotonic() - began < 30

@@ -58,9 +58,8 @@ class Demo(NamedTuple):
         task, metric: the benchmark, and what is selected on.
         stages: how many there are.
         raw: its raw folder.
-        folder: of its data and models, in the demo's.
-        mark, data_mark, mini_mark: what logs begin with; the data's; pre-training's.
-        mini: what sets the pre-trained model apart, and the text that it is trained on.
+        is_apart: whether its data, models and logs stand apart from the others'.
+        text: what the pre-trained model has a text of its own for.
         predict: the stream that X-Mixup's model predicts from.
         updates, lr, pretraining: of fine-tuning, and updates of pre-training.
         pseudo_labels: whether a source model labels translated words.
@@ -70,11 +69,8 @@ class Demo(NamedTuple):
     metric: str = "accuracy"
     stages: int = 9
     raw: str = "xnli"
-    folder: str = ""
-    mark: str = ""
-    data_mark: str = "pairs"
-    mini_mark: str = ""
-    mini: str = ""
+    is_apart: bool = False
+    text: str = ""
     predict: str = "target"
     updates: int = 400
     lr: str = "3e-4"
@@ -85,13 +81,10 @@ class Demo(NamedTuple):
 DEMOS: Dict[str, Demo] = {
     "pairs": Demo(predict="mean"),
     # It shares the pairs' pre-trained model.
-    "tagging": Demo(
-        "udpos", "f1", 10, "udpos", "tagging", "tagging-", "tagging-tagging",
-        pseudo_labels=True,
-    ),
+    "tagging": Demo("udpos", "f1", 10, "udpos", is_apart=True, pseudo_labels=True),
     "qa": Demo(
-        "xquad", "score", 9, "qa", "qa", "qa-", "qa-qa", "qa-", "-qa", updates=700,
-        lr="1e-3", pretraining=1300,
+        "xquad", "score", 9, "qa", is_apart=True, text="qa", updates=700, lr="1e-3",
+        pretraining=1300,
     ),
     "multimix": Demo(stages=5),
 }  # fmt: skip
@@ -170,8 +163,11 @@ class Run:
         self.tokenizer, self.tokenizer_file, usual = BACKBONES[backbone]
         self.arch, self.seed = f"xmixup_{backbone}_mini", setting("SEED", "2")
         self.folder = Path(setting("DEMO_DIR", usual))
-        self.mini = self.folder / f"mini-{backbone}{self.demo.mini}"
-        self.out = self.folder / self.demo.folder
+        self.text = f"-{self.demo.text}" if self.demo.text else ""
+        self.mini = self.folder / f"mini-{backbone}{self.text}"
+        self.mark = f"{name}-" if self.demo.is_apart else ""
+        self.name = name if self.demo.is_apart else "pairs"
+        self.out = self.folder / (name if self.demo.is_apart else "")
         self.data = self.out / "data-bin"
         self.number, self.began = 0, time.monotonic()
 
@@ -191,19 +187,20 @@ class Run:
         tokenizing = options(
             vocabulary=1000, tokenizer=self.tokenizer, destdir=mini, overwrite=True
         )
-        text = [python, "preprocess/monolingual.py", raw / f"monolingual{demo.mini}"]
-        mark = f"{demo.mini_mark}text"
-        self.stage("training a tokenizer, binarizing text", mark, [*text, *tokenizing])
+        text = [python, "preprocess/monolingual.py", raw / f"monolingual{self.text}"]
+        mark = f"{demo.text}-" if demo.text else ""
+        title = "training a tokenizer, binarizing text"
+        self.stage(title, f"{mark}text", [*text, *tokenizing])
         length = options(total_num_update=demo.pretraining, max_update=demo.pretraining)
         training = self.training(checkpoints, mini / "bin", [*PRETRAINING, *length])
-        mark, copied = f"{demo.mini_mark}pretrain", mini / "model.pt"
+        mark, copied = f"{mark}pretrain", mini / "model.pt"
         self.stage("pre-training a mini model", mark, training, checkpoints, copied)
         files = options(
             destdir=self.data, overwrite=True, tokenizer=mini / self.tokenizer_file,
             dict=mini / "dict.txt",
         )  # fmt: skip
         binarizing = [python, f"preprocess/{demo.task}.py", raw / demo.raw, *files]
-        self.stage("binarizing the task's data", demo.data_mark, binarizing)
+        self.stage("binarizing the task's data", f"{self.mark}{self.name}", binarizing)
         self.compare()
 
     def multimix(self) -> None:
@@ -224,7 +221,7 @@ class Run:
 
     def methods(self) -> None:
         """Fine-tune by each method, and evaluate all."""
-        demo, mark = self.demo, self.demo.mark
+        demo, mark = self.demo, self.mark
         best = {x: self.out / f"{x}-{self.seed}/checkpoint_best.pt" for x in METHODS}
         for name, (title, own) in METHODS.items():
             if demo.pseudo_labels and name == "translate-train":

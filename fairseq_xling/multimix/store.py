@@ -27,7 +27,6 @@ from fairseq_xling.multimix.variants import Variant
 
 UNFINISHED = "unfinished"
 PROGRESS = "progress.json"
-# The files that every folder of binarized data has.
 # Word starts are positions in what a language model can read.
 MOST_POSITIONS = 1 << 15
 ANOTHER = "give another --results-path, or remove the folder"
