@@ -1,6 +1,5 @@
 """Mean states of a split's rows after each layer, with and without mixup."""
 
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -126,8 +125,10 @@ def mean_states(
     Returns:
         ``(batch, layers, dim)`` and ``(pairs, layers, dim)``.
     """
-    with capture_layers(model) as states:
-        last, extra = model(tokens, source_tokens, features_only=True)
+    last, extra = model(
+        tokens, source_tokens, features_only=True, return_all_hiddens=True
+    )
+    states = extra["inner_states"]
     if source_tokens is not None:
         last = torch.cat([last, extra["source_features"]])
     # What a model's own last norm leaves, where it has one.
@@ -142,33 +143,6 @@ def mean_states(
     ]
     means = torch.stack(pooled, dim=1)
     return means[: len(tokens)], means[len(tokens) :]
-
-
-@contextmanager
-def capture_layers(model: Any) -> Iterator[List[Tensor]]:
-    """Keep the states between a model's layers, while the context lasts.
-
-    Yields:
-        when the model has been run, the embeddings and then every layer's states,
-        ``(len, rows, dim)`` each.
-    """
-    layers = model.encoder.sentence_encoder.layers
-    states: List[Tensor] = []
-
-    def keep_input(module, given) -> None:
-        states.append(given[0])
-
-    def keep_output(module, given, output) -> None:
-        # A layer that mixes tells its ratios, too.
-        states.append(output[0] if isinstance(output, tuple) else output)
-
-    handles = [layers[0].register_forward_pre_hook(keep_input)]
-    handles += [layer.register_forward_hook(keep_output) for layer in layers]
-    try:
-        yield states
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def choose_layers(asked: str, depth: int) -> List[int]:

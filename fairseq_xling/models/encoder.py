@@ -334,6 +334,7 @@ class XMixupEncoder(RobertaEncoder):
         src_tokens: Tensor,
         source_tokens: Tensor,
         lengths: Optional[np.ndarray] = None,
+        inner_states: Optional[List[Tensor]] = None,
     ) -> Tuple[Tensor, List[Tensor]]:
         """Encode rows and the sources of the first of them as one batch.
 
@@ -341,6 +342,7 @@ class XMixupEncoder(RobertaEncoder):
             src_tokens: ``(batch, len)``; the rows with a source come first.
             source_tokens: the sources, ``(pairs, src_len)``.
             lengths: tokens of each row, and then of each source, ``(batch + pairs,)``.
+            inner_states: as of :meth:`MixupTransformerEncoder.encode`.
 
         Returns:
             states ``(batch + pairs, width, dim)``, those of the sources last, with
@@ -353,4 +355,6 @@ class XMixupEncoder(RobertaEncoder):
         tokens = torch.cat(
             [F.pad(x, (0, width - x.size(1)), value=pad) for x in streams]
         )
-        return self.sentence_encoder.encode(tokens, len(source_tokens), lengths)
+        return self.sentence_encoder.encode(
+            tokens, len(source_tokens), lengths, inner_states=inner_states
+        )

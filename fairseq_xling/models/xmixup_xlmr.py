@@ -1,7 +1,7 @@
 """The registered model: XLM-R or mBERT with cross-lingual manifold mixup."""
 
 import logging
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -208,7 +208,9 @@ class XMixupXLMRModel(RobertaModel):
             ``(masked, vocabulary)`` (without head: the features) and a dictionary of
             ``features`` ``(batch, width, dim)`` and, with two streams,
             ``source_features`` ``(pairs, width, dim)``, ``source_logits`` of the same
-            kind as the logits, and ``mixup_ratio`` ``(pairs, mixing layers)`` or None.
+            kind as the logits, and ``mixup_ratio`` ``(pairs, mixing layers)`` or None;
+            where all hidden states are asked for, ``inner_states``, one more than
+            there are layers, ``(width, batch + pairs, dim)``.
         """
         if source_tokens is None or len(source_tokens) == 0:
             if token_head_name is not None:
@@ -229,13 +231,15 @@ class XMixupXLMRModel(RobertaModel):
                 **kwargs,
             )
             return self._touch_ratio_parameters(x), extra
+        inner_states: Optional[List[Tensor]] = [] if return_all_hiddens else None
         states, ratios = self.encoder.extract_pair_features(
-            src_tokens, source_tokens, lengths
+            src_tokens, source_tokens, lengths, inner_states
         )
         rows = len(src_tokens)
         extra = {
             "features": states[:rows],
             "source_features": states[rows:],
+            "inner_states": inner_states,
             "mixup_ratio": torch.stack(ratios, dim=1) if ratios else None,
         }
         if token_head_name is not None:
