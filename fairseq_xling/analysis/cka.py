@@ -50,10 +50,3 @@ class LinearCKA:
         if not within > 0:
             return math.nan
         return float(centred[:d, d:].square().sum() / within)
-
-
-def linear_cka(x: Tensor, y: Tensor) -> float:
-    """:class:`LinearCKA` of ``(rows, x_dim)`` with ``(rows, y_dim)``."""
-    cka = LinearCKA()
-    cka.update(x, y)
-    return cka.value()
