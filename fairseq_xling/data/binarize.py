@@ -1,12 +1,14 @@
 """Text to token ids in fairseq's memory-mapped format, in one streaming pass."""
 
-from typing import List, Optional, Sequence, Tuple, Union
+from pathlib import Path
+from typing import List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset, best_fitting_int_dtype
 
 from fairseq_xling.data import sequences
+from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.tokenizers import (
     SEPARATORS,
@@ -143,3 +145,31 @@ class StreamWriter:
         sizes = np.concatenate(self.lengths) if self.lengths else np.zeros(0, np.int64)
         with MMapIndexedDataset.Index.writer(f"{self.prefix}.idx", self.dtype) as index:
             index.write(sizes)
+
+
+class SplitWriter:
+    """Writes streams of one split in one language.
+
+    Args:
+        folder: of the data.
+        split, lang: the part of them.
+        symbols: the number of symbols of each stream.
+    """
+
+    def __init__(
+        self, folder: Path, split: str, lang: str, symbols: Mapping[str, int]
+    ) -> None:
+        self.writers = {
+            name: StreamWriter(stream_prefix(folder, split, lang, name), count)
+            for name, count in symbols.items()
+        }
+
+    def write(self, streams: Mapping[str, Ragged]) -> None:
+        """Append rows, of which each stream has a sequence."""
+        for name, found in streams.items():
+            self.writers[name].write(*found)
+
+    def close(self) -> None:
+        """Write the indices."""
+        for writer in self.writers.values():
+            writer.close()

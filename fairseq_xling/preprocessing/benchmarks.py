@@ -175,17 +175,10 @@ TYDIQA = {
         "TyDiQA-GoldP/translate-test/tydiqa.translate.test.{lang}-{src}.json",
     ],
 }
-TYDIQA_LANGUAGES = {
-    "arabic": "ar",
-    "bengali": "bn",
-    "english": "en",
-    "finnish": "fi",
-    "indonesian": "id",
-    "korean": "ko",
-    "russian": "ru",
-    "swahili": "sw",
-    "telugu": "te",
-}
+TYDIQA_LANGUAGES = dict(
+    arabic="ar", bengali="bn", english="en", finnish="fi", indonesian="id",
+    korean="ko", russian="ru", swahili="sw", telugu="te",
+)  # fmt: skip
 
 
 def tydiqa_language(question_id: str) -> Optional[str]:

@@ -10,9 +10,9 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Type
 
 from tqdm import tqdm
 
-from fairseq_xling.data.binarize import StreamWriter, TextEncoder
+from fairseq_xling.data.binarize import SplitWriter, TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
-from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.raw import COUNTERPARTS, Aligned, RawSplit
@@ -56,6 +56,18 @@ class Output:
             encoder.labels.add_symbol(label)
         return encoder
 
+    def finish(self, folder: Path, encoder: RowEncoder, **told: Any) -> None:
+        """Write what a folder of binarized data has beside its streams.
+
+        Args:
+            folder: where to; it becomes ``destdir``.
+            encoder: what made the streams.
+            told: what the manifest says of the data.
+        """
+        found = copy_vocabulary(self.dictionary, self.tokenizer, folder, encoder)
+        Manifest(version=__version__, **found, **told).save(folder)
+        logger.info(f"wrote {self.destdir}")
+
 
 def binarize(
     task: str, layout: RawLayout, target_langs: Optional[str], output: Output
@@ -87,8 +99,15 @@ def binarize(
         compare_row_counts(entries["train"], source_lang)
         encoder.labels.save(str(folder / "label.dict.txt"))
         held = {lang for by_lang in entries.values() for lang in by_lang}
-        langs = [source_lang, *(lang for lang in langs if lang in held)]
-        finish(folder, task, langs, list(layout.files.labels), entries, encoder, output)
+        output.finish(
+            folder,
+            encoder,
+            task=task,
+            source_lang=source_lang,
+            languages=[source_lang, *(lang for lang in langs if lang in held)],
+            labels=list(layout.files.labels),
+            splits=entries,
+        )
 
 
 def write_split(
@@ -113,12 +132,8 @@ def write_split(
     stem = f"{part.split}.{part.lang}"
     names = encoder.streams(part)
     texts = [(i, name) for i, name in enumerate(COUNTERPARTS) if name in names]
-    writers = {
-        name: StreamWriter(
-            stream_prefix(folder, part.split, part.lang, name), encoder.symbols(name)
-        )
-        for name in names
-    }
+    symbols = {name: encoder.symbols(name) for name in names}
+    writer = SplitWriter(folder, part.split, part.lang, symbols)
     encoder.tokens = encoder.unknown = count = 0
     remarks: Counter = Counter()
     with tqdm(desc=stem, unit=" rows", disable=None) as progress:
@@ -133,8 +148,7 @@ def write_split(
             kept = encoder.kept(streams, remarks)
             streams = {name: one.take(kept) for name, one in streams.items()}
             written = list(itertools.compress(rows["input"], kept))
-            for name, one in streams.items():
-                writers[name].write(*one)
+            writer.write(streams)
             encoder.note(written, streams, remarks)
             if lines := encoder.examples(part, written):
                 with open(
@@ -142,8 +156,7 @@ def write_split(
                 ) as f:
                     f.write(lines)
             count += len(written)
-    for writer in writers.values():
-        writer.close()
+    writer.close()
     if count:
         entries.setdefault(part.split, {})[part.lang] = SplitEntry(count, names)
     else:
@@ -159,38 +172,6 @@ def summary(rows: int, remarks: Dict[str, int], encoder: TextEncoder) -> str:
     parts += [f"{count} {what}" for what, count in remarks.items() if count]
     unknown = encoder.unknown / max(encoder.tokens, 1)
     return ", ".join([*parts, f"{unknown:.2%} unknown pieces"])
-
-
-def finish(
-    folder: Path,
-    task: str,
-    langs: List[str],
-    labels: List[str],
-    entries: Entries,
-    encoder: RowEncoder,
-    output: Output,
-) -> None:
-    """Write what a folder of binarized data has beside its streams.
-
-    Args:
-        folder: where to; it becomes ``output.destdir``.
-        task: name of the benchmark.
-        langs: the languages, the source language first.
-        labels: in the order of their ids.
-        entries: of the splits.
-        encoder: what made the streams.
-        output: the model's files.
-    """
-    Manifest(
-        task=task,
-        source_lang=langs[0],
-        languages=langs,
-        labels=labels,
-        splits=entries,
-        **copy_vocabulary(output.dictionary, output.tokenizer, folder, encoder),
-        version=__version__,
-    ).save(folder)
-    logger.info(f"wrote {output.destdir}")
 
 
 def copy_vocabulary(

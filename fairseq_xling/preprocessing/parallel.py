@@ -10,7 +10,7 @@ from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.raw import Aligned
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import read_languages
-from fairseq_xling.preprocessing.binarize import Entries, Output, finish, write_split
+from fairseq_xling.preprocessing.binarize import Entries, Output, write_split
 from fairseq_xling.preprocessing.raw_parallel import ParallelText, find_parallel
 
 SPLITS = ("train", "valid")
@@ -43,8 +43,15 @@ def binarize_parallel(
         for part in parts:
             rows = ((target, [source]) for source, target in part.rows())
             write_split(part, rows, folder, encoder, entries)
-        langs = [source_lang, *sorted({part.lang for part in parts})]
-        finish(folder, "parallel", langs, [], entries, encoder, output)
+        output.finish(
+            folder,
+            encoder,
+            task="parallel",
+            source_lang=source_lang,
+            languages=[source_lang, *sorted({part.lang for part in parts})],
+            labels=[],
+            splits=entries,
+        )
 
 
 class SentenceEncoder(RowEncoder):

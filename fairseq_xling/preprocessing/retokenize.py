@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Tuple
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from tqdm import tqdm
 
-from fairseq_xling.data.binarize import StreamWriter, TextEncoder
+from fairseq_xling.data.binarize import SplitWriter
 from fairseq_xling.data.dictionaries import (
     load_data_dictionary,
     load_dictionary,
@@ -26,21 +26,22 @@ from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.data.stream_files import open_stream
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.tagging.raw import split_words
+from fairseq_xling.families.encode import TEXTS, RowEncoder
+from fairseq_xling.families.pairs.encode import PairEncoder
+from fairseq_xling.families.tagging.encode import WordEncoder
+from fairseq_xling.families.tagging.raw import TaggedSentence, split_words
 from fairseq_xling.files.atomic import atomic_file, atomic_folder
 from fairseq_xling.files.destination import check_new
 from fairseq_xling.multimix.selected_data import copy_stream
 from fairseq_xling.multimix.store import MOST_POSITIONS, read_variants, variants_name
-from fairseq_xling.preprocessing.binarize import copy_vocabulary
+from fairseq_xling.preprocessing.binarize import CHUNK_ROWS, copy_vocabulary
 
 logger = logging.getLogger(__name__)
 
-TEXTS = ("input", "source", "backtranslation")
 # Where a text's words begin.
 STARTS = {"input": "word_starts", "source": "source_word_starts"}
 # What is told of a virtual sample that does not depend on its pieces.
 KEPT = ("row", "variant", "words", "log_prob")
-CHUNK_ROWS = 8192
 
 
 def retokenize(data: Path, tokenizer: str, dictionary: str, destination: Path) -> None:
@@ -62,14 +63,14 @@ def retokenize(data: Path, tokenizer: str, dictionary: str, destination: Path) -
             f"{data}: holds {manifest.task} data, whose answers have places in the "
             "text; preprocess the raw data with the other tokenizer"
         )
-    has_words = "word_starts" in held
-    encoder = TextEncoder(tokenizer, load_dictionary(dictionary))
-    reader = Reader(data, manifest)
+    kind = WordEncoder if "word_starts" in held else PairEncoder
+    encoder = kind(tokenizer, load_dictionary(dictionary))
+    reader = Reader(data, manifest, kind is WordEncoder)
     load_labels(data, manifest)  # of which a copy is written
     with atomic_folder(destination) as work:
         for split, entries in manifest.splits.items():
             for lang, entry in entries.items():
-                write_part(reader, encoder, has_words, work, (split, lang), entry)
+                write_part(reader, encoder, work, (split, lang), entry)
         shutil.copyfile(data / "label.dict.txt", work / "label.dict.txt")
         vocabulary = copy_vocabulary(dictionary, tokenizer, work, encoder)
         dataclasses.replace(manifest, **vocabulary).save(work)
@@ -82,10 +83,12 @@ class Reader:
     Args:
         data: the folder.
         manifest: its.
+        has_words: whether texts are sentences of words, not pairs.
     """
 
-    def __init__(self, data: Path, manifest: Manifest) -> None:
+    def __init__(self, data: Path, manifest: Manifest, has_words: bool = False) -> None:
         self.data = data
+        self.has_words = has_words
         self.separators = manifest.separators
         self.dictionary = load_data_dictionary(str(data), manifest)
         self.tokenizer = open_tokenizer(str(find_tokenizer(data)))
@@ -112,75 +115,55 @@ class Reader:
         texts = split_pair(tokens, self.dictionary.eos(), self.separators)
         return [self.text(text) for text in texts]
 
+    def rows(self, part: Tuple[str, str], stream: str, starts: str) -> Iterator[Any]:
+        """The rows of a stream, as the encoder takes them; None for an empty one.
+
+        Args:
+            part: the split and the language.
+            stream: of text.
+            starts: where its words begin, or "" where that is not known.
+        """
+        begins = self.open(part, starts) if starts else None
+        for row, tokens in enumerate(self.open(part, stream)):
+            if not len(tokens):
+                yield None
+            elif not self.has_words:
+                yield self.pair(tokens)
+            else:
+                words = self.words(tokens, begins[row]) if begins else None
+                words = split_words(self.text(tokens)) if words is None else words
+                yield TaggedSentence(words, None, None, row, self.data)
+
 
 def write_part(
     reader: Reader,
-    encoder: TextEncoder,
-    has_words: bool,
+    encoder: RowEncoder,
     work: Path,
     part: Tuple[str, str],
     entry: SplitEntry,
 ) -> None:
     """Write all streams of a split in a language."""
-    for stream in entry.streams:
-        if stream in TEXTS:
-            write_text(reader, encoder, has_words, work, part, stream, entry)
-        elif stream not in STARTS.values():
-            prefix = stream_prefix(reader.data, *part, stream)
-            copy_stream(prefix, stream_prefix(work, *part, stream))
+    names = [name for name in entry.streams if name in (*TEXTS, *STARTS.values())]
+    texts = {}
+    for name in filter(TEXTS.__contains__, names):
+        starts = STARTS.get(name, "")
+        texts[name] = reader.rows(part, name, starts if starts in names else "")
+    size = len(encoder.dictionary)
+    symbols = {name: size if name in texts else MOST_POSITIONS for name in names}
+    writer = SplitWriter(work, *part, symbols)
+    with tqdm(total=entry.rows, desc=".".join(part), disable=None) as bar:
+        for _ in range(0, entry.rows, CHUNK_ROWS):
+            rows = {x: list(itertools.islice(y, CHUNK_ROWS)) for x, y in texts.items()}
+            writer.write(encoder.encode(rows, names))
+            bar.update(len(rows["input"]))
+    writer.close()
+    for name in entry.streams:
+        if name not in names:
+            prefix = stream_prefix(reader.data, *part, name)
+            copy_stream(prefix, stream_prefix(work, *part, name))
     about = reader.data / variants_name(".".join(part))
     if about.exists():
         with atomic_file(work / about.name) as new:
             for told in read_variants(about):
                 kept = {name: told[name] for name in KEPT if name in told}
                 new.write(json.dumps(kept) + "\n")
-
-
-def write_text(
-    reader: Reader,
-    encoder: TextEncoder,
-    has_words: bool,
-    work: Path,
-    part: Tuple[str, str],
-    stream: str,
-    entry: SplitEntry,
-) -> None:
-    """Write one stream of text, and where its words begin."""
-    symbols = len(encoder.dictionary)
-    text = StreamWriter(stream_prefix(work, *part, stream), symbols)
-    name = STARTS.get(stream, "")
-    begins = None
-    if name in entry.streams:
-        begins = StreamWriter(stream_prefix(work, *part, name), MOST_POSITIONS)
-    rows = read_rows(reader, has_words, part, stream, name if begins else "")
-    bar = tqdm(total=entry.rows, desc=f"{'.'.join(part)}.{stream}", disable=None)
-    with bar:
-        while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-            if has_words:
-                tokens, starts = encoder.words(chunk)
-            else:
-                tokens = encoder.pairs(chunk)
-            text.write(*tokens)
-            if begins is not None:
-                begins.write(*starts)
-            bar.update(len(chunk))
-    text.close()
-    if begins is not None:
-        begins.close()
-
-
-def read_rows(
-    reader: Reader, has_words: bool, part: Tuple[str, str], stream: str, name: str
-) -> Iterator[Any]:
-    """The rows of a stream, as lists of words or as pairs; None where one is empty."""
-    tokens = reader.open(part, stream)
-    starts = reader.open(part, name) if name else None
-    for row in range(len(tokens)):
-        if tokens.sizes[row] == 0:
-            yield None
-        elif starts is not None:
-            yield reader.words(tokens[row], starts[row])
-        elif has_words:
-            yield split_words(reader.text(tokens[row]))
-        else:
-            yield reader.pair(tokens[row])

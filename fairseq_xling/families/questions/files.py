@@ -6,11 +6,7 @@ from typing import Callable, FrozenSet, List, Optional, Sequence, cast
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.questions.encode import QuestionEncoder
-from fairseq_xling.families.questions.raw import (
-    QuestionFile,
-    QuestionSubset,
-    read_questions,
-)
+from fairseq_xling.families.questions.raw import QuestionFile, read_questions
 from fairseq_xling.families.raw import TRAINED, RawSplit
 
 
@@ -55,7 +51,10 @@ class QuestionFiles(RawFiles):
 
     def open(self, paths: List[Path], lang: Optional[str]) -> QuestionFile:
         """Open files, or the questions of one language in them."""
-        return QuestionFile(paths, lang, self.lang_of, self.skip_misplaced)
+        if lang is None:
+            return QuestionFile(paths, skip_misplaced=self.skip_misplaced)
+        keeps = lambda question_id: self.lang_of(question_id) == lang  # noqa: E731
+        return QuestionFile(paths, keeps, self.skip_misplaced)
 
     def languages_in(self, path: Path) -> FrozenSet[str]:
         """The languages that the ids of a file's questions name."""
@@ -93,10 +92,8 @@ class QuestionFiles(RawFiles):
             if part.split != "train":
                 rest.append(part)
                 continue
-            kept, held = (
-                QuestionSubset(cast(QuestionFile, part.input), ids, inside)
-                for inside in (False, True)
-            )
+            file = cast(QuestionFile, part.input)
+            kept, held = file.only(lambda x: x not in ids), file.only(ids.__contains__)
             rest.append(part._replace(input=kept))
             if next(held.rows(), None) is not None:  # some may not be translated
                 dev.append(RawSplit("valid", part.lang, held, part.source))

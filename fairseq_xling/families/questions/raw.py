@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
-    FrozenSet,
     Iterator,
     List,
     NamedTuple,
@@ -68,8 +67,7 @@ class QuestionFile(RawFile):
 
     Args:
         paths: the files.
-        lang: keep only questions whose id says so, where a file mixes languages.
-        lang_of: the language that a question's id names.
+        keeps: which questions are kept, by their ids.
         skip_misplaced: leave out answers that do not stand where the file says,
             instead of refusing them.
 
@@ -82,14 +80,12 @@ class QuestionFile(RawFile):
     def __init__(
         self,
         paths: List[Path],
-        lang: Optional[str] = None,
-        lang_of: Callable[[str], Optional[str]] = lambda question_id: None,
+        keeps: Callable[[str], bool] = lambda question_id: True,
         skip_misplaced: bool = False,
     ) -> None:
         self.paths = paths
         self.path = paths[0]
-        self.lang = lang
-        self.lang_of = lang_of
+        self.keeps = keeps
         self.skip_misplaced = skip_misplaced
         self.reads_answers = True
         self.loaded: Optional[List[Question]] = None
@@ -98,6 +94,11 @@ class QuestionFile(RawFile):
     def has_labels(self) -> bool:
         """Whether any question has an answer."""
         return any(row.answers for row in self.rows())
+
+    def only(self, keeps: Callable[[str], bool]) -> "QuestionFile":
+        """Those questions of which that holds, too; their numbers count them alone."""
+        both = lambda question_id: self.keeps(question_id) and keeps(question_id)  # noqa: E731
+        return QuestionFile(self.paths, both, self.skip_misplaced)
 
     def rows(self) -> Iterator[Question]:
         """Read question by question.
@@ -110,7 +111,7 @@ class QuestionFile(RawFile):
         for path in self.paths:
             questions = read_questions(path, self.reads_answers)
             for question_id, question, context, answers in questions:
-                if self.lang is not None and self.lang_of(question_id) != self.lang:
+                if not self.keeps(question_id):
                     continue
                 number += 1
                 row = Question(question_id, question, context, [], number, path)
@@ -166,29 +167,6 @@ class QuestionFile(RawFile):
                 f"{row.path}: question id {row.id} occurs twice (questions {repeat[1]} "
                 f"and {repeat[0]}); give each question an id of its own"
             )
-
-
-class QuestionSubset(QuestionFile):
-    """Those questions of a file whose ids are, or are not, in a set.
-
-    Args:
-        file: the file.
-        ids: the ids.
-        inside: whether to keep the questions in the set, or those outside.
-    """
-
-    def __init__(self, file: QuestionFile, ids: FrozenSet[str], inside: bool) -> None:
-        super().__init__(file.paths, file.lang, file.lang_of, file.skip_misplaced)
-        self.ids = ids
-        self.inside = inside
-
-    def rows(self) -> Iterator[Question]:
-        """Read question by question; their numbers count those that are kept."""
-        number = 0
-        for row in super().rows():
-            if (row.id in self.ids) == self.inside:
-                number += 1
-                yield row._replace(line=number)
 
 
 def stands_in(context: str, text: str, start: int) -> bool:
