@@ -15,26 +15,26 @@ if __name__ != NAME:  # --user-dir is a link of another name
         sys.exit(f"error: --user-dir {_folder}: must be called {NAME}, or a link to it")
     sys.path.insert(0, os.path.dirname(_folder))
 
+from fairseq_xling.checkpoints.opening import guard_loading
+from fairseq_xling.checkpoints.saving import guard_saving
 from fairseq_xling.compat import (
-    allow_fairseq_checkpoints,
     bound_primitive_cache,
     hush_matplotlib,
-    mend_precision_options,
-    save_checkpoints_whole,
-    skip_interval_copies,
+    let_ddp_run_on_cpus,
 )
 from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.launching.commands import guard_commands
+from fairseq_xling.launching.options import guard_options
 from fairseq_xling.launching.restoring import guard_restoring
 from fairseq_xling.version import __version__
 
-allow_fairseq_checkpoints()
-skip_interval_copies()
 bound_primitive_cache()
 hush_matplotlib()
-mend_precision_options()
-save_checkpoints_whole()
+let_ddp_run_on_cpus()
 install_excepthook()
+guard_loading()
+guard_saving()
+guard_options()
 guard_commands()
 guard_restoring()
 

@@ -11,10 +11,12 @@ import random
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import List
 
 import hypothesis
 import pytest
 import sentencepiece
+import torch
 from pair_data import write_pair_data
 from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
 
@@ -31,6 +33,19 @@ def process_as_before():
     sys.excepthook = hook
     for name in ("fairseq", "fairseq.models.roberta"):
         logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def opened(monkeypatch) -> List[str]:
+    """The files that torch loads, in their order."""
+    load, paths = torch.load, []
+
+    def note(file, *args, **kwargs):
+        paths.append(str(getattr(file, "name", file)))
+        return load(file, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "load", note)
+    return paths
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,7 @@ import os
 from pathlib import Path
 from typing import List, Sequence
 
-from fairseq.models.roberta import XLMRModel
-
-from fairseq_xling.models.loading import model_folder
+from fairseq_xling.checkpoints.paths import model_folder
 from fairseq_xling.stages import CommandFailed
 from recipes.command_line import (
     USER_DIR,
@@ -94,7 +92,7 @@ def find_model(name: str, dry_run: bool) -> str:
         return name
     if os.path.isdir(name) or dry_run:
         return f"{name}/model.pt"
-    return str(model_folder(XLMRModel, name) / "model.pt")
+    return str(model_folder(name) / "model.pt")
 
 
 def visible(gpus: int) -> List[str]:

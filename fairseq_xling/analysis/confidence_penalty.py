@@ -16,9 +16,9 @@ from fairseq_xling.analysis.penalty_charts import (
     loss_by_length,
     loss_histogram,
 )
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.checked_prediction import load_checked
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.multimix.distillation import (
     check_percentage,
@@ -62,7 +62,7 @@ def compare_penalties(
     check_percentage(distill_factor)
     models: List[Judged] = []
     for path, name in zip(paths, names):
-        task, model = load_checked(path, data, target_langs=None)
+        task, model = load_task_model(path, data, target_langs=None)
         check_part(data, task.manifest, split, lang)
         gold = gold_labels(Path(data), split, lang)
         if gold is None:

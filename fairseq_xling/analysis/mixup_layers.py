@@ -5,7 +5,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.findings import Findings
-from fairseq_xling.analysis.stored_training import load_record, stored_option
+from fairseq_xling.analysis.stored_training import load_record
+from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.figures import add_legend, drawable, panels, style
 from fairseq_xling.evaluation.result_files import BENCHMARKS, ScoredModel, read_models
@@ -99,7 +100,8 @@ def layer_of(one: ScoredModel) -> int:
     Raises:
         UserError: there is none, or there are several.
     """
-    asked = str(stored_option(load_record(one, "--layers"), "model", "mixup_layer"))
+    options = stored_options(load_record(one, "--layers"), "model")
+    asked = str(options.get("mixup_layer"))
     if not asked.isdigit() or int(asked) == 0:
         raise UserError(
             f"{one.path}: {one.name} mixes in layer {asked}, not in one; name it with "

@@ -39,8 +39,7 @@ def load_model(path: str, inputs: Inputs) -> Tuple[Any, Any]:
     Raises:
         UserError: it does not fit the data.
     """
-    # No head is looked at, so whatever it was trained to predict.
-    task, model = load_task_model(path, inputs.data, target_langs=None)
+    task, model = load_task_model(path, inputs.data, any_head=True, target_langs=None)
     return task, model.to(choose_device(inputs.batches.cpu)).eval()
 
 

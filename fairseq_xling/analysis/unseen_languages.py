@@ -5,7 +5,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.findings import Findings, mean
-from fairseq_xling.analysis.stored_training import load_record, stored_option
+from fairseq_xling.analysis.stored_training import load_record
+from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.figures import (
     add_legend,
@@ -102,7 +103,7 @@ def seen_by_all(models: Sequence[ScoredModel], given: Optional[str]) -> Set[str]
 def trained_on(one: ScoredModel) -> Set[str]:
     """The languages that a checkpoint was trained on."""
     record = load_record(one, "--seen")
-    if stored_option(record, "task", "training_set") == "source":
+    if stored_options(record, "task").get("training_set") == "source":
         return {one.results["source_lang"]}
     languages = (record.get("task_state") or {}).get("languages")
     if not languages:

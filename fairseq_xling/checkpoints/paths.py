@@ -1,8 +1,11 @@
-"""A checkpoint's file, named by itself or by its folder."""
+"""A checkpoint's file, named by itself, by its folder, or as fairseq offers it."""
 
 import os
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
+
+from fairseq import file_utils
+from fairseq.models.roberta import XLMRModel
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.file_kinds import adapter_in
@@ -41,3 +44,43 @@ def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
     if os.path.isfile(os.path.join(path, "config.json")):
         lacks = HUGGING_FACE
     raise UserError(f"{shown}: {adapter_in(Path(path)) or lacks}")
+
+
+def find_model(path: Union[str, Path], name: Optional[str] = None) -> Path:
+    """A model's checkpoint, downloaded if need be.
+
+    Args:
+        path: the file, a folder with it, or the name of a model that fairseq offers; an
+            existing path comes first.
+        name: what the file is called in the folder (default: the first that exists of
+            ``checkpoint_best.pt`` and ``model.pt``).
+
+    Raises:
+        UserError: there is no such file.
+    """
+    folder = Path(path)
+    offered = XLMRModel.hub_models()
+    if str(path) in offered and not folder.exists():
+        folder = model_folder(str(path))
+        if not folder.is_dir():
+            raise UserError(
+                f"{path}: could not be downloaded; download and unpack "
+                f"{offered[str(path)]}, and give its folder"
+            )
+    if not folder.is_dir() or name is None:
+        return Path(find_checkpoint_file(folder))
+    return Path(find_checkpoint_file(folder / name))
+
+
+def model_folder(name_or_path: str) -> Path:
+    """A model's folder; of no folder, but a name of fairseq's, download it.
+
+    Raises:
+        UserError: it is a file. An archive of somebody's is not unpacked.
+    """
+    if os.path.isfile(name_or_path):
+        raise UserError(f"{name_or_path}: a file; give the model's folder")
+    if os.path.isdir(name_or_path):
+        return Path(name_or_path)
+    archive = XLMRModel.hub_models().get(name_or_path, name_or_path)
+    return Path(file_utils.load_archive_file(archive) or archive)

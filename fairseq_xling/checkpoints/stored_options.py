@@ -1,66 +1,34 @@
-"""Options that a checkpoint holds: none of them may be code.
+"""The options that a checkpoint was trained with, in whatever form it has them."""
 
-fairseq evaluates some options as Python expressions, such as a tuple of Adam's betas.
-On a command line they are the user's own words; in a checkpoint they are a stranger's.
-"""
-
-import ast
 from argparse import Namespace
-from typing import Any, Collection, Iterator, Tuple
+from typing import Any, Dict, Optional
 
 from omegaconf import OmegaConf
 
-from fairseq_xling.errors import UserError
 
-# Never evaluated, and a folder may be called anything.
-PATHS = {
-    *("data", "mixture", "path", "results_path", "save_dir", "user_dir"),
-    *("finetune_from_model", "restore_file", "log_file", "tensorboard_logdir"),
-}
-
-
-def check_options(path: str, state: Any, given: Collection[str] = ()) -> None:
-    """Refuse a checkpoint with an option that would call something when evaluated.
+def stored_options(state: Any, part: str) -> Dict[str, Any]:
+    """The options of a part of the run; none where it does not tell.
 
     Args:
-        path: of the checkpoint.
-        state: its contents.
-        given: options that do not come from it.
-
-    Raises:
-        UserError: there is one; the message names it.
+        state: the checkpoint. It has ``cfg``, one mapping a part, or as fairseq's
+            first ones ``args``, with the options of all parts.
+        part: ``"model"``, ``"task"`` or ``"criterion"``.
     """
-    for part in ("args", "cfg"):
-        options = state.get(part) if isinstance(state, dict) else None
-        if OmegaConf.is_config(options):
-            options = OmegaConf.to_container(options)
-        for name, text in strings_of(options, part):
-            if name not in PATHS and name not in given and has_call(text):
-                raise UserError(
-                    f"{path}: refused, because its option {name} is code "
-                    f"({text[:60]!r}), which fairseq would run; if you trust its "
-                    "origin, save it anew without that option"
-                )
+    if state.get("args") is not None:
+        return as_dict(state["args"])
+    return as_dict((state.get("cfg") or {}).get(part))
 
 
-def strings_of(value: Any, name: str) -> Iterator[Tuple[str, str]]:
-    """All strings in nested options, each with the name of its option."""
-    if isinstance(value, str):
-        yield name, value
-    elif isinstance(value, Namespace):
-        yield from strings_of(vars(value), name)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from strings_of(inner, str(key))
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from strings_of(inner, name)
+def stored_task(state: Any) -> Optional[str]:
+    """The name of the task that a checkpoint was trained with, where it tells."""
+    options = stored_options(state, "task")
+    return options.get("task") or options.get("_name")  # args' may be the model's
 
 
-def has_call(text: str) -> bool:
-    """Whether a text is an expression that calls something."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
+def as_dict(options: Any) -> Dict[str, Any]:
+    """Options by name, whichever class holds them; empty where they are none."""
+    if OmegaConf.is_config(options):
+        options = OmegaConf.to_container(options)
+    if isinstance(options, Namespace):
+        options = vars(options)
+    return dict(options) if isinstance(options, dict) else {}

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
-from fairseq_xling.evaluation.checked_prediction import load_checked
 from fairseq_xling.multimix.distil_pool import DISTILL_TYPES, Selecting, distil_pool
 
 
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
         args.seed,
     )
     path = find_checkpoint_file(args.path)
-    task, model = load_checked(path, args.data, target_langs=None)
+    task, model = load_task_model(path, args.data, target_langs=None)
     distil_pool(
         task,
         model,

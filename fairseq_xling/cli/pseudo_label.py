@@ -8,8 +8,8 @@ Languages that are done are left as they are, so a stopped run goes on.
 import argparse
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
-from fairseq_xling.evaluation.checked_prediction import load_checked
 from fairseq_xling.families.tagging.pseudo_labels import write_pseudo_labels
 
 
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> None:
     batches = batch_options(args)
     path = find_checkpoint_file(args.path)
     # Whatever languages the model was to be evaluated in.
-    task, model = load_checked(path, args.data, target_langs=None)
+    task, model = load_task_model(path, args.data, target_langs=None)
     write_pseudo_labels(
         task, model, path, args.data, args.target_langs, args.overwrite, batches
     )

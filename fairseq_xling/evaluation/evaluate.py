@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.benchmark_table import benchmark_tables
-from fairseq_xling.evaluation.checked_prediction import load_checked
 from fairseq_xling.evaluation.predict_split import has_source, predict_split
 from fairseq_xling.evaluation.results import (
     compare,
@@ -190,7 +190,7 @@ def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
         options["target_langs"] = one.target_langs
     if one.no_mixup_inference:
         options["no_mixup_inference"] = True
-    task, model = load_checked(path, one.data, **options)
+    task, model = load_task_model(path, one.data, **options)
     if way == "source" and way not in task.family.ways:
         raise UserError(
             f"--predict source: {task.benchmark} is predicted from the target alone; "

@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import torch
-from fairseq import checkpoint_utils
-from omegaconf import OmegaConf
 from torch import Tensor
 
+from fairseq_xling.checkpoints.opening import open_checkpoint
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.heads import HEADS, LM, NO_HEAD, Head
 from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, POSITIONS
 from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
-from fairseq_xling.models.loading import model_options
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +67,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             otherwise.
     """
     path = Path(find_checkpoint_file(path))
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    if not state.get("model") or not (state.get("args") or state.get("cfg")):
+    state = open_checkpoint(path)
+    options = stored_options(state, "model")
+    if not state.get("model") or not options:
         raise UserError(f"{path}: has no model and options; give a fairseq checkpoint")
-    options = vars(model_options(state))
     tensors = modern_names(state["model"])
     for name, value in COMPUTED.items():
         if options.get(name, value) != value:
@@ -94,7 +93,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 f"{path}: has {outputs} classes, and names {len(labels)}; give a model "
                 "that was fine-tuned with one of the xmixup tasks"
             )
-    task = task_options(state)
+    task = stored_options(state, "task")
     if head.family is not None:
         say_what_is_lost(path, options, task)
     return Checkpoint(
@@ -154,15 +153,6 @@ def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
         options.get("attention_dropout", 0.1),
         options.get("pooler_dropout") or 0.0,
     )
-
-
-def task_options(state: Dict[str, Any]) -> Dict[str, Any]:
-    """The options of the task that a checkpoint was trained with."""
-    cfg = state.get("cfg")
-    task = cfg["task"] if cfg else state.get("args")
-    if OmegaConf.is_config(task):
-        task = OmegaConf.to_container(task)
-    return task if isinstance(task, dict) else dict(vars(task)) if task else {}
 
 
 def say_what_is_lost(path: Path, options: Dict[str, Any], task: Dict[str, Any]) -> None:

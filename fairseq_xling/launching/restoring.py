@@ -1,15 +1,20 @@
-"""Training that goes on from a checkpoint: only where it is of the same task."""
+"""Training that begins or goes on from a checkpoint: only where the two fit."""
 
-import functools
 import zipfile
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
-import torch
 from fairseq.file_io import PathManager
 from fairseq.trainer import Trainer
 
-from fairseq_xling.compat import safe_loading
+from fairseq_xling.checkpoints.opening import look_into
+from fairseq_xling.compat import wrap_once
 from fairseq_xling.errors import UserError, find_user_error
+
+CANNOT = "this training cannot go on from it"
+MEND = (
+    "to begin with its weights, give it with --finetune-from-model, or add "
+    "--reset-optimizer --reset-dataloader --reset-meters --reset-lr-scheduler"
+)
 
 
 def guard_restoring() -> None:
@@ -18,31 +23,41 @@ def guard_restoring() -> None:
     It compares neither tasks nor labels, and says by assertions and errors of torch's
     that criterion, optimizer or parameters are others.
     """
-    load = Trainer.load_checkpoint
-    if getattr(load, "compares_tasks", False):
-        return
-
-    @functools.wraps(load)
-    def load_checkpoint(self, filename, reset_optimizer=False, *args, **kwargs):
-        if not reset_optimizer and PathManager.isfile(filename):
-            check_task(self.task, str(filename))
-        try:
-            return load(self, filename, reset_optimizer, *args, **kwargs)
-        except (AssertionError, ValueError) as error:
-            if find_user_error(error) or reset_optimizer:
-                raise
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{filename}: {CANNOT} ({reason}); {MEND}") from None
-
-    load_checkpoint.compares_tasks = True  # type: ignore[attr-defined]
-    Trainer.load_checkpoint = load_checkpoint
+    wrap_once(Trainer, "load_checkpoint", load_checkpoint)
 
 
-CANNOT = "this training cannot go on from it"
-MEND = (
-    "to begin with its weights, give it with --finetune-from-model, or add "
-    "--reset-optimizer --reset-dataloader --reset-meters --reset-lr-scheduler"
-)
+def load_checkpoint(
+    load: Callable[..., Any],
+    trainer: Any,
+    filename: Any,
+    reset_optimizer: bool = False,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """In place of the trainer's own."""
+    if PathManager.isfile(filename):
+        if not reset_optimizer:
+            check_task(trainer.task, str(filename))
+        elif has_other_labels(trainer.task, str(filename)):
+            # What fairseq sends to other processes does not tell the order of labels.
+            trainer.cfg.checkpoint.load_checkpoint_on_all_dp_ranks = True
+    try:
+        return load(trainer, filename, reset_optimizer, *args, **kwargs)
+    except (AssertionError, ValueError) as error:
+        if find_user_error(error) or reset_optimizer:
+            raise
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{filename}: {CANNOT} ({reason}); {MEND}") from None
+
+
+def has_other_labels(task: Any, path: str) -> bool:
+    """Whether a checkpoint was trained on other labels, or in another order."""
+    ours = task.state_dict().get("labels")
+    # Of before torch 1.6, it is none of this package.
+    if not ours or not zipfile.is_zipfile(path):
+        return False
+    theirs = (look_into(path).get("task_state") or {}).get("labels")
+    return bool(theirs) and theirs != ours
 
 
 def check_task(task: Any, path: str) -> None:
@@ -58,12 +73,7 @@ def check_task(task: Any, path: str) -> None:
     ours: Dict[str, Any] = task.state_dict()
     if "dictionary_sha256" not in ours:
         return
-    # Memory-mapped, so that no weights are read.
-    with safe_loading(path):
-        state = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
-    known = (state.get("task_state") if isinstance(state, dict) else None) or {}
+    known = look_into(path).get("task_state") or {}
     if known.get("benchmark", ours.get("benchmark")) != ours.get("benchmark"):
         raise UserError(f"{path}: {CANNOT} (trained on {known['benchmark']}); {MEND}")
     try:

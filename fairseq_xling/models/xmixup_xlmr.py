@@ -17,7 +17,7 @@ from fairseq.utils import safe_getattr
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from fairseq_xling.models.checkpoint_fitting import (
+from fairseq_xling.checkpoints.fitting import (
     check_shapes,
     fit_labels,
     fit_lm_head,
@@ -28,7 +28,7 @@ from fairseq_xling.models.checkpoint_fitting import (
     fit_token_heads,
 )
 from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
-from fairseq_xling.models.loading import load_hub_interface
+from fairseq_xling.models.hub import load_hub_interface
 from fairseq_xling.models.options import as_namespace
 from fairseq_xling.models.token_head import TokenHead
 from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces

@@ -11,7 +11,6 @@ from fairseq_xling.data.sequences import split_pair
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer, Tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import no_character
-from fairseq_xling.models.loading import load_hub_interface
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.multimix.decoding import Decoding
 from fairseq_xling.multimix.lm_checkpoint import check_loaded
@@ -122,8 +121,7 @@ def augment(
     name = "the model"
     if isinstance(model, str):
         name = model
-        without_mixing = {"mixup_layer": "0"}
-        model = load_hub_interface(XMixupXLMRModel, model, "model.pt", without_mixing)
+        model = XMixupXLMRModel.from_pretrained(model, mixup_layer="0")
     check_loaded(model, name)
     codec = _Codec(model, kind)
     generator = SuccessiveGenerator(

@@ -4,8 +4,8 @@ import json
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
-import torch
 
+from fairseq_xling.checkpoints.opening import look_into
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.json_text import read_object
@@ -77,9 +77,7 @@ def describe_training(stage: Stage) -> Dict[str, int]:
         stage: a call of fairseq-train, complete.
     """
     said = read_options(stage.command[3:])  # without the program and --user-dir
-    state = torch.load(
-        stage.outputs[0], map_location="cpu", weights_only=True, mmap=True
-    )
+    state = look_into(stage.outputs[0])
     return {
         "updates": said.max_update,
         "validated_every": said.save_interval_updates,

@@ -1,14 +1,16 @@
 """Finding a model's files, and building the model that they hold."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
-from fairseq import checkpoint_utils
 from fairseq.data import Dictionary
 from fairseq.tasks import TASK_REGISTRY
 from omegaconf import OmegaConf, open_dict
 
-from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.backbone import build_backbone
+from fairseq_xling.checkpoints.opening import open_checkpoint
+from fairseq_xling.checkpoints.paths import find_model
+from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.tokenizers import (
@@ -19,7 +21,6 @@ from fairseq_xling.data.tokenizers import (
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.models.loading import build_pretrained, model_folder
 from fairseq_xling.models.options import read_options
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.predictor.texts import TextReader
@@ -41,17 +42,18 @@ def load_files(
         UserError: a file is missing or wrong, or an option is.
     """
     overrides = read_options(XMixupXLMRModel.add_args, overrides)
-    path = find_checkpoint(path, checkpoint_file)
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    path = find_model(path, checkpoint_file)
+    state = open_checkpoint(path)
     known = state.get("task_state") or {}
     cfg = state.get("cfg")
-    folder = find_folder([data] if data else [path.parent, *data_of(cfg)])
+    trained_on = stored_options(state, "task").get("data")
+    folder = find_folder([data] if data else [path.parent, trained_on])
     dictionary = load_dictionary(str(folder / "dict.txt"))
     tokenizer = find_tokenizer(folder)
     task = None
     try:
         if cfg is None or known.get("task") not in TASK_REGISTRY:
-            model: Any = build_pretrained(XMixupXLMRModel, state, dictionary, overrides)
+            model: Any = build_backbone(XMixupXLMRModel, state, dictionary, overrides)
         else:
             check_dictionary(known["dictionary_sha256"], folder / "dict.txt")
             change_options(cfg["model"], overrides)
@@ -68,52 +70,20 @@ def load_files(
     return path, model, reader, task
 
 
-def find_checkpoint(path: Union[str, Path], name: Optional[str] = None) -> Path:
-    """A model's file.
-
-    Args:
-        path: the file, a folder with it, or the name of a model that fairseq offers,
-            which is downloaded if need be; an existing path comes first.
-        name: what the file is called in the folder (default: the first that exists of
-            ``checkpoint_best.pt`` and ``model.pt``).
-
-    Raises:
-        UserError: there is no such file.
-    """
-    folder = Path(path)
-    if str(path) in XMixupXLMRModel.hub_models() and not folder.exists():
-        folder = model_folder(XMixupXLMRModel, str(path))
-        if not folder.is_dir():
-            raise UserError(
-                f"{path}: could not be downloaded; download and unpack "
-                f"{XMixupXLMRModel.hub_models()[str(path)]}, and give its folder"
-            )
-    if not folder.is_dir() or name is None:
-        return Path(find_checkpoint_file(folder))
-    return Path(find_checkpoint_file(folder / name))
-
-
-def data_of(cfg: Any) -> List[str]:
-    """The folder of data that a checkpoint's options name, or nothing."""
-    options: Any = cfg.get("task") if cfg else None
-    # Options of published models lack it.
-    return [str(options.data)] if options and "data" in options else []
-
-
-def find_folder(folders: Sequence[Any]) -> Path:
+def find_folder(folders: Sequence[Union[str, Path, None]]) -> Path:
     """The first folder that holds a dictionary and a tokenizer.
 
     Raises:
         UserError: none does.
     """
-    for folder in map(Path, folders):
-        names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
+    known = [Path(folder) for folder in folders if folder is not None]
+    names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
+    for folder in known:
         if (folder / "dict.txt").exists() and any((folder / n).exists() for n in names):
             return folder
-    looked = ", ".join(str(folder) for folder in folders)
     raise UserError(
         f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
-        f"{looked}; copy them beside the checkpoint"
+        f"{', '.join(map(str, known))}; copy them beside the checkpoint"
     )
 
 

@@ -1,12 +1,10 @@
 """A training run: the options in its checkpoint, and its log."""
 
-import argparse
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from omegaconf import OmegaConf
-
-from fairseq_xling.analysis.stored_training import read_record
+from fairseq_xling.checkpoints.opening import look_into
+from fairseq_xling.checkpoints.stored_options import as_dict
 from fairseq_xling.report.find_runs import short_names
 from fairseq_xling.report.training_log import TrainingLog, read_log
 
@@ -59,7 +57,7 @@ def read_trainings(
     labels = short_names([path.parent for path in multimix])
     trainings = []
     for path in checkpoints:
-        options = options_of(read_record(path))
+        options = options_of(look_into(path))
         whole = [one for one in labels if one in path.parents]
         group = f"MultiMix in {labels[whole[0]]}" if whole else task_of(options)
         log, no_log = find_log(path.parent, options.get("log_file"))
@@ -94,15 +92,6 @@ def options_of(record: Dict[str, Any]) -> Dict[str, Any]:
                 key = f"{part}.{name}"
             options[key] = value
     return options
-
-
-def as_dict(options: Any) -> Dict[str, Any]:
-    """A part of the options; empty where it is none."""
-    if OmegaConf.is_config(options):
-        options = OmegaConf.to_container(options)
-    if isinstance(options, argparse.Namespace):
-        options = vars(options)
-    return dict(options) if isinstance(options, dict) else {}
 
 
 def find_log(folder: Path, log_file: Any):

@@ -299,6 +299,13 @@ def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
     assert not [line for line in before if "tensorboardX" not in line]
 
 
+def test_each_checkpoint_is_opened_once(checkpoints, data, tmp_path, opened):
+    options = ["--compare", checkpoints.zero, "--bootstrap-samples", 50]
+    options += ["--results-path", tmp_path, "--predict", "target"]
+    main(arguments(data, "--path", checkpoints.mixed, *options))
+    assert opened == [checkpoints.mixed, checkpoints.zero]
+
+
 def test_checkpoint_that_predicts_no_numbers_is_refused(checkpoints, data, tmp_path):
     state = torch.load(checkpoints.mixed, weights_only=True)
     for key in state["model"]:

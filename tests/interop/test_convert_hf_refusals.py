@@ -14,8 +14,8 @@ from hf_models import (
     edit_config,
     tensors,
 )
+from hostile import Code
 from safetensors.torch import save_file
-from test_compat import Bomb
 from training import ROOT
 
 from fairseq_xling.errors import UserError
@@ -42,7 +42,7 @@ def test_code_in_a_pickle_does_not_run(copy):
     folder = copy("mbert")
     mark = folder / "ran"
     (folder / "model.safetensors").unlink()
-    torch.save({"x": Bomb(mark)}, folder / "pytorch_model.bin")
+    torch.save({"x": Code(mark)}, folder / "pytorch_model.bin")
     message = refused(folder)
     assert "pytorch_model.bin: refused, because loading it might run code" in message
     assert not mark.exists()

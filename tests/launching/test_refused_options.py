@@ -1,5 +1,7 @@
 """What fairseq's commands refuse before they run, and what they leave behind."""
 
+from contextlib import suppress
+
 import pytest
 from fairseq.dataclass.configs import FairseqConfig
 from family_data import run_in_fork
@@ -9,13 +11,8 @@ from torch.multiprocessing import ProcessRaisedException
 from training import train_command
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.launching.commands import (
-    check_run,
-    check_training,
-    missing_folders,
-    raise_user_error_of,
-    remove_empty,
-)
+from fairseq_xling.launching.failures import leaving_nothing, raise_user_error_of
+from fairseq_xling.launching.options import check_run, check_training
 
 
 def options(data="bin", **given):
@@ -67,18 +64,25 @@ def test_mistake_found_in_a_spawned_process_is_raised_here():
     raise_user_error_of(ProcessRaisedException("ValueError: other", 0, 1))
 
 
+def fail_in(folder, *written):
+    """What is left of a run that writes files and fails."""
+    with suppress(KeyboardInterrupt), leaving_nothing(folder, "first.txt"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in written:
+            (folder / name).touch()
+        raise KeyboardInterrupt
+
+
 def test_only_folders_that_were_not_there_and_are_empty_are_removed(tmp_path):
-    made = tmp_path / "there"
-    made.mkdir()
-    missing = list(missing_folders(str(made / "a/b/c")))
-    assert [folder.name for folder in missing] == ["c", "b", "a"]
-    missing[0].mkdir(parents=True)
-    (made / "a/kept").touch()
-    remove_empty(missing)
-    assert [path.name for path in (made / "a").iterdir()] == ["kept"]
-    (made / "a/kept").unlink()
-    remove_empty(missing)
-    assert not (made / "a").exists() and made.exists()
+    fail_in(tmp_path / "a/b/c", "../../kept")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]
+    (tmp_path / "a/kept").unlink()
+    fail_in(tmp_path / "a/b/c", "first.txt")
+    assert (tmp_path / "a").exists() and not list((tmp_path / "a").iterdir())
+    fail_in(tmp_path / "a/b", "first.txt", "second.txt")
+    assert len(list((tmp_path / "a/b").iterdir())) == 2
+    fail_in(tmp_path / "a/b")
+    assert len(list((tmp_path / "a/b").iterdir())) == 2
 
 
 @pytest.fixture(scope="module")

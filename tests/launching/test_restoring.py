@@ -1,5 +1,7 @@
 """Going on from a checkpoint: refused where it is another training's."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from family_data import run_in_fork
@@ -9,6 +11,7 @@ from tag_data import TAGS, tagging_task, write_tag_data
 from training import train_command
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.launching import restoring
 from fairseq_xling.launching.restoring import check_task
 
 
@@ -39,6 +42,23 @@ def test_checkpoint_of_labels_in_another_order_is_refused(tagged, tmp_path):
     path = saved(tmp_path / "other.pt", state)
     with pytest.raises(UserError, match=f"{path}: .*trained on the labels O, I-PER"):
         check_task(tagged, path)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("labels", [TAGS, TAGS[::-1]])
+def test_checkpoint_is_looked_into_once(tagged, tmp_path, opened, reset, labels):
+    state = {**tagged.state_dict(), "labels": labels}
+    path = saved(tmp_path / "model.pt", state)
+    chosen = SimpleNamespace(load_checkpoint_on_all_dp_ranks=False)
+    trainer = SimpleNamespace(task=tagged, cfg=SimpleNamespace(checkpoint=chosen))
+    load = lambda trainer, filename, reset: filename  # noqa: E731
+    if labels == TAGS or reset:
+        assert restoring.load_checkpoint(load, trainer, path, reset) == path
+    else:
+        with pytest.raises(UserError, match="trained on the labels O, I-PER"):
+            restoring.load_checkpoint(load, trainer, path, reset)
+    assert opened == [path]
+    assert chosen.load_checkpoint_on_all_dp_ranks == (reset and labels != TAGS)
 
 
 def test_training_does_not_go_on_with_another_optimizer(tmp_path):

@@ -4,13 +4,12 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from pair_data import write_pair_data
 from small_model import HEAD, small_model
 from tag_data import TAGS, tagging_task, with_head, write_tag_data
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.task import TAGGING_HEAD
-from fairseq_xling.launching.commands import has_other_labels
+from fairseq_xling.launching.restoring import has_other_labels
 
 ORDER = [2, 0, 1]
 OURS = ["contradiction", "entailment", "neutral"]
@@ -59,12 +58,12 @@ def test_other_labels_are_refused_with_both_lists():
 
 
 def test_checkpoints_of_another_order_are_seen_before_a_run(tmp_path):
-    data = write_pair_data(tmp_path / "data")
-    path = tmp_path / "model.pt"
-    held = (data / "label.dict.txt").read_text().split("\n")
-    labels = [line.split(" ")[0] for line in held if line]
+    task = tagging_task(write_tag_data(tmp_path / "data"))
+    path = str(tmp_path / "model.pt")
+    labels = list(task.label_names)
     for named, differs in ((labels, False), (labels[::-1], True), (None, False)):
         torch.save({"model": {}, "task_state": {"labels": named}}, path)
-        assert has_other_labels(path, str(data)) == differs
-    assert not has_other_labels(path, None)
-    assert not has_other_labels(tmp_path / "nowhere.pt", str(data))
+        assert has_other_labels(task, path) == differs
+    task.label_names = []
+    assert not has_other_labels(task, path)
+    assert not has_other_labels(task, str(tmp_path / "nowhere.pt"))

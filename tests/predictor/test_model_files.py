@@ -12,8 +12,8 @@ from test_features import write_model
 from training import environment
 
 from fairseq_xling import from_pretrained
+from fairseq_xling.checkpoints import paths
 from fairseq_xling.errors import UserError
-from fairseq_xling.models import loading
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 PAIR = ("der Hund", "läuft")
@@ -39,7 +39,7 @@ def offered(monkeypatch):
             asked.append(url)
             return folder and str(folder)
 
-        monkeypatch.setattr(loading.file_utils, "load_archive_file", load)
+        monkeypatch.setattr(paths.file_utils, "load_archive_file", load)
         return asked
 
     return offer

@@ -1,4 +1,4 @@
-"""The task that a checkpoint was trained with, and options that were typed instead."""
+"""Options that were typed, which go before those that a checkpoint stores."""
 
 from dataclasses import fields
 from typing import Any, Collection, Dict, Optional
@@ -7,6 +7,7 @@ from fairseq.criterions import CRITERION_DATACLASS_REGISTRY
 from fairseq.tasks import TASK_DATACLASS_REGISTRY, TASK_REGISTRY
 from omegaconf import DictConfig, open_dict
 
+from fairseq_xling.checkpoints.stored_options import stored_task
 from fairseq_xling.errors import UserError
 
 
@@ -14,16 +15,6 @@ def is_ours(name: Optional[str]) -> bool:
     """Whether a task is one of this package."""
     task = TASK_REGISTRY.get(name)
     return task is not None and task.__module__.startswith("fairseq_xling.")
-
-
-def stored_task(state: Any) -> Optional[str]:
-    """The name of the task that a checkpoint was trained with, where it tells."""
-    if state.get("args") is not None:
-        return getattr(state["args"], "task", None)
-    task = (state.get("cfg") or {}).get("task")
-    if isinstance(task, dict) or isinstance(task, DictConfig):
-        return task.get("_name")
-    return getattr(task, "_name", None) or getattr(task, "task", None)
 
 
 def take_typed(path: str, state: Any, typed: Dict[str, Any]) -> None:
@@ -54,14 +45,11 @@ def take_typed(path: str, state: Any, typed: Dict[str, Any]) -> None:
         ("criterion", CRITERION_DATACLASS_REGISTRY),
     ):
         options = cfg.get(part)
-        kind = registry.get(options.get("_name")) if is_options(options) else None
+        if not isinstance(options, DictConfig):
+            continue
+        kind = registry.get(options.get("_name"))
         if kind is not None and kind.__module__.startswith("fairseq_xling."):
             fit(options, {field.name for field in fields(kind)}, typed)
-
-
-def is_options(value: Any) -> bool:
-    """Whether a part of a run's options is a nested one."""
-    return isinstance(value, DictConfig)
 
 
 def fit(options: DictConfig, known: Collection[str], typed: Dict[str, Any]) -> None:

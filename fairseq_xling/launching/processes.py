@@ -1,0 +1,51 @@
+"""Processes of a run on CPUs; fairseq counts GPUs where there are none."""
+
+import os
+import socket
+from typing import Any, Callable
+
+import torch
+from fairseq.distributed import utils as distributed_utils
+from omegaconf import open_dict
+
+# What torch.distributed's own launchers tell the processes that they start.
+LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+
+
+def start_on_cpus(
+    start: Callable[..., None], cfg: Any, main: Callable[..., Any], kwargs: Any
+) -> None:
+    """Start as many processes as asked for; fairseq counts GPUs where there are none.
+
+    Args:
+        start: fairseq's ``call_main``.
+        cfg: all options of the run.
+        main: what each process runs.
+        kwargs: further arguments of ``main``.
+    """
+    chosen = cfg.distributed_training
+    launched = all(name in os.environ for name in LAUNCHED)
+    with open_dict(chosen):
+        chosen.distributed_backend = "gloo"
+        if chosen.distributed_init_method is None and launched:
+            chosen.distributed_init_method = "env://"
+            chosen.distributed_world_size = int(os.environ["WORLD_SIZE"])
+            chosen.distributed_rank = int(os.environ["RANK"])
+            chosen.distributed_no_spawn = True
+        if chosen.distributed_world_size == 1 or chosen.distributed_no_spawn:
+            return start(cfg, main, **kwargs)
+        if chosen.distributed_init_method is None:
+            chosen.distributed_init_method = f"tcp://localhost:{free_port()}"
+        first, chosen.distributed_rank = chosen.distributed_rank, None
+    torch.multiprocessing.spawn(
+        distributed_utils.distributed_main,
+        args=(main, cfg, {**kwargs, "start_rank": first}),
+        nprocs=chosen.distributed_world_size,
+    )
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as server:
+        server.bind(("localhost", 0))
+        return server.getsockname()[1]
