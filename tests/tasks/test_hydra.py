@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from augment_data import write_lm
 from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from family_data import pair_folder, question_folder, tag_folder
 from hostile import call
+from pages import blocks
 from parallel_data import preprocess, raw_parallel
 from small_model import small_model
 from training import ROOT, train_command
@@ -133,6 +135,27 @@ def test_checkpoint_of_a_yaml_file_is_evaluated_and_predicts(tmp_path, data):
     found = from_pretrained(path, data=folder)
     assert found.model.encoder.sentence_encoder.mixup_layers == [1]
     assert found.predict([("the dog", "the cat")])
+
+
+def test_yaml_file_of_the_page_trains(tmp_path, data, spm):
+    written = [b.text for b in blocks("fairseq_xling/tasks/README.md", "sh")]
+    (text,) = (text for text in written if "fairseq-hydra-train" in text)
+    lines, command = re.findall(r"<<END\n(.*?)^END\n(.*)", text, re.M | re.S)[0]
+    lines = lines.replace("$PWD/fairseq_xling", str(ROOT / "fairseq_xling"))
+    config = yaml.safe_load(lines.replace("$PWD", str(tmp_path)))
+    # A small model, and no GPU.
+    config["common"].update(fp16=False, cpu=True)
+    config["model"].update(MODEL)
+    shape = {k: v for k, v in MODEL.items() if k != "_name"}
+    write_lm(tmp_path / "xlmr.large", spm, **shape, max_positions=128)
+    (tmp_path / "data-bin").mkdir()
+    (tmp_path / "data-bin/xnli").symlink_to(data(pair_folder))
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    words = command.replace("$PWD", str(tmp_path)).split()
+    check(call([*words, f"hydra.run.dir={tmp_path}"]))
+    state = torch.load(tmp_path / "checkpoints/checkpoint_best.pt", weights_only=True)
+    assert state["cfg"]["lr_scheduler"]["total_num_update"] == 368160
+    assert state["cfg"]["task"]["truncate_sequence"]
 
 
 @pytest.mark.parametrize(
