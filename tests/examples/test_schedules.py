@@ -1,8 +1,9 @@
 """A recipe's schedule ends with its training, whatever the dataset holds."""
 
+import logging
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from question_data import write_question_data
 from recipe_calls import UPDATES, call_recipe, counted
 from small_model import checkpoint, small_args
 from tag_data import write_tag_data
-from training import ROOT, SHAPE, environment
+from training import ROOT, SHAPE
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
@@ -137,17 +138,12 @@ def test_page_names_the_updates_of_xnli(monkeypatch):
     assert updates_of_command(words[1:]) == named == 368160
 
 
-def test_a_shell_is_told_the_updates(tmp_path):
+def test_a_shell_is_told_the_updates(tmp_path, monkeypatch, capsys):
     data = WRITERS["xquad"](tmp_path / "data")
     words = ["--task=xmixup_xquad", "--arch=xmixup_xlmr_mini", "--doc-stride=16"]
     words += [f"--max-positions={POSITIONS}", "--batch-size=4", "--max-epoch=2"]
-    command = [sys.executable, "-m", "fairseq_xling.cli.count_updates"]
-    done = subprocess.run(
-        [*command, str(data), *words, f"--user-dir={ROOT / 'fairseq_xling'}"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(PYTHONPATH=str(ROOT)),
-        cwd=tmp_path,
-        check=True,
-    )
-    assert int(done.stdout) > 75 * 2 // 4
+    words.append(f"--user-dir={ROOT / 'fairseq_xling'}")
+    monkeypatch.setattr(sys, "argv", ["count_updates", str(data), *words])
+    monkeypatch.setattr(logging, "disable", lambda level: None)
+    runpy.run_module("fairseq_xling.cli.count_updates", run_name="__main__")
+    assert int(capsys.readouterr().out) > 75 * 2 // 4
