@@ -209,30 +209,48 @@ def known_options():
     return found
 
 
+def check_span(page, span):
+    """Inline code: the options, commands, tasks and files that it names."""
+    for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", span):
+        assert option in known_options(), f"{page}: {span}: no such option"
+    first, *others = span.split()
+    if re.fullmatch(r"xling-[\w-]+", first):
+        assert first in console_scripts(), span
+    if re.fullmatch(r"(xmixup|multimix)_[a-z]\w*", span):
+        known = (TASK_REGISTRY, CRITERION_REGISTRY, ARCH_MODEL_REGISTRY)
+        assert any(span in names for names in known), f"{page}: {span}"
+    if first == "make":
+        check_make(span.split())
+    if first in ("bash", "python") and others and others[0] != "-m":
+        assert (ROOT / others[0]).exists(), f"{page}: {span}"
+    if first == "python" and others[:1] == ["-m"]:
+        assert importlib.util.find_spec(others[1]), f"{page}: {span}"
+    is_ours = re.match("(examples|fairseq_xling|preprocess|tests)/", first)
+    is_name = "{" not in first and "*" not in first
+    if is_name and (is_ours or re.fullmatch(r"[\w/]+\.(py|sh)", first)):
+        folders = [ROOT / name for name in ("", "preprocess", "examples")]
+        folders.append((ROOT / page).parent)
+        is_there = any((folder / first).exists() for folder in folders)
+        assert is_there or first in ELSEWHERE, f"{page}: {span}: no such file"
+
+
 @pytest.mark.parametrize("page", pages())
 def test_names_in_text_exist(page):
     for span in spans(page):
-        for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", span):
-            assert option in known_options(), f"{page}: {span}: no such option"
-        first, *others = span.split()
-        if re.fullmatch(r"xling-[\w-]+", first):
-            assert first in console_scripts(), span
-        if re.fullmatch(r"(xmixup|multimix)_[a-z]\w*", span):
-            known = (TASK_REGISTRY, CRITERION_REGISTRY, ARCH_MODEL_REGISTRY)
-            assert any(span in names for names in known), f"{page}: {span}"
-        if first == "make":
-            check_make(span.split())
-        if first in ("bash", "python") and others and others[0] != "-m":
-            assert (ROOT / others[0]).exists(), f"{page}: {span}"
-        if first == "python" and others[:1] == ["-m"]:
-            assert importlib.util.find_spec(others[1]), f"{page}: {span}"
-        is_ours = re.match("(examples|fairseq_xling|preprocess|tests)/", first)
-        is_name = "{" not in first and "*" not in first
-        if is_name and (is_ours or re.fullmatch(r"[\w/]+\.(py|sh)", first)):
-            folders = [ROOT / name for name in ("", "preprocess", "examples")]
-            folders.append((ROOT / page).parent)
-            is_there = any((folder / first).exists() for folder in folders)
-            assert is_there or first in ELSEWHERE, f"{page}: {span}: no such file"
+        check_span(page, span)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        *("--mixup-layr", "--arch xmixup_xlmr_mini --bach-size 4", "xling-score DATA"),
+        *("xmixup_xnly", "make demo DEMO=poems", "bash examples/xnly.sh", "xnly.sh"),
+        *("python -m fairseq_xling.cli.count", "fairseq_xling/files/atomics.py"),
+    ],
+)
+def test_wrong_name_is_found(span):
+    with pytest.raises(AssertionError):
+        check_span("README.md", span)
 
 
 def test_readme_maps_the_folders():
