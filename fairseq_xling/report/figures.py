@@ -120,7 +120,7 @@ def draw_curves(runs: Sequence[Training]) -> bytes:
     unit = {UNITS.get(run.criterion, "") for run in runs}
     loss = f"loss ({unit.pop()})" if len(unit) == 1 and "" not in unit else "loss"
     wanted = [("loss in training", "train_inner", "loss", loss)]
-    for subset in dict.fromkeys(x for run in runs for x in run.log.subsets):  # type: ignore[union-attr]
+    for subset in dict.fromkeys(x for run in runs for x in run.log.subsets):
         wanted.append((f"loss on {subset}", subset, "loss", loss))
         for metric in dict.fromkeys(validated_metric(run) for run in runs):
             title = f"{metric} on {subset}"
@@ -147,7 +147,7 @@ def draw_curves(runs: Sequence[Training]) -> bytes:
 
 def validated_metric(run: Training) -> str:
     """The score that a run's validation tells the most by, over all languages."""
-    records = [x for kind in run.log.subsets for x in run.log.of(kind)]  # type: ignore[union-attr]
+    records = [x for kind in run.log.subsets for x in run.log.of(kind)]
     for name in ("score", "f1", "accuracy"):
         if any(name in record.values for record in records):
             return name
@@ -156,7 +156,6 @@ def validated_metric(run: Training) -> str:
 
 def curve(run: Training, kind: str, name: str):
     """Updates, and a value at each, of one kind of records; of few ``train``."""
-    assert run.log is not None
     records = run.log.of(kind)
     if kind == "train_inner" and not records:
         # Logged less often than the run was long.

@@ -64,13 +64,11 @@ class TrainingLog:
     """What a run logged, without what a resumption did again.
 
     Attributes:
-        path: of the log.
         kept: the records, by kind and update.
         segments: its processes.
         update: how far it has come.
     """
 
-    path: Path
     kept: Dict[Tuple[str, int], Record] = field(default_factory=dict)
     segments: List[Segment] = field(default_factory=lambda: [Segment()])
     update: int = 0
@@ -121,7 +119,7 @@ class TrainingLog:
 
 def read_log(path: Path) -> TrainingLog:
     """Read a log; lines that are none of fairseq's progress are skipped."""
-    log = TrainingLog(path)
+    log = TrainingLog()
     # Carriage returns of progress bars end a line, too.
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:

@@ -62,7 +62,7 @@ def parts_of(groups: Dict[str, List[Training]], make: Any) -> List[Part]:
 
 def curves_of(runs: Sequence[Training]) -> Curves:
     """The curves of a group."""
-    logged = [run for run in runs if run.log]
+    logged = [run for run in runs if not run.no_log]
     lacking: Dict[str, List[str]] = {}
     for run in runs:
         if run.no_log:
@@ -75,7 +75,6 @@ def curves_of(runs: Sequence[Training]) -> Curves:
 
 def outcome_row(run: Training) -> List[Cell]:
     """Where a run was best, and where it ended."""
-    assert run.log is not None
     name = run.best_metric
     subset = (run.log.subsets or ["valid"])[0]
     records = [one for one in run.log.of(subset) if name in one.values]
@@ -94,8 +93,6 @@ def cost_row(run: Training) -> List[Cell]:
     workers = str(run.options.get("distributed_world_size") or 1)
     if run.options.get("cpu") is True:
         workers += " (CPU)"
-    if run.log is None:
-        return [run.name, workers, None, None, None, None]
     costs = costs_of(run.log)
     return [
         run.name,

@@ -1,7 +1,7 @@
 """A training run: the options in its checkpoint, and its log."""
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from fairseq_xling.checkpoints.opening import look_into
 from fairseq_xling.checkpoints.stored_options import as_dict
@@ -20,14 +20,14 @@ class Training(NamedTuple):
         name: of the run, on the page.
         group: what it is shown together with: its task, or its run of MultiMix.
         options: what it was trained with, by name.
-        log: what it logged; None where there is no log with progress.
-        no_log: why there is none.
+        log: what it logged; empty where there is no log with progress.
+        no_log: why there is none; empty where there is one.
     """
 
     name: str
     group: str
     options: Dict[str, Any]
-    log: Optional[TrainingLog]
+    log: TrainingLog
     no_log: str
 
     @property
@@ -94,7 +94,7 @@ def options_of(record: Dict[str, Any]) -> Dict[str, Any]:
     return options
 
 
-def find_log(folder: Path, log_file: Any):
+def find_log(folder: Path, log_file: Any) -> Tuple[TrainingLog, str]:
     """The log of a run: the first that is there of the usual places.
 
     Args:
@@ -102,7 +102,7 @@ def find_log(folder: Path, log_file: Any):
         log_file: the option ``--log-file`` of its checkpoint.
 
     Returns:
-        the log or None, and why there is none.
+        the log, which is empty where there is none, and why there is none.
     """
     places = [folder / "train.log"]
     if isinstance(log_file, str) and log_file:
@@ -111,15 +111,18 @@ def find_log(folder: Path, log_file: Any):
     places.append(folder.parent / f"{folder.resolve().name}.log.txt")
     for path in places:
         try:
-            is_log = path.is_file()
+            # A pipe would be waited for.
+            if not path.is_file():
+                continue
         except (OSError, ValueError):
-            is_log = False
-        if is_log:
-            try:
-                log = read_log(path)
-            except OSError as error:
-                return None, f"its log {path.name} cannot be read ({error.strerror})"
-            if log.records:
-                return log, ""
-            return None, f"its log {path.name} has no line of fairseq's progress"
-    return None, "no log was found (train.log in its folder, or --log-file)"
+            continue
+        try:
+            log = read_log(path)
+        except OSError as error:
+            reason = f"its log {path.name} cannot be read ({error.strerror})"
+            return TrainingLog(), reason
+        if log.records:
+            return log, ""
+        reason = f"its log {path.name} has no line of fairseq's progress"
+        return TrainingLog(), reason
+    return TrainingLog(), "no log was found (train.log in its folder, or --log-file)"
