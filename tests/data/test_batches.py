@@ -38,7 +38,6 @@ def parallel_batch(kind):
         [] if is_text else [SimpleNamespace(input=rows, source=Rows(rows[::-1]))],
         rows if is_text else None,
         TokenMasker(dictionary, 0.4),
-        eos=2,
         separators=2,
         max_length=40,
         concatenate=kind == "concatenated",
