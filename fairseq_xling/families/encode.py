@@ -8,7 +8,6 @@ from fairseq.data import Dictionary
 
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.sequences import Ragged
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.inputs import ANY_PAIR, Names, Text
 from fairseq_xling.families.raw import COUNTERPARTS, Aligned, RawSplit
 
@@ -18,6 +17,10 @@ LABELS = ("label", "tags", "source_tags")
 # Positions and characters in a text: more than this says, so that they are 32 bits.
 NUMBERS = 1 << 30
 LONGEST = "tokens in the longest"
+
+Rows = Mapping[str, Sequence[Any]]
+Encoded = Dict[str, Ragged]
+Chunk = List[Aligned]
 
 
 class RowEncoder(TextEncoder):
@@ -50,9 +53,7 @@ class RowEncoder(TextEncoder):
         """
         raise NotImplementedError
 
-    def encode(
-        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Dict[str, Ragged]:
+    def encode(self, rows: Rows, names: Sequence[str]) -> Encoded:
         """Encode rows with their counterparts.
 
         Args:
@@ -66,12 +67,9 @@ class RowEncoder(TextEncoder):
         raise NotImplementedError
 
     def streams(self, part: RawSplit) -> List[str]:
-        """The streams that a split has."""
         raise NotImplementedError
 
-    def whole(
-        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
-    ) -> List[Aligned]:
+    def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
         """Leave out rows, and counterparts, that lack something.
 
         Args:
@@ -84,42 +82,23 @@ class RowEncoder(TextEncoder):
         """
         raise NotImplementedError
 
-    def kept(self, streams: Dict[str, Ragged], remarks: Counter) -> np.ndarray:
+    def kept(self, streams: Encoded, remarks: Counter) -> np.ndarray:
         """Which rows are good for something once they are encoded, bool ``(rows,)``."""
         return np.ones(len(streams["input"].lengths), bool)
 
-    def note(
-        self, rows: Sequence[Any], streams: Dict[str, Ragged], remarks: Counter
-    ) -> None:
+    def note(self, rows: List[Any], streams: Encoded, remarks: Counter) -> None:
         """Count what the log says of rows that are written."""
         for name in COUNTERPARTS:
             if name in streams:
                 remarks[f"without {name}"] += int((streams[name].lengths == 0).sum())
 
-    def note_longest(self, tokens: Ragged, remarks: Counter) -> None:
-        """Keep the length of the longest sequence."""
-        longest = int(tokens.lengths.max(initial=0))
-        remarks[LONGEST] = max(remarks[LONGEST], longest)
-
     def examples(self, part: RawSplit, rows: Sequence[Any]) -> str:
         """What evaluation needs to know of rows beside the streams, a line each."""
         return ""
 
-    def refuse_nothing(self, part: RawSplit, remarks: Counter) -> None:
-        """Refuse a split of which no row is left, unless it may be left out.
-
-        Raises:
-            UserError: it may not.
-        """
-        self.refuse_lack(part, "rows")
-
-    def refuse_lack(self, part: RawSplit, what: str) -> None:
-        """Refuse a split that has no ``what``.
-
-        Raises:
-            UserError: always.
-        """
-        raise UserError(f"{part.input.path}: has no {what}; give it some, or remove it")
+    def lacking(self, part: Any, remarks: Counter) -> str:
+        """What a split has none of, if no row is left; "" where it may be left out."""
+        return "rows"
 
     def symbols(self, stream: str) -> int:
         """How many symbols a stream may have."""

@@ -160,7 +160,10 @@ def write_split(
     if count:
         entries.setdefault(part.split, {})[part.lang] = SplitEntry(count, names)
     else:
-        encoder.refuse_nothing(part, remarks)
+        if what := encoder.lacking(part, remarks):
+            raise UserError(
+                f"{part.input.path}: has no {what}; give it some, or remove it"
+            )
         for path in folder.glob(f"{stem}.*"):
             path.unlink()
     logger.info(f"{stem}: {summary(count, remarks, encoder)}")

@@ -2,12 +2,10 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
-from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.encode import RowEncoder
-from fairseq_xling.families.raw import Aligned
+from fairseq_xling.families.encode import Chunk, Encoded, RowEncoder, Rows
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.binarize import Entries, Output, write_split
@@ -58,12 +56,9 @@ class SentenceEncoder(RowEncoder):
     """Encodes texts, each by itself."""
 
     def streams(self, part: Any) -> List[str]:
-        """Both sides."""
         return ["input", "source"]
 
-    def whole(
-        self, part: Any, aligned: List[Aligned], remarks: Counter
-    ) -> List[Aligned]:
+    def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
         """Leave out lines that lack a side."""
         chunk = [
             (target, others)
@@ -73,18 +68,10 @@ class SentenceEncoder(RowEncoder):
         remarks["lines left out for lack of a side"] += len(aligned) - len(chunk)
         return chunk
 
-    def encode(
-        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Dict[str, Ragged]:
-        """Encode texts; see :meth:`RowEncoder.encode`."""
+    def encode(self, rows: Rows, names: Sequence[str]) -> Encoded:
         return {name: self.sentences(rows[name]) for name in names}
 
-    def refuse_nothing(self, part: Any, remarks: Counter) -> None:
-        """Refuse text without a whole line.
-
-        Raises:
-            UserError: always.
-        """
+    def lacking(self, part: Any, remarks: Counter) -> str:
         raise UserError(
             f"{part.target}: no line has text both there and in {part.source}; give it "
             "some, or remove both files"

@@ -1,19 +1,18 @@
 """Raw questions to binarized data: every stream, lost answers, and bad input."""
 
-import hashlib
 import json
 import random
 import subprocess
 import sys
 
+import binarized
 import pytest
+from binarized import digest, stream
 from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import WORDS
 from training import ROOT, environment
 
-from fairseq_xling.cli import preprocess as commands
-from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.preprocessing.benchmarks import TYDIQA_ALL
@@ -29,15 +28,7 @@ PLACES = {"train": "squad/train-v1.1.json", "dev": DEV, "test": "xquad/xquad.{}.
 
 
 def preprocess(raw, spm, destdir, *options, task="xquad"):
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    arguments += ["--destdir", str(destdir), *options]
-    commands.preprocess(task, arguments)
-    return Manifest.load(destdir)
-
-
-def stream(folder, split, lang, name):
-    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
-    return [data[i].tolist() for i in range(len(data))]
+    return binarized.preprocess(task, raw, spm, destdir, *options)
 
 
 class Asked:
@@ -225,13 +216,6 @@ def test_streams_are_readable_whatever_their_numbers(raw, spm, tmp_path):
     write(raw / PLACES["test"].format("en"), [row])
     preprocess(raw, spm, tmp_path / "bin")
     check(spm, tmp_path / "bin", "test", "en", [row], FULL)
-
-
-def digest(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-    }
 
 
 def test_passages_are_encoded_once_whatever_workers_and_chunks(

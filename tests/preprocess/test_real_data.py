@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from binarized import preprocess
 from training import ROOT
-
-from fairseq_xling.cli.preprocess import preprocess
-from fairseq_xling.data.manifest import Manifest
 
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 
@@ -30,9 +28,7 @@ TASKS = {
 def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
     labels, lang, rows = TASKS[task]
     lay_out(task, DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
-    arguments = [str(tmp_path / "raw"), "--spm", spm.model, "--dict", spm.dictionary]
-    preprocess(task, [*arguments, "--destdir", str(tmp_path / "bin")])
-    manifest = Manifest.load(tmp_path / "bin")
+    manifest = preprocess(task, tmp_path / "raw", spm, tmp_path / "bin")
     for target in manifest.languages[1:]:
         entry = manifest.splits["train"][target]
         assert entry.rows == TRAINING_PAIRS[task]

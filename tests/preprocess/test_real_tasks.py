@@ -8,8 +8,8 @@ from typing import List
 import numpy as np
 import pytest
 import sentencepiece
+from binarized import preprocess, stream
 from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 from mbert_data import write_wordpiece
 from question_data import covered_text
 from test_real_data import DATA
@@ -19,9 +19,7 @@ sys.path.insert(0, str(ROOT / "preprocess"))
 
 from real_data import lay_out, read_sentences  # noqa: E402
 
-from fairseq_xling.cli.preprocess import preprocess  # noqa: E402
 from fairseq_xling.data.labels import LABELS  # noqa: E402
-from fairseq_xling.data.manifest import Manifest, stream_prefix  # noqa: E402
 from fairseq_xling.families.questions.encode import (  # noqa: E402
     QuestionEncoder,
     token_span,
@@ -129,21 +127,12 @@ def test_gold_answers_come_back_unless_they_begin_or_end_inside_a_piece(
         print(f"{lang}: {np.mean(exact):.2%}, {np.mean(matching):.2%}")
 
 
-def stream(folder, split, lang, name):
-    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
-    return [data[i].tolist() for i in range(len(data))]
-
-
 @needs_xquad
 def test_real_questions_are_laid_out_and_binarized(model, tmp_path):
     lay_out("xquad", DATA, tmp_path / "raw", rate=0.2, noisy_source=False)
-    options = ["--spm", model.model, "--dict", model.dictionary]
     folder = tmp_path / "bin"
-    raw = str(tmp_path / "raw")
     langs = "--target-langs=ar,zh"
-    arguments = [raw, *options, "--destdir", str(folder), langs]
-    preprocess("xquad", arguments)
-    manifest = Manifest.load(folder)
+    manifest = preprocess("xquad", tmp_path / "raw", model, folder, langs)
     assert manifest.languages == ["en", "ar", "zh"]
     rows = {split: by_lang["en"].rows for split, by_lang in manifest.splits.items()}
     assert sum(rows.values()) == 1190 and rows["train"] > 800
@@ -174,10 +163,8 @@ def test_real_questions_are_laid_out_and_binarized(model, tmp_path):
 def test_real_sentences_are_laid_out_and_binarized(spm, tmp_path):
     lay_out("udpos", DATA, tmp_path / "raw", rate=0.2, noisy_source=False)
     folder = tmp_path / "bin"
-    arguments = [str(tmp_path / "raw"), "--spm", spm.model, "--dict", spm.dictionary]
-    arguments += ["--destdir", str(folder), "--target-langs=ru,zh"]
-    preprocess("udpos", arguments)
-    manifest = Manifest.load(folder)
+    langs = "--target-langs=ru,zh"
+    manifest = preprocess("udpos", tmp_path / "raw", spm, folder, langs)
     english = read_sentences(tmp_path / "raw/train-en.tsv")
     assert manifest.splits["train"]["en"].rows == len(english) == 12544 + 700
     for lang in ("ru", "zh"):

@@ -1,6 +1,5 @@
 """Raw folders to binarized data: the same ids as the usual chain, and bad input."""
 
-import hashlib
 import random
 import shutil
 import subprocess
@@ -9,28 +8,20 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import binarized
 import pytest
+from binarized import digest, stream
 from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
-from fairseq_xling.cli import preprocess as commands
-from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 
 
 def preprocess(raw, spm, destdir, *options):
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    arguments += ["--destdir", str(destdir), *options]
-    commands.preprocess("xnli", arguments)
-    return Manifest.load(destdir)
-
-
-def stream(folder, split, lang, name):
-    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
-    return [data[i].tolist() for i in range(len(data))]
+    return binarized.preprocess("xnli", raw, spm, destdir, *options)
 
 
 def usual_chain(spm, pairs):
@@ -49,13 +40,6 @@ def usual_chain(spm, pairs):
 
 def read(path):
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def digest(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-    }
 
 
 def test_every_stream_has_the_ids_of_the_usual_chain(raw, spm, tmp_path):
@@ -300,9 +284,7 @@ def test_folders_of_the_xmixup_authors_for_pawsx_are_read(spm, tmp_path):
         write_rows(raw / lang / "test_2k.tsv", rows(lang))
     write_rows(raw / "translate-dev/dev_2k.de.tsv", rows("en"))
     write_rows(raw / "translate-test/test.de.tsv", draw_rows(generator, "en", labels))
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    commands.preprocess("pawsx", [*arguments, "--destdir", str(tmp_path / "bin")])
-    manifest = Manifest.load(tmp_path / "bin")
+    manifest = binarized.preprocess("pawsx", raw, spm, tmp_path / "bin")
     assert set(manifest.splits["train"]["de"].streams) == {
         "input",
         "label",
@@ -480,9 +462,7 @@ def test_pawsx_as_released_is_read(spm, tmp_path):
         drawn = draw_rows(generator, lang, ["0", "1"])
         rows = [[str(i), *row] for i, row in enumerate(drawn)]
         write_rows(raw / f"{name}.tsv", header + rows)
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    commands.preprocess("pawsx", [*arguments, "--destdir", str(tmp_path / "bin")])
-    manifest = Manifest.load(tmp_path / "bin")
+    manifest = binarized.preprocess("pawsx", raw, spm, tmp_path / "bin")
     assert manifest.splits["train"]["de"].streams == ["input", "label", "source"]
 
 

@@ -1,19 +1,18 @@
 """Raw tagged sentences to binarized data: every stream, pairing, and bad input."""
 
-import hashlib
 import random
 import subprocess
 import sys
 
+import binarized
 import pytest
+from binarized import digest, stream
 from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import MMapIndexedDataset
 from raw_data import WORDS
 from training import ROOT, environment
 
-from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.data.labels import LABELS
-from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
 
@@ -22,15 +21,7 @@ BACK = "translate-train-en/en-{}-en-translated"
 
 
 def preprocess(raw, spm, destdir, *options, task="udpos"):
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
-    arguments += ["--destdir", str(destdir), *options]
-    commands.preprocess(task, arguments)
-    return Manifest.load(destdir)
-
-
-def stream(folder, split, lang, name):
-    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
-    return [data[i].tolist() for i in range(len(data))]
+    return binarized.preprocess(task, raw, spm, destdir, *options)
 
 
 def naive_words(spm, words):
@@ -153,13 +144,6 @@ def test_every_stream_is_that_of_a_loop_over_words(raw, data, spm, tmp_path):
             check_words(spm, folder, split, lang, translated, ["source"])
             streams = ["input", "word_starts", "tags", "source"]
             assert manifest.splits[split][lang].streams == streams
-
-
-def digest(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-    }
 
 
 def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeypatch):

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Sequence
 
 import torch
+from binarized import preprocess
 from raw_data import LABELS, WORDS, draw_rows, write_rows
 from training import environment, run, train_command
 
 from fairseq_xling.cli import pseudo_label
-from fairseq_xling.cli.preprocess import preprocess
 
 TARGETS = ("de", "zh")
 TAGS = ("DET", "NOUN", "VERB", "ADJ", "X")
@@ -38,9 +38,8 @@ SAMPLING = ["--scheduled-sampling-midpoint=0.5", f"--max-update={UPDATES}", "--s
 
 def binarize(task: str, raw: Path, spm, *options: str) -> Path:
     folder = raw.parent / f"{raw.name}-bin"
-    arguments = [str(raw), "--spm", spm.model, "--dict", spm.dictionary]
     handlers, level = logging.root.handlers[:], logging.root.level
-    preprocess(task, [*arguments, "--destdir", str(folder), *options])
+    preprocess(task, raw, spm, folder, *options)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     return folder

@@ -1,16 +1,16 @@
 """Sentence pairs to streams."""
 
 from collections import Counter
-from typing import Any, Dict, List, Mapping, Optional, Sequence, cast
+from typing import Any, List, Optional, Sequence, cast
 
 import numpy as np
 
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.encode import Chunk, Encoded, RowEncoder, Rows
 from fairseq_xling.families.inputs import PREMISE, Text, parse_pair
 from fairseq_xling.families.pairs.raw import Row, Table
-from fairseq_xling.families.raw import Aligned, RawSplit
+from fairseq_xling.families.raw import RawSplit
 
 
 class PairEncoder(RowEncoder):
@@ -21,17 +21,12 @@ class PairEncoder(RowEncoder):
     in_memory = ("input", "source")
 
     def parse(self, text: Text, where: str) -> List[str]:
-        """The two texts of a pair; see :meth:`RowEncoder.parse`."""
         return parse_pair(text, self.text_names, where)
 
     def streams(self, part: RawSplit) -> List[str]:
-        """The streams that a split has."""
         return ["input", *["label"] * part.input.has_labels, *part.counterparts]
 
-    def whole(
-        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
-    ) -> List[Aligned]:
-        """Leave out pairs that lack a sentence; see :meth:`RowEncoder.whole`."""
+    def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
         may_lack = cast(Table, part.input).allow_empty
 
         def whole(row: Optional[Row]) -> Optional[Row]:
@@ -50,10 +45,7 @@ class PairEncoder(RowEncoder):
             )
         return is_whole
 
-    def encode(
-        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Dict[str, Ragged]:
-        """Encode pairs with their counterparts; see :meth:`RowEncoder.encode`."""
+    def encode(self, rows: Rows, names: Sequence[str]) -> Encoded:
         found = {
             name: self.pairs([row and row[:2] for row in group])
             for name, group in rows.items()

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -11,10 +11,10 @@ from fairseq.data import Dictionary
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.tokenizers import PiecesOfText
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.encode import LONGEST, Chunk, Encoded, RowEncoder, Rows
 from fairseq_xling.families.inputs import QUESTION, Text, parse_pair
 from fairseq_xling.families.questions.raw import Question
-from fairseq_xling.families.raw import TRAINED, Aligned, RawSplit
+from fairseq_xling.families.raw import TRAINED, RawSplit
 
 # What the log calls a long passage: more than XLM-R reads at once.
 LONG = 512
@@ -53,12 +53,10 @@ class QuestionEncoder(RowEncoder):
         self.blank: Dict[str, bool] = {}
 
     def parse(self, text: Text, where: str) -> Question:
-        """A question without answers; see :meth:`RowEncoder.parse`."""
         question, context = parse_pair(text, self.text_names, where)
         return Question("", question, context, [], 1, Path(where))
 
     def streams(self, part: RawSplit) -> List[str]:
-        """The streams that a split has."""
         is_trained = part.split in TRAINED
         names = ["input", "context_length"] + ["span"] * part.input.has_labels
         names += [] if is_trained else ["offsets"]
@@ -66,9 +64,7 @@ class QuestionEncoder(RowEncoder):
             names += [name] + ["source_span"] * (is_trained and name == "source")
         return names
 
-    def whole(
-        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
-    ) -> List[Aligned]:
+    def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
         """Leave out questions that lack their text or their passage.
 
         Raises:
@@ -88,14 +84,12 @@ class QuestionEncoder(RowEncoder):
         remarks["without question or passage, left out"] += lacking
         return chunk
 
-    def encode(
-        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Dict[str, Ragged]:
+    def encode(self, rows: Rows, names: Sequence[str]) -> Encoded:
         """Encode questions with their counterparts; see :meth:`RowEncoder.encode`.
 
         Where training could not use a question, it gets no counterpart.
         """
-        found: Dict[str, Ragged] = {}
+        found: Encoded = {}
         good = np.ones(len(rows["input"]), bool)
         for name, group in rows.items():
             prefix = "" if name == "input" else f"{name}_"
@@ -133,7 +127,7 @@ class QuestionEncoder(RowEncoder):
         tokens = self.join_pairs(Ragged.of(texts))
         return tokens.spread(here), Ragged.of(spans).spread(here), contexts
 
-    def kept(self, streams: Dict[str, Ragged], remarks: Counter) -> np.ndarray:
+    def kept(self, streams: Encoded, remarks: Counter) -> np.ndarray:
         """Leave out questions to train on whose answer has no token."""
         kept = super().kept(streams, remarks)
         if "offsets" not in streams:
@@ -141,17 +135,14 @@ class QuestionEncoder(RowEncoder):
         remarks["whose answer is lost, left out"] += int((~kept).sum())
         return kept
 
-    def note(
-        self, rows: Sequence[Any], streams: Dict[str, Ragged], remarks: Counter
-    ) -> None:
-        """Count what the log says of questions that are written."""
+    def note(self, rows: List[Any], streams: Encoded, remarks: Counter) -> None:
         super().note(rows, streams, remarks)
-        tokens = streams["input"]
-        remarks[f"over {LONG} tokens"] += int((tokens.lengths > LONG).sum())
+        lengths = streams["input"].lengths
+        remarks[f"over {LONG} tokens"] += int((lengths > LONG).sum())
         remarks["answers not where the file says, left out"] += sum(
             row.misplaced for row in rows
         )
-        self.note_longest(tokens, remarks)
+        remarks[LONGEST] = max(remarks[LONGEST], int(lengths.max(initial=0)))
 
     def examples(self, part: RawSplit, rows: Sequence[Any]) -> str:
         """Texts and answers of questions to be judged by, as lines of JSON."""
@@ -168,10 +159,8 @@ class QuestionEncoder(RowEncoder):
         ]
         return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in entries)
 
-    def refuse_nothing(self, part: RawSplit, remarks: Counter) -> None:
-        """Refuse a split without questions; see :meth:`RowEncoder.refuse_nothing`."""
-        answered = "answered " * (part.split in TRAINED)
-        self.refuse_lack(part, f"{answered}questions")
+    def lacking(self, part: Any, remarks: Counter) -> str:
+        return "answered " * (part.split in TRAINED) + "questions"
 
     def encode_contexts(self, texts: Sequence[str]) -> List[EncodedContext]:
         """Encode passages with the characters that each token covers."""

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, List, Mapping, Sequence
 
 import numpy as np
 
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.encode import LONGEST, Chunk, Encoded, RowEncoder, Rows
 from fairseq_xling.families.inputs import Text, check_texts
-from fairseq_xling.families.raw import Aligned, RawSplit
+from fairseq_xling.families.raw import RawSplit
 from fairseq_xling.families.tagging.raw import WITHHELD, TaggedSentence, split_words
 
 WITHHELD_ROWS = f"with withheld words ({WITHHELD}), left out"
@@ -23,11 +23,9 @@ class WordEncoder(RowEncoder):
     in_memory = ("input", "word_starts", "source")
 
     def parse(self, text: Text, where: str) -> TaggedSentence:
-        """A sentence without tags; see :meth:`RowEncoder.parse`."""
         return TaggedSentence(parse_words(text, where), None, None, 1, Path(where))
 
     def streams(self, part: RawSplit) -> List[str]:
-        """The streams that a split has."""
         names = ["input", "word_starts"] + ["tags"] * part.input.has_labels
         for name in part.counterparts:
             names.append(name)
@@ -36,9 +34,7 @@ class WordEncoder(RowEncoder):
                 names += ["source_word_starts", "source_tags"]
         return names
 
-    def whole(
-        self, part: RawSplit, aligned: List[Aligned], remarks: Counter
-    ) -> List[Aligned]:
+    def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
         """Leave out sentences that have no words, or none that can be read.
 
         Raises:
@@ -59,10 +55,7 @@ class WordEncoder(RowEncoder):
                     )
         return chunk
 
-    def encode(
-        self, rows: Mapping[str, Sequence[Any]], names: Sequence[str]
-    ) -> Dict[str, Ragged]:
-        """Encode sentences with their counterparts; see :meth:`RowEncoder.encode`."""
+    def encode(self, rows: Rows, names: Sequence[str]) -> Encoded:
         found = {}
         for name, group in rows.items():
             prefix = "" if name == "input" else f"{name}_"
@@ -78,24 +71,17 @@ class WordEncoder(RowEncoder):
         tags = [tag for row in group if row is not None for tag in row.tags]
         return np.array([self.labels.index(tag) for tag in tags], np.int64)
 
-    def note(
-        self, rows: Sequence[Any], streams: Dict[str, Ragged], remarks: Counter
-    ) -> None:
-        """Count what the log says of sentences that are written."""
+    def note(self, rows: List[Any], streams: Encoded, remarks: Counter) -> None:
         remarks["words"] += int(streams["word_starts"].lengths.sum())
         super().note(rows, streams, remarks)
-        self.note_longest(streams["input"], remarks)
+        lengths = streams["input"].lengths
+        remarks[LONGEST] = max(remarks[LONGEST], int(lengths.max(initial=0)))
 
-    def refuse_nothing(self, part: RawSplit, remarks: Counter) -> None:
-        """Refuse a split without sentences.
-
-        One whose words are withheld is left out, as there may be other languages; but
-        without a set for training nothing goes on.
-        """
+    def lacking(self, part: Any, remarks: Counter) -> str:
         if not remarks[WITHHELD_ROWS]:
-            self.refuse_lack(part, "rows")
-        if part.split == "train":
-            self.refuse_lack(part, f"words, all are withheld ({WITHHELD})")
+            return "rows"
+        # Without a set for training nothing goes on; there may be other languages.
+        return f"words, all are withheld ({WITHHELD})" * (part.split == "train")
 
 
 def parse_words(text: Text, where: str) -> List[str]:
