@@ -89,7 +89,7 @@ def draw_by_language(
     return [as_png(figure) for figure, _ in drawn]
 
 
-def draw_scores(one: Evaluation) -> List[bytes]:
+def draw_score_intervals(one: Evaluation) -> List[bytes]:
     """Scores by language, with their intervals."""
     series = {x.name: {**x.scores, AVERAGE: x.average} for x in one.models}
     bounds = {x.name: x.intervals for x in one.models}

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Sequence
 from fairseq_xling.files.atomic import PathLike, atomic_file
 from fairseq_xling.report.analysis_parts import analyses_section
 from fairseq_xling.report.evaluations import Evaluation, read_evaluation
-from fairseq_xling.report.figures import draw_differences, draw_scores
+from fairseq_xling.report.figures import draw_differences, draw_score_intervals
 from fairseq_xling.report.find_runs import Found, find_runs, short_names
 from fairseq_xling.report.multimix_parts import multimix_section
 from fairseq_xling.report.page import Part, Section, render_page
@@ -44,7 +44,7 @@ def write_page(
         whole = [x for x in found.multimix if x.parent in results.parents]
         (inside[whole[0]] if whole else outside).append(evaluation)
     for one in outside:
-        one.figures = draw_scores(one) if one.models else []
+        one.figures = draw_score_intervals(one) if one.models else []
         one.difference_figures = draw_differences(one) if one.differences else []
     sections = [
         Section("scores", "Scores", [Part(one.title, one) for one in outside]),
