@@ -22,10 +22,8 @@ from fairseq_xling.multimix.surface import Surface
 from fairseq_xling.multimix.variants import (
     AUG_TYPES,
     MASK_UNITS,
-    Augmentation,
     GenLM,
-    check_percentage,
-    read_factors,
+    read_augmentation,
 )
 
 Text = Union[str, Tuple[str, str], List[str]]
@@ -95,20 +93,17 @@ def augment(
     Source: MultiMix section 3.2.
     """
     kind = _kind_of(texts)
-    if aug_type is None:
-        aug_type = AUG_TYPES[kind == "pairs"]
     for name, value, known in (
-        ("aug_type", aug_type, AUG_TYPES),
+        ("aug_type", AUG_TYPES[0] if aug_type is None else aug_type, AUG_TYPES),
         ("mask_unit", mask_unit, MASK_UNITS),
     ):
         if value not in known:
             raise UserError(f"{name} {value}: give {' or '.join(known)}")
-    check_percentage(percentage)
-    factor = factor or ("2x2" if aug_type == "successive-cross" else "3")
-    what = Augmentation(
+    what = read_augmentation(
+        kind == "pairs",
         aug_type,
         percentage,
-        read_factors(str(factor), aug_type),
+        factor and str(factor),
         mask_unit,
         seed,
         keep_duplicates,

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence
 
+import torch
 from tqdm import tqdm
 
 from fairseq_xling.errors import UserError
@@ -134,3 +135,15 @@ class _Reader:
             taken.append(self.next)
             self.next = next(self.variants, None)
         return taken
+
+
+def as_hypothesis(variant: Dict[str, Any]) -> Dict[str, Any]:
+    """Turn a described variant into what ``fairseq-generate`` prints."""
+    scores = torch.zeros(variant["length"])
+    scores[variant["positions"]] = torch.tensor(variant["log_probs"])
+    return {
+        "tokens": torch.from_numpy(variant["tokens"].astype("int64")),
+        "score": variant["log_prob"],
+        "positional_scores": scores,
+        "alignment": [],
+    }

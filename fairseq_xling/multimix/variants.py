@@ -1,8 +1,9 @@
 """GEN-LM: the virtual samples around each real one."""
 
 import itertools
+import math
 from dataclasses import dataclass
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.masked_words import choose_units, sample_generator
@@ -42,9 +43,48 @@ class Augmentation:
     keep_duplicates: bool
 
     @property
+    def most_variants(self) -> int:
+        """Largest number of variants of a sample."""
+        return math.prod(self.factors)
+
+    @property
     def is_cross(self) -> bool:
         """Whether samples are split in two parts."""
         return self.aug_type == "successive-cross"
+
+
+def read_augmentation(
+    has_parts: bool,
+    aug_type: Optional[str],
+    percentage: float,
+    factor: Optional[str],
+    mask_unit: str,
+    seed: int,
+    keep_duplicates: bool,
+) -> Augmentation:
+    """What options ask for.
+
+    Args:
+        has_parts: whether samples are pairs, of which both parts are changed and
+            crossed where ``aug_type`` is None.
+        factor: as :func:`read_factors` takes it; None for 3, or 2x2.
+        aug_type, percentage, mask_unit, seed, keep_duplicates: as of
+            :class:`Augmentation`.
+
+    Raises:
+        UserError: one is out of range.
+    """
+    aug_type = aug_type or AUG_TYPES[has_parts]
+    check_percentage(percentage)
+    factors = factor or ("2x2" if aug_type == "successive-cross" else "3")
+    return Augmentation(
+        aug_type,
+        percentage,
+        read_factors(factors, aug_type),
+        mask_unit,
+        seed,
+        keep_duplicates,
+    )
 
 
 def read_factors(text: str, aug_type: str) -> Tuple[int, ...]:

@@ -22,7 +22,7 @@ from fairseq_xling.data.streams import open_streams
 from fairseq_xling.data.tokenizers import find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.multimix.augmentation_run import AugmentationRun
+from fairseq_xling.multimix.augmentation_run import AugmentationRun, as_hypothesis
 from fairseq_xling.multimix.decoding import Decoding, read_decoding
 from fairseq_xling.multimix.lm_checkpoint import check_when_loaded, fine_tuned
 from fairseq_xling.multimix.masked_lm import MaskedLM
@@ -34,10 +34,8 @@ from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.variants import (
     AUG_TYPES,
     MASK_UNITS,
-    Augmentation,
     GenLM,
-    check_percentage,
-    read_factors,
+    read_augmentation,
 )
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.precision import precision_of
@@ -122,16 +120,14 @@ class MultiMixAugmentTask(FairseqTask):
                 "tagged sentences are augmented"
             )
         self.has_words = "word_starts" in held
-        aug_type = cfg.aug_type or AUG_TYPES[not self.has_words]
-        check_percentage(cfg.aug_percentage)
-        default = "2x2" if aug_type == "successive-cross" else "3"
-        self.augmentation = Augmentation(
-            aug_type=str(aug_type),
-            percentage=cfg.aug_percentage,
-            factors=read_factors(cfg.diversification_factor or default, aug_type),
-            mask_unit=str(cfg.mask_unit),
-            seed=cfg.seed,
-            keep_duplicates=cfg.keep_duplicates,
+        self.augmentation = read_augmentation(
+            not self.has_words,
+            cfg.aug_type and str(cfg.aug_type),
+            cfg.aug_percentage,
+            cfg.diversification_factor,
+            str(cfg.mask_unit),
+            cfg.seed,
+            cfg.keep_duplicates,
         )
         if not 0 <= cfg.shard < cfg.shards:
             raise UserError(
@@ -171,12 +167,6 @@ class MultiMixAugmentTask(FairseqTask):
                 f"it has {','.join(held) or ', '.join(sorted(self.manifest.splits))}"
             )
         return [lang for lang in self.manifest.languages if lang in wanted]
-
-    @property
-    def variants(self) -> int:
-        """Largest number of variants of a sample."""
-        factors = self.augmentation.factors
-        return factors[0] * factors[1] if len(factors) == 2 else factors[0]
 
     @property
     def stream_names(self) -> List[str]:
@@ -231,7 +221,7 @@ class MultiMixAugmentTask(FairseqTask):
                 another run's output.
         """
         decoding = read_decoding(args)
-        args.nbest = self.variants
+        args.nbest = self.augmentation.most_variants
         model = models[0].bfloat16() if self.cfg.bf16 else models[0]
         lm = MaskedLM(model, self.dictionary)
         generator = SuccessiveGenerator(
@@ -339,15 +329,3 @@ class MultiMixAugmentTask(FairseqTask):
     @property
     def target_dictionary(self) -> SegmentDictionary:
         return self.dictionary
-
-
-def as_hypothesis(variant: Dict[str, Any]) -> Dict[str, Any]:
-    """Turn a described variant into what ``fairseq-generate`` prints."""
-    scores = torch.zeros(variant["length"])
-    scores[variant["positions"]] = torch.tensor(variant["log_probs"])
-    return {
-        "tokens": torch.from_numpy(variant["tokens"].astype("int64")),
-        "score": variant["log_prob"],
-        "positional_scores": scores,
-        "alignment": [],
-    }
