@@ -13,8 +13,8 @@ TRAINING = {LOGGING: 1, "elsewhere": 2}
 # What is predicted is put together and scored on the CPU, batch by batch.
 PREDICTING = {
     "pairs": {},
-    "tagging": {"tasks/tagging.py:_rows": 3},
-    "questions": {"tasks/question_answering.py:_rows": 1},
+    "tagging": {"families/tagging/task.py:rows": 3},
+    "questions": {"families/questions/task.py:rows": 1},
 }
 PENALTY = ["--criterion=confidence_penalty"]
 SAMPLING = ["--scheduled-sampling-decay=4"]
