@@ -82,8 +82,8 @@ def test_tags_are_those_of_xling_evaluate(tagged, tagger, lang):
     got = tagger.predict(words, sources)
     assert [one["words"] for one in got] == words
     assert [one["tags"] for one in got] == want.predicted()
-    for one, probabilities in zip(got, want.probabilities):
-        largest = probabilities.max(axis=1)
+    for one, row in zip(got, want.rows):
+        largest = row.probabilities.max(axis=1)
         assert one["probabilities"] == pytest.approx(largest.tolist(), abs=1e-5)
     if lang != "en":
         # The sources take part, but for the sentence that has none.
@@ -109,7 +109,7 @@ def test_answers_are_those_of_xling_evaluate(asked, lang, name):
         assert sum(source is None for source in sources) == 1
     predictor = from_pretrained(getattr(asked, name).parent)
     got = predictor.predict(rows, sources)
-    for one, (_, listed) in zip(got, want.n_best().items()):
+    for one, (_, listed) in zip(got, want.to_json().items()):
         assert [x["answer"] for x in one["n_best"]] == [x["text"] for x in listed]
         for key in ("start", "probability"):
             expected = [x[key] for x in listed]
