@@ -74,9 +74,10 @@ def test_predictions_do_not_change_with_batches(tagged):
     assert list(found[0]) == LANGUAGES
     for other in found[1:]:
         for lang in LANGUAGES:
-            rows = zip(found[0][lang].probabilities, other[lang].probabilities)
-            for one, two in rows:
-                np.testing.assert_allclose(one, two, atol=1e-5)
+            for one, two in zip(found[0][lang].rows, other[lang].rows):
+                np.testing.assert_allclose(
+                    one.probabilities, two.probabilities, atol=1e-5
+                )
 
 
 def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
@@ -87,10 +88,13 @@ def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
     assert not any(zero["with_source"].values())
     task, model = load_task_model(str(tagged.mixed), str(tagged.data))
     args = arguments(tagged.data, tagged.mixed, tmp_path)
-    found = predict_split(task, model, "test", args)["de"].probabilities
+    found = predict_split(task, model, "test", args)["de"].rows
     task.cfg.no_mixup_inference = True
-    without = predict_split(task, model, "test", args)["de"].probabilities
-    same = [np.allclose(a, b, atol=1e-6) for a, b in zip(found, without)]
+    without = predict_split(task, model, "test", args)["de"].rows
+    same = [
+        np.allclose(a.probabilities, b.probabilities, atol=1e-6)
+        for a, b in zip(found, without)
+    ]
     assert [row for row, is_same in enumerate(same) if is_same] == [2]
 
 
