@@ -185,7 +185,7 @@ class Predictor:
         Raises:
             UserError: it is not of the task's form; the message says ``where``.
         """
-        return self.task and self.reader.parse(text, where)
+        return self.task and self.reader.encoder.parse(text, where)
 
     def predict_parsed(
         self, rows: List[Any], others: List[Any], batches: BatchOptions

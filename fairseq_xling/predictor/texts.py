@@ -62,19 +62,11 @@ class TextReader:
         self.dictionary = dictionary
         self.encoder = encoder(tokenizer, dictionary)
 
-    def parse(self, text: Text, where: str) -> Any:
-        """Bring an input of the family's task to the form that its encoder takes.
-
-        Raises:
-            UserError: it is not of the family's form; the message says ``where``.
-        """
-        return self.encoder.parse(text, where)
-
     def streams(self, rows: List[Any], others: List[Any], lang: str) -> Streams:
         """Data of the family's task in memory.
 
         Args:
-            rows: what :meth:`parse` gave.
+            rows: what the encoder's ``parse`` gave.
             others: their sources, None where there is none.
             lang: what the language is called.
         """

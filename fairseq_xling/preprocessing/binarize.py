@@ -146,7 +146,8 @@ def write_split(
             rows.update({name: [others[i] for _, others in chunk] for i, name in texts})
             streams = encoder.encode(rows, names)
             kept = encoder.kept(streams, remarks)
-            streams = {name: one.take(kept) for name, one in streams.items()}
+            if not kept.all():
+                streams = {name: one.take(kept) for name, one in streams.items()}
             written = list(itertools.compress(rows["input"], kept))
             writer.write(streams)
             encoder.note(written, streams, remarks)
