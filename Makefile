@@ -48,7 +48,7 @@ test: install
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: install
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info

@@ -52,7 +52,7 @@ TEST_REQUIREMENTS = [
     "pytest-xdist==3.8.0",
     "transformers==4.57.1",
 ]
-LINT_REQUIREMENTS = ["mypy==1.18.2", "ruff==0.14.1"]
+LINT_REQUIREMENTS = ["import-linter==2.5.2", "mypy==1.18.2", "ruff==0.14.1"]
 
 
 def read(*parts: str) -> str:
