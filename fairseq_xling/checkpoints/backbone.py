@@ -20,9 +20,6 @@ def build_backbone(
     """Build a model with a checkpoint's shape, weights and heads.
 
     Args:
-        model_class: a RoBERTa model.
-        state: the checkpoint, open.
-        dictionary: the model's.
         overrides: model options that take precedence over the checkpoint's.
 
     Raises:

@@ -23,8 +23,6 @@ def refuse_code(path: str, state: Any, given: Collection[str] = ()) -> None:
     """Refuse a checkpoint with an option that would call something when evaluated.
 
     Args:
-        path: of the checkpoint.
-        state: its contents.
         given: options that do not come from it.
 
     Raises:

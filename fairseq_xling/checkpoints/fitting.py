@@ -17,8 +17,6 @@ def fit_ratios(
     """Drop the ratios of layers that do not mix here, and add those of layers that do.
 
     Args:
-        state_dict: the checkpoint's, changed in place.
-        current: the model's.
         prefix: what stands before the model's names in the checkpoint.
     """
     for key in [k for k in state_dict if ".mixup_ratio." in k]:
@@ -71,13 +69,7 @@ def fit_lm_head(
 
 
 def fit_pooler(heads: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
-    """Begin new heads for sequences with BERT's pooler, which stands in their place.
-
-    Args:
-        heads: the model's, by name.
-        state_dict: the checkpoint's, changed in place.
-        prefix: what stands before the model's names.
-    """
+    """Begin new heads for sequences with BERT's pooler, which stands in their place."""
     pooler = {part: f"{prefix}pooler.dense.{part}" for part in ("weight", "bias")}
     if pooler["weight"] not in state_dict:
         return
@@ -97,8 +89,6 @@ def fit_token_heads(model: Any, state_dict: Dict[str, Tensor], prefix: str) -> N
 
     Args:
         model: the model; it gets the checkpoint's heads if it asks for them.
-        state_dict: the checkpoint's, changed in place.
-        prefix: what stands before the heads' names.
     """
     heads = model.token_heads
     for name in {key[len(prefix) :].split(".")[0] for key in state_dict

@@ -40,7 +40,6 @@ def open_checkpoint(path: Union[str, Path], **typed: Any) -> Dict[str, Any]:
     """Open a checkpoint to build its model, as fairseq does.
 
     Args:
-        path: of the file or its folder.
         typed: options that go before those that it stores.
 
     Raises:
@@ -101,14 +100,7 @@ def name_labels(state: Dict[str, Any]) -> None:
 
 @contextmanager
 def safe_loading(path: Union[str, Path]) -> Iterator[None]:
-    """Load a checkpoint in the block, tensors and plain values alone.
-
-    Args:
-        path: of the checkpoint, for messages.
-
-    Raises:
-        UserError: it holds anything else, or is none.
-    """
+    """Load a checkpoint in the block, tensors and plain values alone."""
     # With this variable torch would unpickle anything that a file holds.
     trusting = os.environ.pop(TRUSTING, None)
     try:

@@ -22,7 +22,6 @@ def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
     """The checkpoint that a path means: the file, or that in the folder.
 
     Args:
-        path: of the file or its folder.
         option: what messages name before the path, such as ``--path``.
 
     Raises:

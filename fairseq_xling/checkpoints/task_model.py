@@ -20,8 +20,6 @@ def load_task_model(
     """Load a checkpoint with its task, set to other data.
 
     Args:
-        path: the checkpoint.
-        data: folder of binarized data.
         any_head: take it whatever its head was trained to predict.
         options: other options of the task that are to differ from the checkpoint's.
 
@@ -60,11 +58,6 @@ def check_head(path: str, task: Any, weights: Dict[str, Tensor]) -> None:
     """Refuse a checkpoint whose head has not the outputs that the data need.
 
     fairseq loads it all the same, with a new head that knows nothing.
-
-    Args:
-        path: of the checkpoint.
-        task: that is to predict.
-        weights: the checkpoint's.
 
     Raises:
         UserError: it has another number.

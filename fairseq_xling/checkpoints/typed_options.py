@@ -24,11 +24,6 @@ def take_typed(path: str, state: Any, typed: Dict[str, Any]) -> None:
     lacks, as it is of another version, and the task; and options go that this version
     has not.
 
-    Args:
-        path: of the checkpoint, for messages.
-        state: what it holds.
-        typed: options by name.
-
     Raises:
         UserError: a task of this package is to run a model of another.
     """

@@ -21,8 +21,6 @@ def check_max_tokens(
         dataset: a :class:`~fairseq_xling.data.paired_dataset.PairedDataset`, or a
             mixture of one.
         max_tokens: tokens of a batch; None for no limit.
-        title: what the rows are.
-        option: that gives the limit.
 
     Raises:
         UserError: there is such a row.

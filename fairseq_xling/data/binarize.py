@@ -27,7 +27,6 @@ class TextEncoder:
 
     Args:
         tokenizer: opened, or the path of a SentencePiece model or ``tokenizer.json``.
-        dictionary: fairseq dictionary of its pieces.
         threads: how many sentences are encoded at once.
 
     Raises:
@@ -151,8 +150,6 @@ class SplitWriter:
     """Writes streams of one split in one language.
 
     Args:
-        folder: of the data.
-        split, lang: the part of them.
         symbols: the number of symbols of each stream.
     """
 

@@ -18,10 +18,6 @@ DICTIONARY_NAME = "dict.txt"
 def load_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionary:
     """Load ``dict.txt`` and add the mask symbol, as XLM-R does.
 
-    Args:
-        path: of the file.
-        kind: the class of the dictionary.
-
     Raises:
         UserError: the file is missing or is no fairseq dictionary.
     """
@@ -54,10 +50,6 @@ def read_dictionary(path: str, kind: Type[Dictionary] = Dictionary) -> Dictionar
 def load_labels(folder: Union[str, Path], manifest: Manifest) -> Dictionary:
     """Load the labels of a folder of binarized data.
 
-    Args:
-        folder: the folder.
-        manifest: its.
-
     Raises:
         UserError: they are missing, or not those that the manifest names, in its order.
     """
@@ -76,11 +68,6 @@ def load_data_dictionary(
     folder: str, manifest: Manifest, kind: Type[Dictionary] = Dictionary
 ) -> Dictionary:
     """Load the dictionary of a folder of binarized data.
-
-    Args:
-        folder: the folder.
-        manifest: its.
-        kind: the class of the dictionary.
 
     Raises:
         UserError: it is missing, or not the one that the data were binarized with.

@@ -26,10 +26,6 @@ SPELLINGS: Dict[str, Dict[str, str]] = {
 def find_label(name: str, known: Mapping[str, str]) -> Optional[str]:
     """The label that a name means: as it is, or but for case and spaces around it.
 
-    Args:
-        name: as somebody wrote it.
-        known: the labels by their names.
-
     Returns:
         the label, or None where there is none, or more than one.
     """
@@ -49,7 +45,6 @@ def order_of(
 
     Args:
         theirs, ours: labels in the order of their ids.
-        spellings: other names of ours.
 
     Returns:
         a place for each of ours, or None where they are not the same labels.

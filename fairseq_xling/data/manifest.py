@@ -119,11 +119,7 @@ _LISTS = ("languages", "labels")
 
 
 def check_kinds(path: Path, raw: Dict[str, Any]) -> None:
-    """Refuse a manifest whose fields are not what they must be.
-
-    Raises:
-        UserError: the message names the field.
-    """
+    """Refuse a manifest whose fields are not what they must be."""
     good = {
         **{name: isinstance(raw.get(name), str) for name in _TEXTS},
         **{name: _is_list(raw.get(name)) for name in _LISTS},

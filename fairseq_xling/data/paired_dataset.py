@@ -17,9 +17,7 @@ class PairedDataset(FairseqDataset):
     streams each item is from.
 
     Args:
-        pad: index of the padding symbol.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
-        seed: the run's seed.
     """
 
     # Each epoch has batches of its own, also when training resumes in its middle.

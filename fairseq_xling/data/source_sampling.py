@@ -20,9 +20,7 @@ def sample_sources(
     Args:
         sample: a batch of :class:`PairedDataset`.
         decay: the decay constant k; 0 where the source is always real.
-        update: the update number.
         seed, unit: as :func:`uniform_draws` takes them.
-        pad: index of the padding symbol.
 
     Returns:
         the batch with its ``source_tokens`` chosen, and their ``lengths``; in

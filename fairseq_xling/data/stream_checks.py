@@ -21,7 +21,6 @@ def check_streams(opened: Dict[str, Any], manifest: Manifest, name: str) -> None
 
     Args:
         opened: the streams of a split in a language, by their names.
-        manifest: of the data.
         name: what the split is called in messages, such as ``data-bin/train.de``.
 
     Raises:

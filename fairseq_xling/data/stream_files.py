@@ -83,11 +83,8 @@ def refuse(name: str, stream: Any, wrong: np.ndarray, what: str, mend: str) -> N
     """Refuse a stream where a number is marked.
 
     Args:
-        name: its name, for the message.
-        stream: the stream.
         wrong: bool, one for each of its numbers, or one for each row.
         what: what is wrong with the number; ``{}`` stands for it.
-        mend: what to do.
 
     Raises:
         UserError: one is marked; the message names its row.

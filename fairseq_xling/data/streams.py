@@ -81,10 +81,6 @@ def open_streams(
     """Open the streams of a split in a language, those of ``wanted`` that exist.
 
     Args:
-        folder: the data.
-        manifest: its.
-        split, lang: which part of it.
-        wanted: names of streams.
         needed: those that must exist, beside ``input``.
 
     Raises:

@@ -27,14 +27,12 @@ class TLMDataset(PairedDataset):
     Args:
         streams: one entry a language pair, with ``source``.
         text: blocks of tokens, with ``sizes``; None for no text.
-        masker: masks a sequence.
         separators: how many ``</s>`` stand between two sentences of a sequence.
         max_length: longer sequences are left out: blocks, and pairs of which both
             sentences together have more tokens.
         concatenate: join the sentences of a pair to one sequence (TLM), else keep them
             as target and source (X-Mixup).
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
-        seed: the run's seed.
     """
 
     def __init__(

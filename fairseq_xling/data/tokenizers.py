@@ -37,7 +37,6 @@ class SentencePieceTokenizer:
     """XLM-R's.
 
     Args:
-        path: of the SentencePiece model.
         threads: how many texts are encoded at once.
 
     Raises:
@@ -170,11 +169,7 @@ class WordPieceTokenizer:
 
 
 def refuse_folder(path: str) -> None:
-    """Refuse a folder in place of the tokenizer in it.
-
-    Raises:
-        UserError: it is one.
-    """
+    """Refuse a folder in place of the tokenizer in it."""
     if Path(path).is_dir():
         names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
         found = [name for name in names if (Path(path) / name).exists()]
@@ -189,7 +184,6 @@ def open_tokenizer(path: str, threads: int = 1) -> Tokenizer:
     """Open a tokenizer's file: a ``tokenizer.json``, or a SentencePiece model.
 
     Args:
-        path: of the file.
         threads: how many texts SentencePiece encodes at once.
 
     Raises:

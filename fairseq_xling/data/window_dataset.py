@@ -21,13 +21,10 @@ class WindowDataset(PairedDataset):
     (:meth:`window_sample`).
 
     Args:
-        streams: one entry a language.
         lang_ids: index of each entry's language in the task's list.
-        pad, eos: indices of the two symbols.
         max_length: longest window with its specials, in tokens.
         whole_rows: whether items are rows with all their windows.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
-        seed: the run's seed.
     """
 
     def __init__(

@@ -48,7 +48,6 @@ class Predictions:
 
     Args:
         rows: what :meth:`Family.predict_step` gave, in any order.
-        labels: names of the classes or tags.
 
     Attributes:
         has_source: which rows had a counterpart, bool ``(rows,)``.
@@ -109,9 +108,6 @@ class Family:
     the class, which :data:`fairseq_xling.families.FAMILIES` finds by its stored name.
 
     Args:
-        cfg: the task's options.
-        manifest: of the data.
-        dictionary, label_dictionary: of the data.
         languages: the source language first; batches name them by their index.
 
     Attributes:
@@ -207,9 +203,7 @@ class Family:
         """Make the dataset of some streams.
 
         Args:
-            streams: one entry a language.
             lang_ids: their indices in ``languages``.
-            parts: the split and language of each.
             is_train: whether it is trained on.
             texts: the raw rows of each, where they are in memory.
         """
@@ -244,7 +238,6 @@ class Family:
 
         Args:
             logits, extra: what :meth:`forward` gave.
-            sample: the batch.
         """
         raise NotImplementedError
 

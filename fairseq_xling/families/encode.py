@@ -59,7 +59,6 @@ class RowEncoder(TextEncoder):
         Args:
             rows: those of ``input``, and of each counterpart that the split has, as
                 many, None where a row has none.
-            names: the streams that the split has.
 
         Returns:
             each of them, a sequence a row.
@@ -73,8 +72,6 @@ class RowEncoder(TextEncoder):
         """Leave out rows, and counterparts, that lack something.
 
         Args:
-            part: where they are from.
-            aligned: the rows.
             remarks: counts what is special, by how the log says it.
 
         Raises:

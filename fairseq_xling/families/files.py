@@ -27,7 +27,6 @@ class RawFiles:
         """Open the files of one place.
 
         Args:
-            paths: the files.
             lang: the language to select where they hold several.
         """
         raise NotImplementedError

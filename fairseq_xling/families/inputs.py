@@ -21,11 +21,6 @@ ANY_PAIR = (
 def parse_pair(text: Text, names: Names, where: str) -> List[str]:
     """Two texts, given as such or by their names.
 
-    Args:
-        text: them.
-        names: of either.
-        where: what messages say.
-
     Raises:
         UserError: there are not two, or one is empty.
     """

@@ -23,8 +23,6 @@ def predict_batches(
 
     Args:
         task: a task with ``predict_step``.
-        model: its model.
-        dataset: one of its datasets.
         options: how batches are made, and where they run.
         title: what the rows are, for the progress bar and messages.
         step: what is made of a batch and the model (default: the task's

@@ -42,7 +42,6 @@ def check_new(path: PathLike, option: str) -> None:
     """Refuse to write where something is.
 
     Args:
-        path: the folder to write.
         option: what it is given by, for the message.
 
     Raises:
@@ -58,9 +57,7 @@ def check_replaceable(
     """Refuse to replace anything but an output of the same kind, when told to.
 
     Args:
-        path: the folder to write.
         overwrite: whether one that exists may be replaced.
-        output: what it is.
         reads: files and folders that the command reads.
 
     Raises:
@@ -111,10 +108,6 @@ def check_apart(path: PathLike, reads: Iterable[PathLike]) -> None:
 
 def check_output(path: PathLike, reads: Iterable[PathLike]) -> None:
     """Refuse to write a file over one that the command reads.
-
-    Args:
-        path: the file to write.
-        reads: files that are read.
 
     Raises:
         UserError: it is one of them, or a folder.

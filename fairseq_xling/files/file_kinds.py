@@ -19,11 +19,7 @@ MERGE = (
 
 
 def stand_in(path: PathLike) -> Optional[str]:
-    """What a file is instead of its contents, and the mend; None where nothing is seen.
-
-    Args:
-        path: of anything.
-    """
+    """What a file is instead of its contents, and the mend; None if nothing is seen."""
     path = Path(path)
     if path.is_dir():
         return "a folder; give the file"

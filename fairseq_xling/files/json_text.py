@@ -27,7 +27,6 @@ def read_object(path: Path, mend: str = "remove it") -> Dict[str, Any]:
     """Read a file that one of our commands wrote: an object.
 
     Args:
-        path: of the file.
         mend: what to do where it is damaged.
 
     Raises:

@@ -34,7 +34,6 @@ def claim(file: IO, folder: Path, mend: str) -> None:
     """Hold an open file until it is closed.
 
     Args:
-        file: the file.
         folder: where the process writes, for the message.
         mend: what else to do, for the message.
 

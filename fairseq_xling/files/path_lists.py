@@ -22,10 +22,6 @@ def join_paths(paths: Iterable[object]) -> str:
 def split_paths(text: str, option: str) -> List[str]:
     """Read what :func:`join_paths` writes.
 
-    Args:
-        text: the list.
-        option: that gives it, for messages.
-
     Raises:
         UserError: quotes do not match, or a path is empty.
     """
@@ -46,7 +42,6 @@ def refuse_pathsep(path: object, option: str = "") -> None:
 
     Args:
         path: what is handed to one of fairseq's commands as data or model.
-        option: that gives it, for messages.
 
     Raises:
         UserError: it has a colon (on Windows, a semicolon).

@@ -35,9 +35,7 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
     The mark stands inside, too, where files that begin with it were joined.
 
     Args:
-        path: of the file, for messages.
         number: of the line, from 1.
-        raw: the line.
 
     Raises:
         UserError: it is not UTF-8, or holds a character NUL, at which tokenizers stop.
@@ -67,9 +65,6 @@ def refuse_other_kinds(path: Union[str, Path], raw: bytes) -> None:
 
     That is UTF-16, as Windows PowerShell writes, what git-lfs leaves for a file, and
     the page that a server sends in its place.
-
-    Raises:
-        UserError: it is that.
     """
     found = stand_in_head(raw) if raw else None
     if found is not None:

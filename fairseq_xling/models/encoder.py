@@ -28,11 +28,7 @@ from fairseq_xling.models.mixup import (
 
 
 def parse_mixup_layers(text: Optional[str], num_layers: int) -> List[int]:
-    """Read ``--mixup-layer``: 1-based layers, separated by commas; 0 is none.
-
-    Raises:
-        UserError: not numbers, repeated, 0 beside others, or beyond the encoder.
-    """
+    """Read ``--mixup-layer``: 1-based layers, separated by commas; 0 is none."""
     try:
         layers = [int(part) for part in str(text or "0").split(",")]
     except ValueError:
@@ -223,7 +219,6 @@ class MixupTransformerEncoder(TransformerEncoder):
 
         Args:
             tokens: ``(rows, len)``; with pairs, laid out as :class:`Pairing` says.
-            num_pairs: number of pairs among the rows.
             lengths: tokens of each row, ``(rows,)``, where they are known; else the
                 CPU asks the tokens whether there is padding, and waits for a GPU.
             token_embeddings: ``(rows, len, dim)``, instead of the model's own.

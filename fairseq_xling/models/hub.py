@@ -16,11 +16,7 @@ from fairseq_xling.errors import UserError
 
 
 class PieceCodec:
-    """A tokenizer as fairseq's hub interfaces use it: pieces with spaces between.
-
-    Args:
-        tokenizer: of either kind.
-    """
+    """A tokenizer as fairseq's hub interfaces use it: pieces with spaces between."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -45,9 +41,7 @@ def load_hub_interface(
     """Build ``model_class`` with a checkpoint's shapes, weights and heads.
 
     Args:
-        model_class: a RoBERTa model.
         model_name_or_path: a folder, or the name of a model that fairseq offers.
-        checkpoint_file: the checkpoint's name in the folder.
         overrides: model options that take precedence over the checkpoint's.
 
     Raises:

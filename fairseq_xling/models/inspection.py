@@ -68,7 +68,6 @@ def layer_states(model: Any, tokens: Tensor, layer: Optional[int] = None) -> Ten
     """States of one stream after a layer.
 
     Args:
-        model: in evaluation mode.
         tokens: ``(batch, len)``.
         layer: 0 for the embeddings, None for the last layer.
 
@@ -86,7 +85,6 @@ def inspect_mixing(model: Any, tokens: Tensor, source_tokens: Tensor) -> PairSta
     """Run a model on pairs, and look at its mixing.
 
     Args:
-        model: in evaluation mode.
         tokens: the targets, ``(pairs, tgt_len)``.
         source_tokens: their sources, ``(pairs, src_len)``.
 
@@ -135,9 +133,6 @@ def alignment_of(scores: Tensor) -> Tensor:
 @contextmanager
 def capture_attended(layers: Dict[int, nn.Module]) -> Iterator[Dict[int, Tensor]]:
     """Keep the states that layers mix, while the context lasts.
-
-    Args:
-        layers: mixing layers by any number.
 
     Yields:
         the states ``(len, rows, dim)`` after each layer's self-attention, by the same

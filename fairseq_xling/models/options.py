@@ -12,11 +12,7 @@ AddArgs = Callable[[argparse.ArgumentParser], None]
 
 
 class OptionParser(argparse.ArgumentParser):
-    """A parser of a model's options whose complaints are ours.
-
-    Args:
-        add_args: adds the options.
-    """
+    """A parser of a model's options whose complaints are ours."""
 
     def __init__(self, add_args: AddArgs) -> None:
         # As fairseq-train: what is not given is missing, for the arch to fill in.
@@ -35,7 +31,6 @@ def read_options(add_args: AddArgs, options: Dict[str, Any]) -> Dict[str, Any]:
     """Check options by the rules of their command line.
 
     Args:
-        add_args: adds the model's.
         options: values by name, such as ``{"mixup_layer": "1"}``.
 
     Returns:
@@ -57,7 +52,6 @@ def as_namespace(add_args: AddArgs, options: DictConfig) -> Namespace:
     """Options of a YAML file as fairseq-train would have them of a command line.
 
     Args:
-        add_args: adds the model's.
         options: by name; others than the model's stay as they are.
 
     Raises:

@@ -13,7 +13,6 @@ def align(
     """Read a table together with its rows' counterparts in other tables.
 
     Args:
-        table: the rows to go by.
         others: tables with their translations; None where there is none.
         same_labels: whether counterparts must have the same label.
 

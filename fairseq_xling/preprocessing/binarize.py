@@ -61,7 +61,6 @@ class Output:
 
         Args:
             folder: where to; it becomes ``destdir``.
-            encoder: what made the streams.
             told: what the manifest says of the data.
         """
         found = copy_vocabulary(self.dictionary, self.tokenizer, folder, encoder)
@@ -76,9 +75,7 @@ def binarize(
 
     Args:
         task: name of the benchmark, for the manifest.
-        layout: the raw folder.
         target_langs: a comma list of languages; None for all that the folder holds.
-        output: where to, and by whose vocabulary.
 
     Raises:
         UserError: anything in the raw data that is wrong.
@@ -122,8 +119,6 @@ def write_split(
     Args:
         part: the split, a :class:`RawSplit` or what the encoder takes for one.
         aligned: its rows, with their counterparts in the order of ``COUNTERPARTS``.
-        folder: where to.
-        encoder: of the family.
         entries: gets the split's; one without rows that may be left out gets none.
 
     Raises:
@@ -182,11 +177,6 @@ def copy_vocabulary(
     dictionary: str, tokenizer: str, folder: Path, encoder: TextEncoder
 ) -> Dict[str, Any]:
     """Copy dictionary and tokenizer, without byte order marks, to binarized data.
-
-    Args:
-        dictionary, tokenizer: the files.
-        folder: where to.
-        encoder: what they made.
 
     Returns:
         what the manifest says of them.

@@ -20,10 +20,8 @@ def binarize_parallel(
     """Write the binarized folder.
 
     Args:
-        raw: the folder with the text.
         source_lang: one side of every pair of files.
         target_langs: a comma list of languages; None for all that there are.
-        output: where to, and by whose vocabulary.
 
     Raises:
         UserError: anything in the text that is wrong.

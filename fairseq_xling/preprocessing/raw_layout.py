@@ -28,9 +28,6 @@ class RawLayout:
     """The files of a raw folder.
 
     Args:
-        folder: the raw folder.
-        source_lang: the language with labels.
-        places: where each stream is looked for.
         files: opens them. By its ``pair_source``, rows of the source language are
             paired, too: with the files that translate it into itself, where there are
             some; if True, else with themselves. None: never.

@@ -47,11 +47,6 @@ KEPT = ("row", "variant", "words", "log_prob")
 def retokenize(data: Path, tokenizer: str, dictionary: str, destination: Path) -> None:
     """Write binarized data anew; labels and tags stay.
 
-    Args:
-        data: folder of binarized data.
-        tokenizer, dictionary: files of the other model.
-        destination: folder to write.
-
     Raises:
         UserError: the data are of questions, or a file is missing or another one's.
     """
@@ -81,8 +76,6 @@ class Reader:
     """The texts of binarized data.
 
     Args:
-        data: the folder.
-        manifest: its.
         has_words: whether texts are sentences of words, not pairs.
     """
 
@@ -119,8 +112,6 @@ class Reader:
         """The rows of a stream, as the encoder takes them; None for an empty one.
 
         Args:
-            part: the split and the language.
-            stream: of text.
             starts: where its words begin, or "" where that is not known.
         """
         begins = self.open(part, starts) if starts else None

@@ -84,11 +84,7 @@ class EncoderTask(FairseqTask):
         return super().build_model(cfg, from_checkpoint)
 
     def build_criterion(self, cfg, from_checkpoint: bool = False):
-        """Build the criterion.
-
-        Raises:
-            UserError: it cannot train for this task.
-        """
+        """Build the criterion."""
         kind = CRITERION_REGISTRY.get(cfg._name)
         if kind is None or not issubclass(kind, self.criterions):
             ours = [k for k, v in CRITERION_REGISTRY.items() if v in self.criterions]
@@ -99,11 +95,7 @@ class EncoderTask(FairseqTask):
         return super().build_criterion(cfg, from_checkpoint)
 
     def begin_epoch(self, epoch: int, model: Any) -> None:
-        """Check what the best checkpoint is to be chosen by, before the first update.
-
-        Raises:
-            UserError: validation does not log it.
-        """
+        """Check what the best checkpoint is chosen by, before the first update."""
         super().begin_epoch(epoch, model)
         known = ["loss", *self.score_names(), *self.terms]
         metric = self.cfg.best_checkpoint_metric
@@ -188,9 +180,6 @@ def fill_schedule(cfg: DictConfig) -> None:
     """Give a YAML file's run the learning rate's schedule that fairseq-train has.
 
     fairseq would train with none, and fail.
-
-    Args:
-        cfg: the model's options, within those of the run.
     """
     run = cfg._get_parent()
     if isinstance(run, DictConfig) and run.get("lr_scheduler") is None:

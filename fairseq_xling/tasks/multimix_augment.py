@@ -214,12 +214,7 @@ class MultiMixAugmentTask(FairseqTask):
         return self.decoder
 
     def build_generator(self, models, args, **kwargs) -> AugmentationRun:
-        """Build the generator; ``--nbest`` is set to the number of variants.
-
-        Raises:
-            UserError: options that do not go together, or a results folder that holds
-                another run's output.
-        """
+        """Build the generator; ``--nbest`` is set to the number of variants."""
         decoding = read_decoding(args)
         args.nbest = self.augmentation.most_variants
         model = models[0].bfloat16() if self.cfg.bf16 else models[0]

@@ -22,10 +22,6 @@ CONSEQUENCES = {
 def choose_languages(cfg: XMixupConfig, manifest: Manifest) -> List[str]:
     """The source language, and the target languages in their order.
 
-    Args:
-        cfg: the task's options.
-        manifest: of the data.
-
     Raises:
         UserError: the data do not hold what is asked for.
     """
@@ -53,12 +49,6 @@ def parts_of(
 ) -> List[Part]:
     """The parts of a split; to ``"supervised"`` belong the source's of ``"train"``.
 
-    Args:
-        cfg: the task's options.
-        manifest: of the data.
-        split: its name.
-        languages: the task's, the source language first.
-
     Raises:
         UserError: there is none.
     """
@@ -78,14 +68,7 @@ def parts_of(
 def say_what_is_missing(
     manifest: Manifest, split: str, languages: Sequence[str], wanted: Iterable[str]
 ) -> None:
-    """Log which languages lack a stream that is wanted, and what follows.
-
-    Args:
-        manifest: of the data.
-        split: its name.
-        languages: those that are read of it.
-        wanted: names of streams.
-    """
+    """Log which languages lack a stream that is wanted, and what follows."""
     for stream in sorted(wanted):
         lacking = [
             lang

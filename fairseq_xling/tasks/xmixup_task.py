@@ -135,7 +135,6 @@ class XMixupTask(EncoderTask):
         """Open streams as one dataset.
 
         Args:
-            parts: splits and languages.
             paired: which of ``source`` and ``backtranslation`` to read.
             is_train: whether it is trained on.
         """
@@ -252,11 +251,7 @@ class XMixupTask(EncoderTask):
         return iterator
 
     def sampling_decay(self) -> float:
-        """The decay constant k of scheduled sampling; 0 where it is off.
-
-        Raises:
-            UserError: a midpoint is asked for and the run's length is not known.
-        """
+        """The decay constant k of scheduled sampling; 0 where it is off."""
         if self.cfg.scheduled_sampling_midpoint is None:
             return self.cfg.scheduled_sampling_decay
         updates = run_length(

@@ -18,14 +18,11 @@ class SentencePairDataset(PairedDataset):
     are those of the first rows.
 
     Args:
-        streams: one entry a language.
         lang_ids: index of each entry's language in the task's list.
-        pad, eos: indices of the two symbols.
         label_offset: what to subtract from a stored label to get its class.
         max_length: longer sequences are shortened to this many tokens.
         separators: how many ``</s>`` stand between two sentences.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
-        seed: the run's seed.
     """
 
     def __init__(

@@ -12,7 +12,6 @@ class PairFiles(RawFiles):
     """Opens tables of sentence pairs.
 
     Args:
-        labels: in the order of their ids.
         spellings: other spellings of labels that raw data use.
         skip_empty_rows, pair_source: see ``options``.
     """

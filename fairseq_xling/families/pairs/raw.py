@@ -57,7 +57,6 @@ class Table(RawFile):
     """A raw file, or the part of it that is in one language.
 
     Args:
-        path: the file.
         labels: the known labels, and other spellings of them.
         lang: read only rows whose ``language`` column says so.
         allow_empty: whether a row may lack a sentence; its ``is_whole`` is then False.
@@ -98,11 +97,7 @@ class Table(RawFile):
         return {name: position for position, name in enumerate(order)}
 
     def _refuse_format(self, line: str) -> None:
-        """Say what to do about a file whose first line has no tab.
-
-        Raises:
-            UserError: it is of a format that is not read.
-        """
+        """Say what to do about a file whose first line has no tab."""
         found = "JSON lines" if line.lstrip().startswith("{") else ""
         if not found and line.count(",") + line.count(";") > 0:
             found = "CSV"

@@ -44,11 +44,9 @@ def best_answers(
 
     Args:
         windows: all windows of the passage, in order.
-        context: the passage.
         offsets: first character and the one after the last of each token of the
             passage, ``(tokens, 2)``.
         count: how many answers.
-        max_length: tokens of the longest answer.
 
     Returns:
         at most ``count`` answers, best first; their probabilities sum to 1. Where
@@ -99,9 +97,6 @@ def most_context(windows: Sequence[tuple]) -> np.ndarray:
 
     The context is the smaller number of tokens before and after it in the window, and a
     hundredth of the window's length; of windows with the same the first counts.
-
-    Args:
-        windows: begin and end of each, in order, without gaps.
 
     Returns:
         indices of windows, ``(tokens,)``.

@@ -180,13 +180,7 @@ def context_lengths(streams: Streams) -> np.ndarray:
 
 
 def in_context(stream, row: int, before: int) -> Span:
-    """A row's answer, counted from the passage's first token; None where unknown.
-
-    Args:
-        stream: the answers' places.
-        row: of it.
-        before: tokens that stand before the passage.
-    """
+    """A row's answer, counted from the passage's first token; None where unknown."""
     if stream is None or stream.sizes[row] == 0:
         return None
     first, last = (stream[row] - before).tolist()

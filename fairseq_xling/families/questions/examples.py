@@ -19,12 +19,7 @@ class Example(NamedTuple):
 
 
 class ExampleFile:
-    """The questions of one split in one language, read one by one.
-
-    Args:
-        folder: the data folder.
-        split, lang: whose questions.
-    """
+    """The questions of one split in one language, read one by one."""
 
     def __init__(self, folder: Path, split: str, lang: str) -> None:
         self.path = folder / f"{split}.{lang}.examples.jsonl"

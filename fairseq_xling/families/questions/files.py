@@ -14,7 +14,6 @@ class QuestionFiles(RawFiles):
     """Opens files of questions.
 
     Args:
-        labels: none.
         lang_of: the language that a question's id names, for files that mix languages.
         skip_misplaced_answers, held_out: see ``options``.
 
@@ -101,11 +100,7 @@ class QuestionFiles(RawFiles):
 
 
 def last_questions(file: QuestionFile, share: float) -> FrozenSet[str]:
-    """Ids of the last questions, whole passages of them, about ``share`` of all.
-
-    Raises:
-        UserError: these are all questions.
-    """
+    """Ids of the last questions, whole passages of them, about ``share`` of all."""
     rows = list(file.rows())
     first = rows[min(int(len(rows) * (1 - share)), len(rows) - 1)].context
     place = next(i for i, row in enumerate(rows) if row.context == first)

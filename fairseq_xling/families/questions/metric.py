@@ -36,14 +36,9 @@ def answer_tokens(text: str, lang: str = "en", rules: str = "squad") -> List[str
     """What counts of an answer: its words in lower case, without punctuation, articles.
 
     Args:
-        text: the answer.
         lang: its language. ``squad`` treats all as English; ``mlqa`` removes no
             articles in languages that it does not cover, and splits Chinese into
             characters.
-        rules: one of :data:`RULES`.
-
-    Raises:
-        ValueError: the rules are unknown.
     """
     if rules not in RULES:
         raise ValueError(f"rules {rules!r}, not one of {', '.join(RULES)}")
@@ -100,8 +95,6 @@ def score_answer(
     """Exact match and F1, each the best over the gold answers.
 
     Args:
-        prediction: the answer to score.
-        golds: the right answers.
         lang, rules: as in :func:`answer_tokens`.
 
     Raises:

@@ -66,7 +66,6 @@ class QuestionFile(RawFile):
     A file is read as a whole when its questions are asked for.
 
     Args:
-        paths: the files.
         keeps: which questions are kept, by their ids.
         skip_misplaced: leave out answers that do not stand where the file says,
             instead of refusing them.
@@ -180,7 +179,6 @@ def read_questions(
     """Ids, questions, passages and answers of a file.
 
     Args:
-        path: the file.
         with_answers: whether to look at the answers; without, there are none.
 
     Raises:

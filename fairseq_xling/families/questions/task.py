@@ -71,7 +71,6 @@ class QuestionsFamily(Family):
     """Find answers in passages of languages without questions of their own.
 
     Args:
-        given: as of every family.
         rules: by whose rules answers are scored, by split (default: SQuAD's).
 
     Source: X-Mixup sections 4.2 and 5.1.
@@ -235,16 +234,7 @@ class QuestionsFamily(Family):
 def check_answers(
     streams: Sequence[Streams], data: str, parts: Sequence[Tuple[str, str]]
 ) -> None:
-    """Refuse to train on questions of which none has an answer.
-
-    Args:
-        streams: one entry a language.
-        data: their folder.
-        parts: the split and language of each.
-
-    Raises:
-        UserError: a language has none.
-    """
+    """Refuse to train on questions of which none has an answer."""
     for one, (split, lang) in zip(streams, parts):
         if one.span is None or not np.any(one.span.sizes):
             raise UserError(

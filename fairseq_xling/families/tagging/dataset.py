@@ -17,7 +17,6 @@ class TagDataset(WindowDataset):
     """Tagged sentences; those longer than a window are read in parts, word by word.
 
     Args:
-        tag_count: number of tags.
         label_offset: what to subtract from a stored tag to get its class.
         others: as :class:`WindowDataset`.
     """

@@ -13,7 +13,6 @@ class TagFiles(RawFiles):
     """Opens files of tagged sentences.
 
     Args:
-        tags: in the order of their ids.
         chunked: whether tags mark chunks, in IOB.
         labels: a comma list of tags in place of ``tags``.
         map_label: other names of tags, each as ``FROM=TO``.
@@ -56,15 +55,7 @@ class TagFiles(RawFiles):
 
 
 def known_tags(tags: Sequence[str], mappings: Sequence[str]) -> Dict[str, str]:
-    """The tags by the names that raw data may have for them.
-
-    Args:
-        tags: the tags.
-        mappings: other names of them, each as ``FROM=TO``.
-
-    Raises:
-        UserError: one is not of the form, or leads to an unknown tag.
-    """
+    """The tags by the names that raw data may have for them."""
     known = {tag: tag for tag in tags}
     seen = set()
     for mapping in mappings:

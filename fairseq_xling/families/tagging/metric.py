@@ -19,9 +19,6 @@ Chunk = Tuple[str, int, int]
 def chunk_counts(gold: Sequence[str], predicted: Sequence[str]) -> Tuple[int, int, int]:
     """Chunks of one sentence by itself: ``(correct, predicted, gold)``.
 
-    Args:
-        gold, predicted: tags of its words.
-
     Raises:
         ValueError: there are not as many of one as of the other.
     """

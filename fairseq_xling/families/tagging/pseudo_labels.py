@@ -41,11 +41,8 @@ def write_pseudo_labels(
 
     Args:
         task, model: trained on the source language, set to the data.
-        checkpoint: the model's file.
-        data: folder of binarized data.
         target_langs: comma list; None for all with translated training data.
         overwrite: whether pseudo-labels of other checkpoints may be replaced.
-        batches: how the model is run.
 
     Raises:
         UserError: the data are of no tagging or not translated, or pseudo-labels of
@@ -71,17 +68,7 @@ def write_pseudo_labels(
 
 
 def is_done(folder: Path, lang: str, digest: str, overwrite: bool) -> bool:
-    """Whether a language has the pseudo-labels of a checkpoint.
-
-    Args:
-        folder: the data.
-        lang: the language.
-        digest: of the checkpoint.
-        overwrite: whether those of another may be replaced.
-
-    Raises:
-        UserError: it has those of another, which must not be replaced.
-    """
+    """Whether a language has the pseudo-labels of a checkpoint."""
     if not has_stream(Manifest.load(folder), lang):
         return False
     written_by = read_record(folder).get(lang, {})

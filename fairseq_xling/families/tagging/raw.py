@@ -79,9 +79,6 @@ def split_words(text: str) -> List[str]:
 
     At white space, before and after every punctuation mark that ends or begins a word,
     and around every character of a script without spaces (Chinese, Japanese).
-
-    Args:
-        text: one sentence.
     """
     words: List[str] = []
     for chunk in UNSPACED.sub(lambda match: f" {match.group()} ", text).split():
@@ -114,7 +111,6 @@ class SentenceFile(RawFile):
     """The tagged sentences of one file, or of several that belong together.
 
     Args:
-        paths: the files.
         tags: the known tags, and other spellings of them.
         chunked: whether tags are chunks (``B-LOC``), of which IOB1 is brought to IOB2.
     """

@@ -92,11 +92,7 @@ class TaggingFamily(Family):
         )
 
     def _check_labels(self, streams: List[Streams], parts: List[Tuple[str, str]]):
-        """Refuse to train on sentences without tags or distributions over them.
-
-        Raises:
-            UserError: a language has none.
-        """
+        """Refuse to train on sentences without tags or distributions over them."""
         split = parts[-1][0]
         lacking = ",".join(
             lang
