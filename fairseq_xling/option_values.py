@@ -9,6 +9,11 @@ from fairseq_xling.errors import UserError
 MOST = 1e6
 
 
+def flag_of(name: str) -> str:
+    """An option as it is typed."""
+    return "--" + name.replace("_", "-")
+
+
 def check_number(
     option: str,
     value: Optional[float],

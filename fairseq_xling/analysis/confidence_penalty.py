@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def compare_penalties(
-    paths: Sequence[str],
-    names: Sequence[str],
+    named: Sequence[Tuple[str, str]],
     data: str,
     split: str,
     lang: str,
@@ -45,8 +44,7 @@ def compare_penalties(
     """Write the charts and their numbers.
 
     Args:
-        paths: checkpoints.
-        names: of them, in the charts.
+        named: checkpoints, each after its name in the charts.
         data: folder of binarized data.
         split, lang: which part of it is judged.
         distill_factor: eta, how many are selected by confidence, in percent.
@@ -61,7 +59,7 @@ def compare_penalties(
     """
     check_percentage(distill_factor)
     models: List[Judged] = []
-    for path, name in zip(paths, names):
+    for name, path in named:
         task, model = load_task_model(path, data, target_langs=None)
         check_part(data, task.manifest, split, lang)
         gold = gold_labels(Path(data), split, lang)

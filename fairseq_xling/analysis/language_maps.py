@@ -3,22 +3,23 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from fairseq_xling.analysis.findings import Findings, mean
-from fairseq_xling.analysis.models import Inputs, held_languages, load_models
-from fairseq_xling.analysis.projection import project
+from fairseq_xling.analysis.models import Inputs, held_languages, load_model
 from fairseq_xling.analysis.sentence_states import (
     MIXED,
     choose_layer,
     read_states,
     ways_of,
 )
+from fairseq_xling.evaluation.evaluate import name_models
 from fairseq_xling.evaluation.figures import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
@@ -71,18 +72,10 @@ class Space(NamedTuple):
 
 
 def read_spaces(inputs: Inputs, asked: str, keep: bool) -> List[Space]:
-    """Represent a split's sentences by each model, alone and mixed.
-
-    Args:
-        inputs: models and rows.
-        asked: after which layer, as :func:`choose_layer` reads it.
-        keep: whether to keep the sentences, too.
-
-    Raises:
-        UserError: a checkpoint, the data or an option is wrong.
-    """
+    """Represent a split's sentences by each model, alone and mixed."""
     spaces = []
-    for name, _, task, model in load_models(inputs):
+    for name, path in zip(name_models(inputs.paths, inputs.names), inputs.paths):
+        task, model = load_model(path, inputs)
         layer = choose_layer(asked, len(model.encoder.sentence_encoder.layers))
         for way in ways_of(model):
             title = f"{name}, mixing" if way == MIXED else name
@@ -164,6 +157,21 @@ def analyze_centroids(inputs: Inputs, layer: str = "last") -> Findings:
     return map_findings(inputs, spaces, found, {"centroids": placed}, figures)
 
 
+def project(points: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Points ``(rows, dim)`` on their principal components; what cannot vary is 0.
+
+    Returns:
+        them, centred, ``(rows, 2)``, and the share of all variance along each axis.
+    """
+    placed, explained = np.zeros((len(points), 2)), np.zeros(2)
+    if np.ptp(points, axis=0).any():
+        found = min(2, *points.shape)
+        pca = PCA(found, svd_solver="full")
+        placed[:, :found] = pca.fit_transform(points.astype(np.float64))
+        explained[:found] = pca.explained_variance_ratio_
+    return placed, explained
+
+
 def scatter(axes: Axes, points: np.ndarray, number: int, size: float) -> None:
     """Draw points ``(rows, 2)`` in a series' style."""
     axes.scatter(
@@ -190,15 +198,7 @@ def map_findings(
     placed: Dict[str, List[Dict[str, np.ndarray]]],
     figures: Dict[str, Figure],
 ) -> Findings:
-    """What both analyses say of each model, and of what they looked at.
-
-    Args:
-        inputs: models and rows.
-        spaces: of the models.
-        explained: the share of all variance along each axis, of each.
-        placed: what is drawn, by what it is, of each by language.
-        figures: of the analysis.
-    """
+    """What both analyses say of each model, and of what they looked at."""
     ((key, points),) = placed.items()
     entries = [
         {

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.findings import Findings
-from fairseq_xling.analysis.stored_training import load_record
+from fairseq_xling.analysis.models import load_record
 from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.figures import add_legend, drawable, panels, style
@@ -79,11 +79,7 @@ def analyze_layers(
 def choose_layers(
     models: Sequence[ScoredModel], given: Optional[Sequence[int]]
 ) -> List[int]:
-    """The layer that each model mixes in: as given, or as its checkpoint says.
-
-    Raises:
-        UserError: it is not one layer, or not one for each model.
-    """
+    """The layer that each model mixes in: as given, or as its checkpoint says."""
     if given:
         if len(given) != len(models) or min(given) < 1:
             raise UserError(
@@ -95,11 +91,7 @@ def choose_layers(
 
 
 def layer_of(one: ScoredModel) -> int:
-    """The one layer that a checkpoint was trained to mix in.
-
-    Raises:
-        UserError: there is none, or there are several.
-    """
+    """The one layer that a checkpoint was trained to mix in."""
     options = stored_options(load_record(one, "--layers"), "model")
     asked = str(options.get("mixup_layer"))
     if not asked.isdigit() or int(asked) == 0:

@@ -1,13 +1,15 @@
 """What the analyses of checkpoints read: models, and rows of a split."""
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from fairseq_xling.checkpoints.opening import look_into
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.evaluate import name_models
+from fairseq_xling.evaluation.result_files import ScoredModel
 from fairseq_xling.option_values import read_languages
 
 
@@ -34,31 +36,13 @@ class Inputs:
 
 
 def load_model(path: str, inputs: Inputs) -> Tuple[Any, Any]:
-    """A checkpoint's task, knowing all languages of the data, and its model.
-
-    Raises:
-        UserError: it does not fit the data.
-    """
+    """A checkpoint's task, knowing all languages of the data, and its model."""
     task, model = load_task_model(path, inputs.data, any_head=True, target_langs=None)
     return task, model.to(choose_device(inputs.batches.cpu)).eval()
 
 
-def load_models(inputs: Inputs) -> Iterator[Tuple[str, str, Any, Any]]:
-    """Name, path, task and model of each checkpoint, one after the other.
-
-    Raises:
-        UserError: the names do not fit, or a checkpoint does not fit the data.
-    """
-    for name, path in zip(name_models(inputs.paths, inputs.names), inputs.paths):
-        yield (name, path, *load_model(path, inputs))
-
-
 def held_languages(task: Any, inputs: Inputs) -> List[str]:
-    """Languages of the split, those of ``--langs`` if given, the source first.
-
-    Raises:
-        UserError: the split does not hold one of them, or there is none.
-    """
+    """Languages of the split, those of ``--langs`` if given, the source first."""
     data, split = inputs.data, inputs.split
     entries = task.manifest.splits.get(split, {})
     held = [lang for lang in task.languages if lang in entries]
@@ -75,11 +59,7 @@ def held_languages(task: Any, inputs: Inputs) -> List[str]:
 
 
 def with_counterparts(task: Any, inputs: Inputs) -> List[str]:
-    """The target languages of the split that have a source stream.
-
-    Raises:
-        UserError: one of ``--langs`` has none, or no language has.
-    """
+    """The target languages of the split that have a source stream."""
     entries = task.manifest.splits.get(inputs.split, {})
     langs = [lang for lang in held_languages(task, inputs) if lang != task.source_lang]
     paired = [lang for lang in langs if "source" in entries[lang].streams]
@@ -91,3 +71,14 @@ def with_counterparts(task: Any, inputs: Inputs) -> List[str]:
             "translations to it"
         )
     return paired
+
+
+def load_record(one: ScoredModel, wanted: str) -> Dict[str, Any]:
+    """The checkpoint of a model with scores, to see how it was trained."""
+    path = Path(one.path)
+    if not path.is_file():
+        raise UserError(
+            f"{path}: not found, to see how {one.name} was trained; run this where it "
+            f"was evaluated, or give {wanted}"
+        )
+    return look_into(path)

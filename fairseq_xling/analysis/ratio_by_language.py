@@ -63,12 +63,6 @@ def read_mixing(
 ) -> List[Any]:
     """The mixing of a batch whose sources are made worse, by layer that mixes.
 
-    Args:
-        sample, model: a batch of the task's, and its model.
-        condition: the noise and its rate.
-        table: what pieces are to words.
-        seed: of the noise; a row's noise depends on its number alone.
-
     Returns:
         layer, ratios and entropies of each layer; nothing if there is no pair.
     """
@@ -91,7 +85,7 @@ def made_worse(
     table: PieceTable,
     seed: int,
 ) -> torch.Tensor:
-    """Noisy sources ``(pairs, src_len)``."""
+    """Noisy sources ``(pairs, src_len)``; a row's noise depends on its number alone."""
     noise, rate = condition
     changed = []
     for tokens, row in zip(sources.cpu().numpy(), rows):

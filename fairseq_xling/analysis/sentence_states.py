@@ -35,13 +35,7 @@ class RowStates(NamedTuple):
 
 
 class SomeRows(BaseWrapperDataset):
-    """A dataset of which only some rows are read.
-
-    Args:
-        dataset: one of a task's datasets.
-        most: how many rows at most; None for all.
-        seed: of the choice, the same one for every language with as many rows.
-    """
+    """A dataset of which some rows are read: the same ones in every language."""
 
     def __init__(self, dataset: Any, most: Optional[int], seed: int) -> None:
         super().__init__(dataset)
@@ -84,12 +78,7 @@ def read_states(
 def represent(
     sample: Dict[str, Any], model: Any, way: str, layers: Sequence[int]
 ) -> RowStates:
-    """Represent the rows of a batch and their counterparts.
-
-    Args:
-        sample, model: a batch of the task's, and its model.
-        way, layers: as of :func:`read_states`.
-    """
+    """Represent the rows of a batch and their counterparts."""
     tokens = sample["net_input"]["src_tokens"]
     sources = sample["net_input"]["source_tokens"]
     if way == MIXED and sources is not None:
@@ -146,11 +135,7 @@ def mean_states(
 
 
 def choose_layers(asked: str, depth: int) -> List[int]:
-    """Read ``--layers``: ``all``, ``last``, or numbers such as ``0,6,12``.
-
-    Raises:
-        UserError: a model of ``depth`` layers has no such one.
-    """
+    """Read ``--layers``: ``all``, ``last``, or numbers such as ``0,6,12``."""
     if asked == "all":
         return list(range(depth + 1))
     if asked == "last":
@@ -168,11 +153,7 @@ def choose_layers(asked: str, depth: int) -> List[int]:
 
 
 def choose_layer(asked: str, depth: int) -> int:
-    """Read ``--layer``: ``last``, or a number.
-
-    Raises:
-        UserError: a model of ``depth`` layers has no such one.
-    """
+    """Read ``--layer``: ``last``, or a number."""
     if asked == "last":
         return depth
     if not asked.isdigit() or int(asked) > depth:

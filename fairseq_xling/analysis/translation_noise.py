@@ -57,11 +57,7 @@ def add_noise(
 
 
 def check_rates(rates: List[float]) -> List[float]:
-    """Rates in percent, ascending, each once.
-
-    Raises:
-        UserError: one is not above 0, or above 100.
-    """
+    """Rates in percent, ascending, each once."""
     for rate in rates:
         if not 0 < rate <= 100:
             raise UserError(f"--noise-rates {rate:g}: give percent, above 0 to 100")

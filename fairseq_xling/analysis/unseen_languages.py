@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 from matplotlib.figure import Figure
 
 from fairseq_xling.analysis.findings import Findings, mean
-from fairseq_xling.analysis.stored_training import load_record
+from fairseq_xling.analysis.models import load_record
 from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.figures import (
@@ -74,12 +74,7 @@ def analyze_unseen(
 
 
 def seen_by_all(models: Sequence[ScoredModel], given: Optional[str]) -> Set[str]:
-    """The languages that were trained on: as given, or as the checkpoints say.
-
-    Raises:
-        UserError: ``--seen`` has languages without scores, a checkpoint does not say,
-            or two differ.
-    """
+    """The languages that were trained on: as given, or as the checkpoints say."""
     if given is not None:
         seen = set(read_languages("--seen", given))
         unknown = sorted(seen - set(models[0].scores))

@@ -10,16 +10,14 @@ one model's selection is written as it is.
 import argparse
 from pathlib import Path
 
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.agreement import write_agreed
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-agree``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("data", help="the pool: a folder of binarized data")
     parser.add_argument("peers", nargs="+", help="folders of xling-distill")
     parser.add_argument("--split", default="train")
@@ -32,20 +30,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the samples.
-
-    Raises:
-        UserError: there are more or fewer peers than needed, the folders do not belong
-            to the pool, or nothing is left.
-    """
+    """Write the samples, of as many peers as are needed."""
     expected = 1 if args.no_agreement else 2
     if len(args.peers) != expected:
         raise UserError(
             f"{len(args.peers)} peers: give {expected} "
             f"with{'' if args.no_agreement else 'out'} --no-agreement"
         )
-    destination = Path(args.results_path)
-    write_agreed(args.data, args.split, args.lang, args.peers, destination)
+    write_agreed(args.data, args.split, args.lang, args.peers, Path(args.results_path))
 
 
 cli_main = entry_point(build_parser, main)

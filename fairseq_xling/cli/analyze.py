@@ -18,15 +18,16 @@ from fairseq_xling.analysis.ratio_by_language import analyze_ratio
 from fairseq_xling.analysis.transfer_gaps import analyze_gap
 from fairseq_xling.analysis.unseen_languages import analyze_unseen
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
+from fairseq_xling.cli import options
 
 
 class Kind(NamedTuple):
-    """An analysis: what it is of, its options, and the function that does it."""
+    """An analysis: what it is of, the function that does it, and its options."""
 
     help: str
-    add_options: Callable[[argparse.ArgumentParser], None]
+    add_shared: Callable[[argparse.ArgumentParser], None]
     analyze: Callable[[argparse.Namespace], Findings]
+    options: Dict[str, Dict[str, Any]] = {}
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -41,45 +42,16 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--max-rows", type=int, help="rows of each language, drawn at random"
     )
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
-    add_batch_options(parser)
+    options.add_batch_options(parser)
 
 
 def inputs_of(args: argparse.Namespace) -> Inputs:
     """What :func:`add_model_options` added."""
-    batches = batch_options(args, max_rows=2, seed=0)
+    batches = options.batch_options(args, max_rows=2, seed=0)
     paths = [find_checkpoint_file(path) for path in args.path]
     return Inputs(
         args.data, paths, args.names, args.split, args.langs, args.max_rows,
         args.seed, batches,
-    )  # fmt: skip
-
-
-def add_cka_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``cka``."""
-    add_model_options(parser)
-    parser.add_argument(
-        "--layers", default="all",
-        help="all, last, or a comma list; 0 is the embeddings (default: all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--results", nargs="+", help="results.json files of the same models"
-    )
-
-
-def add_map_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``pca`` and ``centroids``."""
-    add_model_options(parser)
-    parser.add_argument(
-        "--layer", default="last", help="one layer; 0 is the embeddings (default: last)"
-    )
-
-
-def add_ratio_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``ratio``."""
-    add_model_options(parser)
-    parser.add_argument(
-        "--noise-rates", type=float, nargs="*", default=[10.0, 20.0, 40.0], metavar="R",
-        help="percent of the words to drop or swap (default: 10 20 40)",
     )  # fmt: skip
 
 
@@ -91,57 +63,66 @@ def add_result_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", help="names of models (default: all)")
 
 
-def add_layers_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``layers``."""
-    add_result_options(parser)
-    parser.add_argument(
-        "--layers", type=int, nargs="+",
-        help="layer that each model mixes in (default: its checkpoint's)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--baseline",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="models to draw as a dashed line",
-    )
-
-
-def add_unseen_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``unseen``."""
-    add_result_options(parser)
-    parser.add_argument(
-        "--seen", help="comma list of the languages that were trained on (default: as "
-        "the checkpoints say)",
-    )  # fmt: skip
-
-
+LAYER = {
+    "--layer": {
+        "default": "last", "help": "one layer; 0 is the embeddings (default: last)"
+    }
+}  # fmt: skip
 KINDS: Dict[str, Kind] = {
     "cka": Kind(
         "linear CKA of targets with their sources by language and layer, and its "
         "correlation with the score (X-Mixup Figure 3, Tables 2 and 7)",
-        add_cka_options,
+        add_model_options,
         lambda a: analyze_cka(inputs_of(a), a.layers, a.results),
+        {
+            "--layers": {
+                "default": "all",
+                "help": "all, last, or a comma list; 0 is the embeddings "
+                "(default: all)",
+            },
+            "--results": {
+                "nargs": "+", "help": "results.json files of the same models"
+            },
+        },
     ),
     "pca": Kind(
         "sentences of all languages on their principal components (X-Mixup Figure 1)",
-        add_map_options,
+        add_model_options,
         lambda a: analyze_pca(inputs_of(a), a.layer),
+        LAYER,
     ),
     "centroids": Kind(
         "centroids of the languages, and their distances (X-Mixup Figure 4)",
-        add_map_options,
+        add_model_options,
         lambda a: analyze_centroids(inputs_of(a), a.layer),
+        LAYER,
     ),
     "ratio": Kind(
         "mixup ratio and attention entropy by language, and with worse translations",
-        add_ratio_options,
+        add_model_options,
         lambda a: analyze_ratio(inputs_of(a), a.noise_rates),
+        {
+            "--noise-rates": {
+                "type": float, "nargs": "*", "default": [10.0, 20.0, 40.0],
+                "metavar": "R",
+                "help": "percent of the words to drop or swap (default: 10 20 40)",
+            }
+        },
     ),
     "layers": Kind(
         "scores of models that mix in different layers (X-Mixup Figure 5)",
-        add_layers_options,
+        add_result_options,
         lambda a: analyze_layers(a.results, a.models, a.layers, a.baseline),
+        {
+            "--layers": {
+                "type": int, "nargs": "+",
+                "help": "layer that each model mixes in (default: its checkpoint's)",
+            },
+            "--baseline": {
+                "nargs": "+", "default": [], "metavar": "NAME",
+                "help": "models to draw as a dashed line",
+            },
+        },
     ),
     "gap": Kind(
         "transfer gaps by task (X-Mixup Table 8)",
@@ -150,31 +131,33 @@ KINDS: Dict[str, Kind] = {
     ),
     "unseen": Kind(
         "scores in languages that were trained on, and in others (X-Mixup Table 6)",
-        add_unseen_options,
+        add_result_options,
         lambda a: analyze_unseen(a.results, a.models, a.seen),
+        {
+            "--seen": {
+                "help": "comma list of the languages that were trained on (default: as "
+                "the checkpoints say)"
+            }
+        },
     ),
-}
+}  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-analyze``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.new_parser(__doc__)
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for name, kind in KINDS.items():
         one = kinds.add_parser(name, help=kind.help, description=kind.help)
-        kind.add_options(one)
+        kind.add_shared(one)
+        for option, settings in kind.options.items():
+            one.add_argument(option, **settings)
         one.add_argument("--results-path", required=True, help="folder to write")
     return parser
 
 
 def main(args: argparse.Namespace) -> Dict[str, Any]:
-    """Run an analysis, write it, and return its numbers.
-
-    Raises:
-        UserError: a file or an option is wrong.
-    """
+    """Run an analysis, write it, and return its numbers."""
     findings = KINDS[args.kind].analyze(args)
     write_findings(
         findings, args.kind, args.results_path, getattr(args, "results", None) or ()
@@ -184,7 +167,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     return findings.numbers
 
 
-cli_main = entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

@@ -6,8 +6,8 @@ of the same name in different files are one row.
 
 import argparse
 
-from fairseq_xling.evaluation.benchmark_table import benchmark_tables
 from fairseq_xling.evaluation.result_files import load_results
+from fairseq_xling.evaluation.score_table import benchmark_tables
 
 
 def cli_main() -> None:

@@ -14,11 +14,13 @@ import warnings
 from pathlib import Path
 from typing import Optional, Sequence
 
+from fairseq_xling.cli.options import new_parser
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.destination import Output, check_replaceable
 from fairseq_xling.interop import from_hf, to_hf
 from fairseq_xling.interop.heads import BENCHMARKS
+from fairseq_xling.option_values import flag_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +36,7 @@ MODEL = Output(
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``preprocess/convert_hf.py``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument(
         "source", type=Path, metavar="MODEL", help="Hugging Face folder, or checkpoint"
     )
@@ -91,11 +91,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Refuse options of the other direction.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Refuse options of the other direction."""
     if not args.to_hf and not args.source.is_dir():
         raise UserError(
             f"{args.source}: not a folder; give one that save_pretrained wrote, or "
@@ -104,5 +100,6 @@ def check_options(args: argparse.Namespace) -> None:
     wrong = ("task", "source_lang") if args.to_hf else ("data",)
     for name in wrong:
         if getattr(args, name) is not None:
-            option = "--" + name.replace("_", "-")
-            raise UserError(f"{option}: does not go with this direction; leave it out")
+            raise UserError(
+                f"{flag_of(name)}: does not go with this direction; leave it out"
+            )

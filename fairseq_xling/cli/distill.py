@@ -9,19 +9,16 @@ without another pass. The pool's own labels, where it has some, are only reporte
 """
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
-from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
+from fairseq_xling.cli import options
 from fairseq_xling.multimix.distil_pool import DISTILL_TYPES, Selecting, distil_pool
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-distill``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.new_parser(__doc__)
     parser.add_argument("data", help="the pool: a folder of binarized data")
     parser.add_argument("--path", required=True, help="checkpoint of a task model")
     parser.add_argument("--split", default="train")
@@ -48,41 +45,20 @@ def build_parser() -> argparse.ArgumentParser:
         "(default: 0.5)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the clustering")
-    add_batch_options(parser)
+    options.add_batch_options(parser)
     return parser
 
 
 def main(args: argparse.Namespace) -> None:
-    """Predict the pool, unless that was done, and select.
-
-    Raises:
-        UserError: the pool, the checkpoint or an option is wrong, or the folder holds
-            predictions of other ones.
-    """
-    batches = batch_options(args)
-    selecting = Selecting(
-        args.distill_type,
-        args.distill_factor,
-        args.features,
-        args.posterior_threshold,
-        args.seed,
-    )
-    path = find_checkpoint_file(args.path)
-    task, model = load_task_model(path, args.data, target_langs=None)
-    distil_pool(
-        task,
-        model,
-        path,
-        args.data,
-        args.split,
-        args.lang,
-        Path(args.results_path),
-        selecting,
-        batches,
-    )
+    """Predict the pool, unless that was done, and select."""
+    batches = options.batch_options(args)
+    names = [field.name for field in fields(Selecting)]
+    selecting = Selecting(**{name: getattr(args, name) for name in names})
+    folder = Path(args.results_path)
+    distil_pool(args.path, args.data, args.split, args.lang, folder, selecting, batches)
 
 
-cli_main = entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

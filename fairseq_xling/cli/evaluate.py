@@ -4,7 +4,7 @@ import argparse
 from typing import Any, Dict
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
+from fairseq_xling.cli import options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import (
     Evaluation,
@@ -16,7 +16,7 @@ from fairseq_xling.families.base import WAYS
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-evaluate``."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options.new_parser(__doc__)
     parser.add_argument(
         "data",
         nargs="+",
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--results-path", help="folder to write (default: beside the checkpoint)"
     )
-    add_batch_options(parser)
+    options.add_batch_options(parser)
     parser.add_argument("--bootstrap-samples", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     return parser
@@ -64,9 +64,6 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
 
     Returns:
         what ``results.json`` holds; for several tasks, that by task.
-
-    Raises:
-        UserError: a checkpoint, the data or an option is wrong.
     """
     if len(args.data) != len(args.path):
         raise UserError(
@@ -86,7 +83,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
                 f"--names {' '.join(names)}: give one, that of the table's row, as "
                 "there are several data folders"
             )
-    batches = batch_options(args, bootstrap_samples=1, seed=0)
+    batches = options.batch_options(args, bootstrap_samples=1, seed=0)
     each = [
         Evaluation(
             data,
@@ -100,7 +97,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
             batches,
             args.bootstrap_samples,
             args.seed,
-        )
+        )  # fmt: skip
         for data, path in zip(args.data, args.path)
     ]
     if len(each) > 1:
@@ -108,7 +105,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     return evaluate(each[0])
 
 
-cli_main = entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

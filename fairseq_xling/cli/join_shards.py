@@ -7,25 +7,20 @@ The result is what a run without ``--distributed-world-size`` would have written
 
 import argparse
 
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.multimix.shards import join_shards
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-join-shards``."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser(__doc__)
     parser.add_argument("shards", nargs="+", help="the shards' --results-path folders")
     parser.add_argument("--destdir", required=True, help="the folder to write")
     return parser
 
 
 def main(args: argparse.Namespace) -> None:
-    """Join the shards.
-
-    Raises:
-        UserError: a shard is missing, unfinished or of another run, or ``--destdir``
-            is there already.
-    """
+    """Join the shards."""
     join_shards(args.shards, args.destdir)
 
 

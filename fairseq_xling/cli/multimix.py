@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import List
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.algorithm import EPOCHS, MODELS, SCHEDULES
 from fairseq_xling.multimix.co_teaching import Plan
@@ -30,9 +30,7 @@ logger = logging.getLogger(__name__)
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-multimix``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("data", help="binarized data: labelled source, target text")
     parser.add_argument("--task", required=True, choices=RECIPES)
     parser.add_argument("--target-lang", required=True)
@@ -135,12 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Run Algorithm 1.
-
-    Raises:
-        UserError: an option is wrong, a stage failed, or the folder holds the stages of
-            other settings.
-    """
+    """Run Algorithm 1."""
     plan = make_plan(args)
     shares = (1,) if args.target_sample == "shared" else MODELS
     table = run_algorithm(
@@ -150,11 +143,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
-    """Check the options and plan the run.
-
-    Raises:
-        UserError: one is wrong.
-    """
+    """Check the options and plan the run."""
     source_lang, target_split = check_data(
         args.data, args.task, args.target_lang, args.target_split, args.lm_data
     )
@@ -214,11 +203,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
 
 
 def read_factors(text: str) -> List[float]:
-    """Read eta of each epoch.
-
-    Raises:
-        UserError: they are no percentages, or not one an epoch.
-    """
+    """Read eta of each epoch."""
     try:
         factors = [float(word) for word in text.split(",")]
     except ValueError:

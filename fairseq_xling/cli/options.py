@@ -2,13 +2,21 @@
 
 import argparse
 from dataclasses import fields
-from typing import Callable
+from typing import Callable, Optional
 
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.launching.logs import quiet_logging
+from fairseq_xling.option_values import flag_of
 
 LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
+
+
+def new_parser(doc: Optional[str]) -> argparse.ArgumentParser:
+    """A parser that describes its command by a module's docstring, as it stands."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
@@ -24,26 +32,20 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_least(args: argparse.Namespace, **further: int) -> None:
-    """Refuse numbers of batches that are too small.
+def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
+    """The options of :func:`add_batch_options`.
 
     Args:
-        args: the command line, with the options of :func:`add_batch_options`.
+        args: the command line.
         further: the least value of other options.
 
     Raises:
-        UserError: there is one.
+        UserError: a number is too small.
     """
     for name, low in {**LEAST, **further}.items():
         value = getattr(args, name)
         if value is not None and value < low:
-            option = "--" + name.replace("_", "-")
-            raise UserError(f"{option} {value}: give {low} or more")
-
-
-def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
-    """The options of :func:`add_batch_options`, checked as :func:`check_least` does."""
-    check_least(args, **further)
+            raise UserError(f"{flag_of(name)} {value}: give {low} or more")
     return BatchOptions(
         **{field.name: getattr(args, field.name) for field in fields(BatchOptions)}
     )

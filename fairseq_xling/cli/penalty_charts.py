@@ -12,15 +12,13 @@ from pathlib import Path
 
 from fairseq_xling.analysis.confidence_penalty import compare_penalties
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
+from fairseq_xling.cli import options
 from fairseq_xling.errors import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-penalty-charts``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.new_parser(__doc__)
     parser.add_argument("data", help="folder of binarized data")
     parser.add_argument("--path", required=True, nargs="+", help="checkpoints")
     parser.add_argument("--names", nargs="+", help="of the checkpoints, in the charts")
@@ -29,35 +27,24 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--distill-factor", type=float, default=80.0)
     parser.add_argument("--seed", type=int, default=1, help="of t-SNE")
     parser.add_argument("--results-path", required=True, help="folder to write")
-    add_batch_options(parser)
+    options.add_batch_options(parser)
     return parser
 
 
 def main(args: argparse.Namespace) -> None:
-    """Draw the charts.
-
-    Raises:
-        UserError: the data have no labels, or an option is wrong.
-    """
-    batches = batch_options(args)
+    """Draw the charts."""
+    batches = options.batch_options(args)
     paths = [find_checkpoint_file(path) for path in args.path]
     names = args.names or [Path(path).resolve().parent.name for path in paths]
     if len(names) != len(paths):
         raise UserError(f"--names: give {len(paths)}, one a checkpoint")
     compare_penalties(
-        paths,
-        names,
-        args.data,
-        args.split,
-        args.lang,
-        args.distill_factor,
-        args.seed,
-        Path(args.results_path),
-        batches,
-    )
+        list(zip(names, paths)), args.data, args.split, args.lang, args.distill_factor,
+        args.seed, Path(args.results_path), batches,
+    )  # fmt: skip
 
 
-cli_main = entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main)
 
 if __name__ == "__main__":
     cli_main()

@@ -12,15 +12,13 @@ import argparse
 import signal
 import sys
 
-from fairseq_xling.cli.options import add_batch_options, batch_options, entry_point
+from fairseq_xling.cli import options
 from fairseq_xling.predictor.lines import predict_file
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-predict``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.new_parser(__doc__)
     parser.add_argument(
         "input", nargs="?", default="-", help="file of lines (default: standard input)"
     )
@@ -40,22 +38,18 @@ def build_parser() -> argparse.ArgumentParser:
         help="text: word, tag and probability in columns; or answer or label, and "
         "probability",
     )
-    add_batch_options(parser)
+    options.add_batch_options(parser)
     return parser
 
 
 def main(args: argparse.Namespace) -> None:
-    """Predict.
-
-    Raises:
-        UserError: the model or a line is wrong.
-    """
-    batches = batch_options(args)
+    """Predict."""
+    batches = options.batch_options(args)
     in_columns = args.format == "text"
     predict_file(args.input, args.path, args.data, args.output, in_columns, batches)
 
 
-run = entry_point(build_parser, main)
+run = options.entry_point(build_parser, main)
 
 
 def cli_main() -> None:

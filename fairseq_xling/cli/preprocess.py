@@ -46,11 +46,7 @@ def build_parser(task: str) -> argparse.ArgumentParser:
 def parse_args(
     parser: argparse.ArgumentParser, argv: Optional[Sequence[str]]
 ) -> argparse.Namespace:
-    """Read the command line, set up logging and check what can be checked at once.
-
-    Raises:
-        UserError: an option is out of range, or ``--destdir`` must not be replaced.
-    """
+    """Read the command line, set up logging and check what can be checked at once."""
     args = parser.parse_args(argv)
     logging.basicConfig(
         level=logging.INFO,

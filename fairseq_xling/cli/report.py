@@ -9,15 +9,13 @@ xling-analyze and xling-multimix wrote. The page needs no network and no other f
 import argparse
 from pathlib import Path
 
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.report.write import write_page
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-report``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUNS", help="folders of runs")
     parser.add_argument(
         "--results-path",
@@ -29,12 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> Path:
-    """Write the page, and return where.
-
-    Raises:
-        UserError: a folder is not there, nothing is found, or a file is damaged or not
-            safe to read.
-    """
+    """Write the page, and return where."""
     path = Path(args.results_path)
     if path.suffix != ".html":
         path = path / "report.html"

@@ -11,15 +11,13 @@ not known, is lost already: where you have the raw text, preprocess that.
 import argparse
 from pathlib import Path
 
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.preprocessing.retokenize import retokenize
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-retokenize``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("data", help="folder of binarized data")
     parser.add_argument("--tokenizer", required=True, help="of the other model, a file")
     parser.add_argument("--dict", required=True, help="dict.txt of the other model")
@@ -28,11 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the folder.
-
-    Raises:
-        UserError: the data are of questions, or a file is missing or another one's.
-    """
+    """Write the folder."""
     retokenize(Path(args.data), args.tokenizer, args.dict, Path(args.destdir))
 
 

@@ -10,15 +10,13 @@ section 4.2, XNLI-5%).
 import argparse
 from pathlib import Path
 
-from fairseq_xling.cli.options import entry_point
+from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.multimix.sampling import sample_data
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of ``xling-sample``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("data", help="folder of binarized data")
     parser.add_argument("--target-lang", required=True)
     parser.add_argument("--target-split", default="train")
@@ -35,21 +33,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the folder.
-
-    Raises:
-        UserError: an option is wrong, the folder exists, or too few rows of the target
-            are no translations.
-    """
+    """Write the folder."""
     sample_data(
-        Path(args.data),
-        args.target_lang,
-        args.target_split,
-        args.percentage,
-        Path(args.results_path),
-        args.seed,
-        args.target_seed,
-    )
+        Path(args.data), args.target_lang, args.target_split, args.percentage,
+        Path(args.results_path), args.seed, args.target_seed,
+    )  # fmt: skip
 
 
 cli_main = entry_point(build_parser, main)

@@ -9,15 +9,16 @@ from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.benchmark_table import benchmark_tables
-from fairseq_xling.evaluation.predict_split import has_source, predict_split
 from fairseq_xling.evaluation.results import (
     compare,
+    has_source,
     intervals,
     score,
     write_results,
 )
-from fairseq_xling.evaluation.score_table import score_table
+from fairseq_xling.evaluation.score_table import benchmark_tables, score_table
+from fairseq_xling.families.base import Predictions
+from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.files.atomic import atomic_file
 
 logger = logging.getLogger(__name__)
@@ -54,11 +55,7 @@ class Evaluation:
 
 
 def name_models(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[str]:
-    """Names of the models: as given, or the checkpoints' folders.
-
-    Raises:
-        UserError: the names do not fit the checkpoints, or repeat.
-    """
+    """Names of the models: as given, or the checkpoints' folders."""
     if names is None:
         names = [Path(path).resolve().parent.name for path in paths]
         if len(set(names)) < len(names):
@@ -72,11 +69,7 @@ def name_models(paths: Sequence[str], names: Optional[Sequence[str]]) -> List[st
 
 
 def check_folder_names(names: Sequence[str]) -> None:
-    """Refuse names that lead out of the results, as each names a folder there.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Refuse names that lead out of the results, as each names a folder there."""
     for name in names:
         parts = PurePath(name).parts
         if not parts or ".." in parts or PurePath(name).is_absolute():
@@ -84,11 +77,7 @@ def check_folder_names(names: Sequence[str]) -> None:
 
 
 def choose_ways(ways: Sequence[str], count: int) -> List[str]:
-    """The predicting stream of each model.
-
-    Raises:
-        UserError: their number is neither one nor that of the models.
-    """
+    """The predicting stream of each model."""
     if len(ways) not in (1, count):
         raise UserError(
             f"--predict {' '.join(ways)}: give one for all {count} checkpoints, or one "
@@ -176,15 +165,7 @@ def evaluate(one: Evaluation) -> Dict[str, Any]:
 
 
 def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
-    """Load a checkpoint and predict the split.
-
-    Returns:
-        its task, and its predictions by language.
-
-    Raises:
-        UserError: it does not fit the data, lacks the stream that is to predict, or
-            predicts no numbers.
-    """
+    """Load a checkpoint and predict the split."""
     options: Dict[str, Any] = {}
     if one.target_langs is not None:
         options["target_langs"] = one.target_langs
@@ -212,6 +193,27 @@ def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
             "choose --predict target"
         )
     return task, predictions
+
+
+def predict_split(
+    task: Any, model: Any, split: str, batches: BatchOptions
+) -> Dict[str, Predictions]:
+    """Predict all rows of a split, by language, in the task's order of languages.
+
+    Raises:
+        UserError: there is no such split, or it cannot be predicted.
+    """
+    if task.family.reads_windows and split == task.cfg.train_subset:
+        raise UserError(
+            f"--split {split}: the model was trained on it; only other splits are "
+            f"predicted for {task.benchmark}"
+        )
+    # Counterparts of pairs serve baselines, too: their source stream is translate-test.
+    with_source = None
+    if "source" in task.family.ways:
+        with_source = not task.cfg.no_mixup_inference
+    dataset = task.load_dataset(split, with_source=with_source, with_unlabelled=True)
+    return task.family.collect(predict_batches(task, model, dataset, batches, split))
 
 
 def say_what_is_unlabelled(split: str, predictions: Dict[str, Any]) -> bool:

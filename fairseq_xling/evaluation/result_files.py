@@ -50,11 +50,7 @@ class ScoredModel(NamedTuple):
 
 @contextmanager
 def reading_results(path: PathLike) -> Iterator[None]:
-    """Turn what goes wrong with a ``results.json`` into one line.
-
-    Raises:
-        UserError: it is missing, or lacks what the block looks up.
-    """
+    """Turn what goes wrong with a ``results.json`` into one line."""
     try:
         yield
     except OSError as error:
@@ -78,23 +74,14 @@ def load_results(paths: Sequence[PathLike]) -> List[Dict[str, Any]]:
         path = Path(name) / "results.json" if Path(name).is_dir() else Path(name)
         with reading_results(path):
             results = parse_json(path.read_text(encoding="utf-8"))
-            check_results(results)
+            BENCHMARKS[results["task"]]
+            # All that the tables need is looked up.
+            for model in results["models"].values():
+                pair = ("f1", "exact_match") if "exact_match" in model else ()
+                for key in ("scores", *pair) if model["scores"] else ():
+                    float(model[key][model["predict"]]["average"])
         loaded.append(results)
     return loaded
-
-
-def check_results(results: Any) -> None:
-    """Look up all that the tables need.
-
-    Raises:
-        ValueError, KeyError, TypeError or AttributeError: it is not there.
-    """
-    if results["task"] not in BENCHMARKS:
-        raise ValueError(f"task {results['task']}")
-    for model in results["models"].values():
-        pair = ("f1", "exact_match") if "exact_match" in model else ()
-        for key in ("scores", *pair) if model["scores"] else ():
-            float(model[key][model["predict"]]["average"])
 
 
 def scored_models(results: Dict[str, Any]) -> List[ScoredModel]:
@@ -148,16 +135,7 @@ def read_models(
 def find_scores(
     models: Sequence[ScoredModel], name: str, path: str, task: str, split: str
 ) -> ScoredModel:
-    """The scores of a checkpoint: of its name, or of its folder and file.
-
-    Args:
-        models: with scores.
-        name, path: of the checkpoint.
-        task, split: what it was evaluated on.
-
-    Raises:
-        UserError: there are none.
-    """
+    """The scores of a checkpoint: of its name, or of its folder and file."""
     models = [
         one for one in models if (one.task, one.results["split"]) == (task, split)
     ]

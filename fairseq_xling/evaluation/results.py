@@ -3,18 +3,30 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from fairseq_xling.evaluation.bootstrap import paired_bootstrap, score_intervals
-from fairseq_xling.evaluation.figures import save_figure
-from fairseq_xling.evaluation.predict_split import has_source
-from fairseq_xling.evaluation.score_figure import draw_scores
+from fairseq_xling.evaluation.figures import (
+    add_legend,
+    draw_points,
+    language_width,
+    panels,
+    save_figure,
+    stripe_languages,
+)
 from fairseq_xling.evaluation.score_table import score_table
 from fairseq_xling.evaluation.transfer_gap import summarize
 from fairseq_xling.families import FAMILIES
+from fairseq_xling.families.base import Predictions
 from fairseq_xling.files.atomic import atomic_file
+
+
+def has_source(predictions: Dict[str, Predictions]) -> bool:
+    """Whether any row has a source stream."""
+    return any(one.has_source.any() for one in predictions.values())
 
 
 def score(
@@ -71,11 +83,6 @@ def intervals(
 ) -> Dict[str, Dict[str, List[float]]]:
     """95 percent confidence intervals of one model's scores, in percent.
 
-    Args:
-        predictions: by language; those without labels are left out.
-        ways: the streams that there are scores of.
-        samples, seed: of the bootstrap.
-
     Returns:
         low and high by way and by language, and of the mean over languages under
         ``"average"``.
@@ -101,6 +108,43 @@ def compare(
         found = paired_bootstrap(rows[first], rows[name], samples, seed)
         differences[name] = {key: asdict(value) for key, value in found.items()}
     return differences
+
+
+def draw_scores(results: Dict[str, Any], chance: Optional[float] = None) -> Figure:
+    """Draw the score of each model in each language.
+
+    Languages stand in the order of the first model's score, the source language
+    first; those without one are left out.
+
+    Args:
+        results: what ``xling-evaluate`` writes to ``results.json``.
+        chance: score of guessing, in percent; drawn as a line where some score comes
+            within 10 points of it.
+    """
+    models = results["models"]
+    scores = {name: m["scores"][m["predict"]] for name, m in models.items()}
+    first = next(iter(scores.values()))
+    source = results["source_lang"]
+    languages = sorted(
+        (lang for lang in results["languages"] if lang in first),
+        key=lambda lang: (lang != source, -first[lang]),
+    )
+    title = f"{results['task']}, {results['split']}"
+    figure, (axes,) = panels([title], language_width(languages, len(scores)))
+    stripe_languages(axes, len(languages))
+    draw_points(
+        axes,
+        languages,
+        {f"{name} (average {x['average']:.1f})": x for name, x in scores.items()},
+    )
+    lowest = min(by_lang[lang] for by_lang in scores.values() for lang in languages)
+    if chance is not None and lowest < chance + 10:
+        label = f"chance ({chance:.1f})"
+        axes.axhline(chance, color="grey", linestyle=":", label=label)
+    axes.set_xlabel("language (source first, then by the first model's score)")
+    axes.set_ylabel(f"{results['metric']} (%)")
+    add_legend(figure)
+    return figure
 
 
 def write_results(

@@ -68,9 +68,6 @@ def find_checkpoints(cfg: Any) -> None:
 
     fairseq starts from random weights where ``--restore-file``, or what
     ``--finetune-from-model`` names, is no file.
-
-    Raises:
-        UserError: there is none.
     """
     chosen = cfg.checkpoint
     if chosen.restore_file != LAST:

@@ -62,11 +62,7 @@ def fairseq_errors() -> Iterator[None]:
 
 
 def raise_user_error_of(error: ProcessRaisedException) -> None:
-    """Raise the :class:`UserError` that ended a process, known by its traceback.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Raise the :class:`UserError` that ended a process, known by its traceback."""
     name = f"{UserError.__module__}.{UserError.__qualname__}"
     found = re.search(rf"^{re.escape(name)}: (.*)$", str(error), re.MULTILINE)
     if found:

@@ -12,6 +12,7 @@ from fairseq import options
 from fairseq_xling.compat import wrap_once
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.path_lists import refuse_pathsep
+from fairseq_xling.option_values import flag_of
 
 BATCHES = ("batch_size", "batch_size_valid", "max_tokens", "max_tokens_valid")
 HALF = ("fp16", "memory_efficient_fp16", "amp")
@@ -59,14 +60,7 @@ def parse_args_and_arch(parse: Callable[..., Any], *args: Any, **kwargs: Any) ->
 
 
 def refuse_unreadable(args: Namespace) -> None:
-    """Refuse values that fairseq cannot hand on to hydra, such as odd names of folders.
-
-    Args:
-        args: fairseq's command line.
-
-    Raises:
-        UserError: there is one; the message names the option.
-    """
+    """Refuse values, such as names of folders, that fairseq cannot hand on to hydra."""
     for name, value in vars(args).items():
         if isinstance(value, str) and re.search(r"\$\{|\\('|$)", value):
             option = name if name == "data" else flag_of(name)
@@ -82,9 +76,6 @@ def warn_of_lost_steps(args: Namespace) -> None:
     ``--memory-efficient-fp16`` and ``-bf16`` keep no fp32 copy of the weights. Adam's
     step is about the learning rate, and one below half a unit in a weight's last place
     is rounded away.
-
-    Args:
-        args: fairseq's command line.
     """
     for name, dtype in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
         if not getattr(args, f"memory_efficient_{name}", False):
@@ -98,17 +89,8 @@ def warn_of_lost_steps(args: Namespace) -> None:
             )
 
 
-def flag_of(name: str) -> str:
-    """An option as it is typed."""
-    return "--" + name.replace("_", "-")
-
-
 def check_run(cfg: Any) -> None:
-    """Refuse options of fairseq's with which none of our tasks can run.
-
-    Raises:
-        UserError: the message names the option.
-    """
+    """Refuse options of fairseq's with which none of our tasks can run."""
     refuse_pathsep(cfg.task.data)
     for name in BATCHES:
         value = getattr(cfg.dataset, name)
@@ -125,11 +107,7 @@ def check_run(cfg: Any) -> None:
 
 
 def check_training(cfg: Any) -> None:
-    """Refuse to train in half precision on a CPU, which fairseq cannot.
-
-    Raises:
-        UserError: the message names the option.
-    """
+    """Refuse to train in half precision on a CPU, which fairseq cannot."""
     if cfg.common.cpu or not torch.cuda.is_available():
         for name in HALF:
             if getattr(cfg.common, name):

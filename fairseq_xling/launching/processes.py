@@ -15,14 +15,7 @@ LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
 def start_on_cpus(
     start: Callable[..., None], cfg: Any, main: Callable[..., Any], kwargs: Any
 ) -> None:
-    """Start as many processes as asked for; fairseq counts GPUs where there are none.
-
-    Args:
-        start: fairseq's ``call_main``.
-        cfg: all options of the run.
-        main: what each process runs.
-        kwargs: further arguments of ``main``.
-    """
+    """In place of fairseq's ``call_main``: start as many processes as asked for."""
     chosen = cfg.distributed_training
     launched = all(name in os.environ for name in LAUNCHED)
     with open_dict(chosen):

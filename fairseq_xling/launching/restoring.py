@@ -61,15 +61,7 @@ def has_other_labels(task: Any, path: str) -> bool:
 
 
 def check_task(task: Any, path: str) -> None:
-    """Refuse to go on from a checkpoint of another task, dictionary or other labels.
-
-    Args:
-        task: that is trained; only those of this package are checked.
-        path: of the checkpoint.
-
-    Raises:
-        UserError: it is one.
-    """
+    """Refuse to go on from a checkpoint of another task, dictionary or other labels."""
     ours: Dict[str, Any] = task.state_dict()
     if "dictionary_sha256" not in ours:
         return

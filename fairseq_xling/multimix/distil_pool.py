@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.data.streams import Streams
@@ -97,9 +99,7 @@ class Selecting:
 
 
 def distil_pool(
-    task: Any,
-    model: Any,
-    checkpoint: str,
+    path: str,
     data: str,
     split: str,
     lang: str,
@@ -110,8 +110,7 @@ def distil_pool(
     """Predict a pool, unless that was done, select, and write and log it.
 
     Args:
-        task, model: what predicts, set to the pool's data.
-        checkpoint: the model's file.
+        path: of the checkpoint that predicts, or its folder.
         data: folder of binarized data.
         split, lang: which part of it is the pool.
         folder: where labels, scores and selection go.
@@ -119,9 +118,11 @@ def distil_pool(
         batches: how the model is run.
 
     Raises:
-        UserError: the pool is no such data or lacks a feature, or the folder holds
-            predictions of another one.
+        UserError: the checkpoint does not fit, the pool is no such data or lacks a
+            feature, or the folder holds predictions of another one.
     """
+    checkpoint = find_checkpoint_file(path)
+    task, model = load_task_model(checkpoint, data, target_langs=None)
     if not task.label_names:
         raise UserError(
             f"{data}: holds {task.benchmark} data; sentence pairs and tagged "

@@ -64,104 +64,77 @@ class MixedPair(NamedTuple):
     layers: List[MixedLayer]
 
 
-class FeatureExtractor:
-    """Runs a model on tokenized texts in batches of similar length.
+def token_features(
+    model: Any,
+    reader: TextReader,
+    texts: Sequence[TokenizedText],
+    layer: Optional[int],
+    batch_size: int,
+) -> List[TokenFeatures]:
+    """States after a layer; see :meth:`fairseq_xling.Predictor.extract_features`."""
+    depth = len(model.encoder.sentence_encoder.layers)
+    if layer is not None and (not isinstance(layer, int) or not 0 <= layer <= depth):
+        raise UserError(f"layer {layer}: give 0 (the embeddings) to {depth}, or None")
+    check_lengths(model, texts, "text")
+    found: List[Any] = [None] * len(texts)
+    for rows in batches_of([len(text.tokens) for text in texts], batch_size):
+        batch = [texts[row] for row in rows]
+        states = layer_states(model, padded(model, batch, reader), layer)
+        for row, text, state in zip(rows, batch, states):
+            found[row] = named_states(text, state, reader)
+    return found
 
-    Args:
-        model: in evaluation mode; it is moved to ``device``.
-        reader: names the tokens.
-        batch_size: texts, or pairs of texts, that are run at once.
-        device: where to run.
 
-    Raises:
-        UserError: the batch size is none.
-    """
-
-    def __init__(
-        self, model: Any, reader: TextReader, batch_size: int, device: torch.device
-    ) -> None:
-        if batch_size < 1:
-            raise UserError(f"batch_size {batch_size}: give 1 or more")
-        self.model = model.to(device)
-        self.reader = reader
-        self.batch_size = batch_size
-        self.device = device
-
-    def features(
-        self, texts: Sequence[TokenizedText], layer: Optional[int]
-    ) -> List[TokenFeatures]:
-        """States after a layer; see :meth:`fairseq_xling.Predictor.extract_features`.
-
-        Raises:
-            UserError: there is no such layer, or a text is too long.
-        """
-        depth = len(self.model.encoder.sentence_encoder.layers)
-        if layer is not None and (
-            not isinstance(layer, int) or not 0 <= layer <= depth
-        ):
-            raise UserError(
-                f"layer {layer}: give 0 (the embeddings) to {depth}, or None"
+def mixed_pairs(
+    model: Any,
+    reader: TextReader,
+    targets: Sequence[TokenizedText],
+    sources: Sequence[TokenizedText],
+    per_head: bool,
+    batch_size: int,
+) -> List[MixedPair]:
+    """Pairs' states and mixing; see :meth:`fairseq_xling.Predictor.mix`."""
+    mixing_layers(model)
+    check_lengths(model, targets, "target")
+    check_lengths(model, sources, "source")
+    pairs = list(zip(targets, sources))
+    found: List[Any] = [None] * len(pairs)
+    lengths = [max(len(text.tokens) for text in pair) for pair in pairs]
+    for rows in batches_of(lengths, batch_size):
+        batch = [pairs[row] for row in rows]
+        tokens, source_tokens = (padded(model, x, reader) for x in zip(*batch))
+        states = inspect_mixing(model, tokens, source_tokens)
+        for i, (row, (target, source)) in enumerate(zip(rows, batch)):
+            shape = len(target.tokens), len(source.tokens)
+            found[row] = MixedPair(
+                named_states(target, states.target[i], reader),
+                named_states(source, states.source[i], reader),
+                [mixed_layer(one, i, shape, per_head) for one in states.layers],
             )
-        check_lengths(self.model, texts, "text")
-        found: List[Any] = [None] * len(texts)
-        for rows in self._batches([len(text.tokens) for text in texts]):
-            batch = [texts[row] for row in rows]
-            states = layer_states(self.model, self._padded(batch), layer)
-            for row, text, state in zip(rows, batch, states):
-                found[row] = self._token_features(text, state)
-        return found
+    return found
 
-    def mixed(
-        self,
-        targets: Sequence[TokenizedText],
-        sources: Sequence[TokenizedText],
-        per_head: bool,
-    ) -> List[MixedPair]:
-        """Pairs' states and mixing; see :meth:`fairseq_xling.Predictor.mix`.
 
-        Raises:
-            UserError: the model does not mix, or a text is too long.
-        """
-        mixing_layers(self.model)
-        check_lengths(self.model, targets, "target")
-        check_lengths(self.model, sources, "source")
-        pairs = list(zip(targets, sources))
-        lengths = [max(len(text.tokens) for text in pair) for pair in pairs]
-        found: List[Any] = [None] * len(pairs)
-        for rows in self._batches(lengths):
-            batch = [pairs[row] for row in rows]
-            tokens, source_tokens = (self._padded(texts) for texts in zip(*batch))
-            states = inspect_mixing(self.model, tokens, source_tokens)
-            for i, (row, (target, source)) in enumerate(zip(rows, batch)):
-                shape = len(target.tokens), len(source.tokens)
-                found[row] = MixedPair(
-                    self._token_features(target, states.target[i]),
-                    self._token_features(source, states.source[i]),
-                    [mixed_layer(one, i, shape, per_head) for one in states.layers],
-                )
-        return found
+def batches_of(lengths: Sequence[int], batch_size: int) -> Iterator[List[int]]:
+    """Rows by length, the longest first, in batches."""
+    order = np.argsort(lengths, kind="stable")[::-1].tolist()
+    for first in range(0, len(order), batch_size):
+        yield order[first : first + batch_size]
 
-    def _batches(self, lengths: Sequence[int]) -> Iterator[List[int]]:
-        """Rows by length, the longest first, in batches."""
-        order = np.argsort(lengths, kind="stable")[::-1].tolist()
-        for first in range(0, len(order), self.batch_size):
-            yield order[first : first + self.batch_size]
 
-    def _padded(self, texts: Sequence[TokenizedText]) -> Tensor:
-        """Token indices ``(len(texts), longest)``."""
-        rows = [torch.from_numpy(text.tokens) for text in texts]
-        padded = torch.nn.utils.rnn.pad_sequence(
-            rows, batch_first=True, padding_value=self.reader.dictionary.pad()
-        )
-        return padded.to(self.device)
+def padded(model: Any, texts: Sequence[TokenizedText], reader: TextReader) -> Tensor:
+    """Token indices ``(len(texts), longest)``, where the model is."""
+    rows = [torch.from_numpy(text.tokens) for text in texts]
+    return torch.nn.utils.rnn.pad_sequence(
+        rows, batch_first=True, padding_value=reader.dictionary.pad()
+    ).to(next(model.parameters()).device)
 
-    def _token_features(self, text: TokenizedText, states: Tensor) -> TokenFeatures:
-        """Name tokens, and drop the states ``(width, dim)`` of padding."""
-        return TokenFeatures(
-            self.reader.pieces(text.tokens),
-            as_array(states[: len(text.tokens)]),
-            text.word_starts,
-        )
+
+def named_states(
+    text: TokenizedText, states: Tensor, reader: TextReader
+) -> TokenFeatures:
+    """Name tokens, and drop the states ``(width, dim)`` of padding."""
+    pieces = [reader.dictionary[token] for token in text.tokens]
+    return TokenFeatures(pieces, as_array(states[: len(pieces)]), text.word_starts)
 
 
 def mixed_layer(
@@ -183,11 +156,7 @@ def as_array(values: Tensor) -> np.ndarray:
 
 
 def check_lengths(model: Any, texts: Sequence[TokenizedText], name: str) -> None:
-    """Refuse texts that the model has no positions for.
-
-    Raises:
-        UserError: there is one; the message tells its number.
-    """
+    """Refuse texts that the model has no positions for."""
     limit = model.max_positions()
     for number, text in enumerate(texts, 1):
         if len(text.tokens) > limit:

@@ -53,7 +53,8 @@ def predict_file(
         target: Any = sys.stdout
         if output != "-":
             target = stack.enter_context(atomic_file(output))
-        for result in predict_lines(predictor, read_lines(opened, name), name, batches):
+        lines = (decode_line(name, i, raw) for i, raw in enumerate(lines_of(opened), 1))
+        for result in predict_lines(predictor, lines, name, batches):
             if in_columns:
                 print(as_text(result), file=target)
             else:
@@ -69,33 +70,15 @@ def files_read(source: str, path: str, data: Optional[str]) -> List[Path]:
 
 
 def open_lines(path: str) -> BinaryIO:
-    """Open a file.
-
-    Raises:
-        UserError: it cannot be opened.
-    """
+    """Open a file."""
     try:
         return open(path, "rb")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a file") from None
 
 
-def read_lines(file: BinaryIO, name: str) -> Iterator[str]:
-    """Lines of UTF-8 without their ends.
-
-    Raises:
-        UserError: a line is not UTF-8.
-    """
-    for number, raw in enumerate(lines_of(file), 1):
-        yield decode_line(name, number, raw)
-
-
 def parse_line(line: str, where: str, is_pair: bool) -> Tuple[Any, Any, Dict[str, Any]]:
-    """Input, source and further fields of one line.
-
-    Raises:
-        UserError: it is empty, or no JSON though it looks like it.
-    """
+    """Input, source and further fields of one line."""
     if not line.strip():
         raise UserError(f"{where}: empty; give it text, or remove the line")
     if not line.lstrip().startswith("{"):

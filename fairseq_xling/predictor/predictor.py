@@ -12,7 +12,12 @@ from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.families.inputs import Text
 from fairseq_xling.families.prediction import predict_batches
 from fairseq_xling.precision import half_dtype
-from fairseq_xling.predictor.features import FeatureExtractor, MixedPair, TokenFeatures
+from fairseq_xling.predictor.features import (
+    MixedPair,
+    TokenFeatures,
+    mixed_pairs,
+    token_features,
+)
 from fairseq_xling.predictor.loading import load_files
 from fairseq_xling.predictor.texts import TextReader, as_list
 
@@ -90,8 +95,7 @@ class Predictor:
         sources = (
             [None] * len(inputs) if sources is None else as_list(sources, "sources")
         )
-        if batch_size < 1:
-            raise UserError(f"batch_size {batch_size}: give 1 or more")
+        check_batch_size(batch_size)
         if len(sources) != len(inputs):
             raise UserError(f"{len(inputs)} inputs, but {len(sources)} sources")
         rows = [self.parse(text, f"input {i}") for i, text in enumerate(inputs, 1)]
@@ -134,7 +138,9 @@ class Predictor:
         read = [
             self.reader.tokenize(one, f"text {i}") for i, one in enumerate(texts, 1)
         ]
-        return self._extractor(batch_size, cpu).features(read, layer)
+        check_batch_size(batch_size)
+        model = self.model.to(choose_device(cpu))
+        return token_features(model, self.reader, read, layer, batch_size)
 
     def mix(
         self,
@@ -173,11 +179,9 @@ class Predictor:
             [self.reader.tokenize(one, f"{name} {i}") for i, one in enumerate(texts, 1)]
             for texts, name in ((targets, "target"), (sources, "source"))
         )
-        return self._extractor(batch_size, cpu).mixed(read, others, per_head)
-
-    def _extractor(self, batch_size: int, cpu: bool) -> FeatureExtractor:
-        device = choose_device(cpu)
-        return FeatureExtractor(self.model, self.reader, batch_size, device)
+        check_batch_size(batch_size)
+        model = self.model.to(choose_device(cpu))
+        return mixed_pairs(model, self.reader, read, others, per_head, batch_size)
 
     def parse(self, text: Text, where: str) -> Any:
         """Bring one input to the form that :meth:`predict_parsed` takes.
@@ -227,6 +231,12 @@ class Predictor:
         if dtype not in self.half_models:
             self.half_models[dtype] = copy.deepcopy(self.model).to(dtype)
         return self.half_models[dtype]
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Refuse batches of nothing."""
+    if batch_size < 1:
+        raise UserError(f"batch_size {batch_size}: give 1 or more")
 
 
 @one_line_errors()

@@ -63,13 +63,7 @@ class TextReader:
         self.encoder = encoder(tokenizer, dictionary)
 
     def streams(self, rows: List[Any], others: List[Any], lang: str) -> Streams:
-        """Data of the family's task in memory.
-
-        Args:
-            rows: what the encoder's ``parse`` gave.
-            others: their sources, None where there is none.
-            lang: what the language is called.
-        """
+        """What the encoder parsed, and its sources, None where there is none."""
         encoder = self.encoder
         found = encoder.encode({"input": rows, "source": others}, encoder.in_memory)
         return Streams(lang, **{x: ArrayStream(one) for x, one in found.items()})
@@ -108,17 +102,9 @@ class TextReader:
             return "sentence"
         return self.encoder.form or ("pair" if isinstance(text, tuple) else "words")
 
-    def pieces(self, tokens: np.ndarray) -> List[str]:
-        """The tokens' names, such as ``▁dog`` or ``</s>``."""
-        return [self.dictionary[token] for token in tokens]
-
 
 def as_list(given: Any, name: str) -> List[Any]:
-    """Refuse a single text where several are wanted.
-
-    Raises:
-        UserError: it is one; the message calls it ``name``.
-    """
+    """Refuse a single text where several are wanted."""
     if isinstance(given, (str, Mapping)):
         raise UserError(f"{name}: give a list of them, even of a single one")
     return list(given)

@@ -2,10 +2,10 @@
 
 import glob
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, Sequence
 
 from fairseq_xling.report.find_runs import short_names
-from fairseq_xling.report.markdown_text import Block, read_markdown
+from fairseq_xling.report.markdown_text import read_markdown
 from fairseq_xling.report.page import Part, Section
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -21,14 +21,6 @@ TITLES = {
 }
 
 
-class Analysis(NamedTuple):
-    """An analysis: what it is about, its tables, and PNG files by their names."""
-
-    title: str
-    text: List[Block]
-    figures: Dict[str, bytes]
-
-
 def analyses_section(paths: Sequence[Path]) -> Section:
     """A part a ``{kind}.json``, in the order of the kinds."""
     names = short_names([path.parent for path in paths])
@@ -36,7 +28,8 @@ def analyses_section(paths: Sequence[Path]) -> Section:
     parts = []
     for path in sorted(paths, key=lambda one: order.index(one.stem)):
         title = TITLES.get(path.stem, path.stem)
-        one = Analysis(title, read_markdown(path.with_suffix(".md")), figures_of(path))
+        text = read_markdown(path.with_suffix(".md"))
+        one = {"title": title, "text": text, "figures": figures_of(path)}
         where = f" ({names[path.parent]})" if len(names) > 1 else ""
         parts.append(Part(title + where, one))
     return Section("analyses", "Inside the models", parts)

@@ -121,15 +121,7 @@ def difference_cell(one: Any) -> Cell:
 
 
 def read_evaluation(path: Path, name: str) -> Evaluation:
-    """Read a ``results.json``.
-
-    Args:
-        path: the file.
-        name: of its folder.
-
-    Raises:
-        UserError: it is none of ``xling-evaluate``.
-    """
+    """Read a ``results.json``."""
     (results,) = load_results([path])
     with reading_results(path):
         models = scored_models(results)

@@ -50,18 +50,7 @@ def draw_by_language(
     label: str,
     first: int,
 ) -> List[bytes]:
-    """Series by language, in as many figures as are needed to be legible.
-
-    Args:
-        columns: languages, and ``"average"``.
-        series, bounds: by name and language, values and their intervals.
-        title: of each figure.
-        label: of the y axis.
-        first: the number of the first series' style.
-
-    Returns:
-        the figures, with the same range of values.
-    """
+    """Series by language, in as many figures as are needed to be legible."""
     most = max(2, int((WIDEST - 1.2) / (language_width([""] * 50, len(series)) / 50)))
     count = -(-len(columns) // most)
     size = -(-len(columns) // count)
@@ -112,11 +101,7 @@ def draw_differences(one: Evaluation) -> List[bytes]:
 
 
 def draw_curves(runs: Sequence[Training]) -> bytes:
-    """Losses and scores by update, a line a run.
-
-    Args:
-        runs: those with a log.
-    """
+    """Losses and scores by update, a line a run."""
     unit = {UNITS.get(run.criterion, "") for run in runs}
     loss = f"loss ({unit.pop()})" if len(unit) == 1 and "" not in unit else "loss"
     wanted = [("loss in training", "train_inner", "loss", loss)]
@@ -165,12 +150,7 @@ def curve(run: Training, kind: str, name: str):
 
 
 def draw_epochs(epochs: Sequence[Dict[str, Any]], metric: str) -> bytes:
-    """MultiMix's scores by epoch: each model, and their mean and spread.
-
-    Args:
-        epochs: what ``report.json`` holds.
-        metric: what a score is.
-    """
+    """MultiMix's scores by epoch: each model, and their mean and spread."""
     splits = list(dict.fromkeys(split for one in epochs for split in one["scores"]))
     splits.sort(
         key=["valid", "test"].index if set(splits) <= {"valid", "test"} else str

@@ -58,12 +58,7 @@ def find_runs(folders: Sequence[str]) -> Found:
 
 
 def look_at(folder: Path, names: Sequence[str], found: Found) -> None:
-    """Add what one folder holds.
-
-    Args:
-        folder, names: the folder and its files.
-        found: what is added to.
-    """
+    """Add what one folder holds."""
     files = {name for name in names if not (folder / name).is_symlink()}
     checkpoints = [name for name in CHECKPOINTS if name in files]
     if "kept.json" in files:  # the model of a training that lies elsewhere

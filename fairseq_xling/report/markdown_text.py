@@ -19,19 +19,17 @@ class Block(NamedTuple):
 
 
 def read_markdown(path: Path) -> List[Block]:
-    """The blocks of a file, as far as it is text."""
-    return parse_markdown(path.read_text(encoding="utf-8", errors="replace"))
-
-
-def parse_markdown(text: str) -> List[Block]:
-    """The blocks of a text, which blank lines part."""
+    """The blocks of a file, which blank lines part, as far as it is text."""
+    text = path.read_text(encoding="utf-8", errors="replace")
     blocks = []
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.splitlines()
         rows = [row for row in map(split_row, lines) if row is not None]
         if len(rows) == len(lines) > 1:
             header, _, *others = rows
-            blocks.append(Block(header, [fit(row, len(header)) for row in others]))
+            width = len(header)
+            full = [[*row, *[""] * (width - len(row))][:width] for row in others]
+            blocks.append(Block(header, full))
         elif lines and all(line.startswith("- ") for line in lines):
             blocks.append(Block(items=[line[2:] for line in lines]))
         elif block:
@@ -45,8 +43,3 @@ def split_row(line: str) -> Optional[List[str]]:
     if row is None:
         return None
     return [cell.strip().replace("\\|", "|") for cell in BAR.split(row[1])]
-
-
-def fit(row: List[str], width: int) -> List[str]:
-    """A row with so many cells."""
-    return [*row, *[""] * (width - len(row))][:width]

@@ -3,7 +3,7 @@
 import base64
 import re
 import struct
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -37,18 +37,11 @@ class Noted(NamedTuple):
     is_strong: bool = False
 
 
-class Picture(NamedTuple):
-    """A PNG as the page holds it, and its size there in pixels."""
-
-    data: str
-    width: int
-    height: int
-
-
-def picture(png: bytes) -> Picture:
-    """A PNG file of at least 24 bytes."""
+def picture(png: bytes) -> Dict[str, Any]:
+    """A PNG file of at least 24 bytes as the page holds it, and its size in pixels."""
     width, height = (round(x * SCALE) for x in struct.unpack(">II", png[16:24]))
-    return Picture(base64.b64encode(png).decode("ascii"), width, height)
+    data = base64.b64encode(png).decode("ascii")
+    return {"data": data, "width": width, "height": height}
 
 
 def breakable(text: Any) -> Markup:
@@ -58,13 +51,7 @@ def breakable(text: Any) -> Markup:
 
 
 def render_page(title: str, introduction: str, sections: Sequence[Section]) -> str:
-    """The whole page as text.
-
-    Args:
-        title: of the page.
-        introduction: a paragraph at its top.
-        sections: in their order; those without parts are left out.
-    """
+    """The whole page as text."""
     templates = Environment(
         loader=PackageLoader("fairseq_xling.report"),
         autoescape=True,

@@ -93,6 +93,37 @@ class TrainingLog:
         """Wall time of all processes together; 0 where the log does not tell."""
         return sum(segment.seconds for segment in self.segments)
 
+    @property
+    def peak_memory(self) -> Optional[float]:
+        """GiB, of several workers the largest; None where the log does not tell."""
+        peaks = [one.values.get("peak_memory", 0.0) for one in self.records]
+        return max(peaks, default=0.0) or None
+
+    @property
+    def samples_a_second(self) -> Optional[float]:
+        """Instances trained on a second; None where the log does not tell.
+
+        From the lines at the ends of epochs: ``bsz`` (instances an update) times
+        updates, by ``train_wall``, which leaves out validation and writing. Of a run
+        that did not get to such a line, or whose seconds round to none: from ``bsz``
+        and ``ups`` (updates a second) of the lines in between.
+        """
+        for kind in ("train", "train_inner"):
+            samples = seconds = 0.0
+            before = 0
+            for record in self.of(kind):
+                updates, before = record.update - before, record.update
+                took = record.values.get("train_wall", 0.0)
+                if kind == "train_inner":
+                    speed = record.values.get("ups", 0.0)
+                    took = updates / speed if speed > 0 else 0.0
+                if kind == "train" or took:
+                    samples += updates * record.values.get("bsz", 0.0)
+                    seconds += took
+            if samples and seconds:
+                return samples / seconds
+        return None
+
     def add(self, record: Record) -> None:
         """Add a record; what was logged of the same update and later ones goes."""
         wall = record.values.get("wall", math.inf)

@@ -1,43 +1,12 @@
 """The page's parts about trainings: curves, costs and configuration."""
 
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
-from fairseq_xling.report.costs import costs_of
 from fairseq_xling.report.figures import draw_curves
 from fairseq_xling.report.page import Part, Section
 from fairseq_xling.report.trainings import OWN_FILES, Training
 from fairseq_xling.tables import Cell
-
-
-class Curves(NamedTuple):
-    """A group's curves, and what its best checkpoints were chosen by.
-
-    Attributes:
-        logged: names of the runs with a log.
-        figure: theirs, a PNG.
-        rows: of the table of where each was best.
-        lacking: names of the other runs, by why they have no log.
-    """
-
-    logged: List[str]
-    figure: bytes
-    rows: List[List[Cell]]
-    lacking: Dict[str, List[str]]
-
-
-class Configuration(NamedTuple):
-    """Options of the runs of a group.
-
-    Attributes:
-        names: of the runs.
-        differing: values by option, one a run.
-        shared: those that all have, one value.
-    """
-
-    names: List[str]
-    differing: Dict[str, List[Optional[str]]]
-    shared: Dict[str, List[Optional[str]]]
 
 
 def training_sections(trainings: Sequence[Training]) -> List[Section]:
@@ -46,31 +15,28 @@ def training_sections(trainings: Sequence[Training]) -> List[Section]:
     for one in trainings:
         groups.setdefault(one.group, []).append(one)
     rows = [cost_row(run) for run in trainings]
+    curves = [Part(group, curves_of(runs)) for group, runs in groups.items()]
+    options = [Part(group, configuration_of(runs)) for group, runs in groups.items()]
     return [
-        Section("curves", "Training curves", parts_of(groups, curves_of)),
+        Section("curves", "Training curves", curves),
         Section("costs", "Costs", [Part("", rows)] if rows else []),
-        Section(
-            "configuration", "Configuration", parts_of(groups, configuration_of)
-        ),
-    ]  # fmt: skip
+        Section("configuration", "Configuration", options),
+    ]
 
 
-def parts_of(groups: Dict[str, List[Training]], make: Any) -> List[Part]:
-    """A part a group."""
-    return [Part(group, make(runs)) for group, runs in groups.items()]
-
-
-def curves_of(runs: Sequence[Training]) -> Curves:
-    """The curves of a group."""
+def curves_of(runs: Sequence[Training]) -> Dict[str, Any]:
+    """A group's curves, where each run was best, and which have no log, and why."""
     logged = [run for run in runs if not run.no_log]
     lacking: Dict[str, List[str]] = {}
     for run in runs:
         if run.no_log:
             lacking.setdefault(run.no_log, []).append(run.name)
-    figure = draw_curves(logged) if logged else b""
-    return Curves(
-        [run.name for run in logged], figure, list(map(outcome_row, logged)), lacking
-    )
+    return {
+        "logged": [run.name for run in logged],
+        "figure": draw_curves(logged) if logged else b"",
+        "rows": list(map(outcome_row, logged)),
+        "lacking": lacking,
+    }
 
 
 def outcome_row(run: Training) -> List[Cell]:
@@ -93,34 +59,30 @@ def cost_row(run: Training) -> List[Cell]:
     workers = str(run.options.get("distributed_world_size") or 1)
     if run.options.get("cpu") is True:
         workers += " (CPU)"
-    costs = costs_of(run.log)
+    log = run.log
+    minutes, seconds = divmod(round(log.seconds), 60)
     return [
         run.name,
         workers,
-        None if costs.seconds is None else duration(costs.seconds),
-        None if costs.updates is None else f"{costs.updates:,}",
-        costs.samples_a_second,
-        None if costs.peak_memory is None else f"{costs.peak_memory:.2f}",
+        f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if log.seconds else None,
+        f"{log.update:,}" if log.kept else None,
+        log.samples_a_second,
+        f"{log.peak_memory:.2f}" if log.peak_memory else None,
     ]
 
 
-def duration(seconds: float) -> str:
-    """Such as ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def configuration_of(runs: Sequence[Training]) -> Configuration:
-    """What differs between the runs of a group, and what they share."""
+def configuration_of(runs: Sequence[Training]) -> Dict[str, Any]:
+    """Options whose values differ between the runs of a group, and that all share."""
     options = dict.fromkeys(x for run in runs for x in run.options)
-    one = Configuration([run.name for run in runs], {}, {})
+    differing, shared = {}, {}
     for name in [x for x in options if x not in OWN_FILES]:
         values = [shown(run.options.get(name)) for run in runs]
         if len(set(values)) > 1:
-            one.differing[name] = values
+            differing[name] = values
         else:
-            one.shared[name] = values[:1]
-    return one
+            shared[name] = values[:1]
+    names = [run.name for run in runs]
+    return {"names": names, "differing": differing, "shared": shared}
 
 
 def shown(value: Any) -> Optional[str]:

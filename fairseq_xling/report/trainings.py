@@ -1,5 +1,6 @@
 """A training run: the options in its checkpoint, and its log."""
 
+import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
@@ -44,30 +45,19 @@ class Training(NamedTuple):
 def read_trainings(
     checkpoints: Sequence[Path], multimix: Sequence[Path]
 ) -> List[Training]:
-    """Read the runs of checkpoints.
-
-    Args:
-        checkpoints: one a run.
-        multimix: the ``report.json`` of runs of MultiMix, whose trainings go together.
-
-    Raises:
-        UserError: a checkpoint is none, or not safe to read.
-    """
+    """Read the runs of checkpoints."""
     names = short_names([path.parent for path in checkpoints])
     labels = short_names([path.parent for path in multimix])
     trainings = []
     for path in checkpoints:
         options = options_of(look_into(path))
         whole = [one for one in labels if one in path.parents]
-        group = f"MultiMix in {labels[whole[0]]}" if whole else task_of(options)
+        group = str(options.get("task") or "unknown task")
+        if whole:
+            group = f"MultiMix in {labels[whole[0]]}"
         log, no_log = find_log(path.parent, options.get("log_file"))
         trainings.append(Training(names[path.parent], group, options, log, no_log))
     return trainings
-
-
-def task_of(options: Dict[str, Any]) -> str:
-    """The task's name."""
-    return str(options.get("task") or "unknown task")
 
 
 def options_of(record: Dict[str, Any]) -> Dict[str, Any]:
@@ -95,34 +85,21 @@ def options_of(record: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def find_log(folder: Path, log_file: Any) -> Tuple[TrainingLog, str]:
-    """The log of a run: the first that is there of the usual places.
-
-    Args:
-        folder: of the run.
-        log_file: the option ``--log-file`` of its checkpoint.
-
-    Returns:
-        the log, which is empty where there is none, and why there is none.
-    """
+    """The log of a run: the first that is there of the usual places."""
     places = [folder / "train.log"]
     if isinstance(log_file, str) and log_file:
         places.append(Path(log_file))
     # Beside its folders, xling-multimix writes the logs of what made them.
     places.append(folder.parent / f"{folder.resolve().name}.log.txt")
-    for path in places:
-        try:
-            # A pipe would be waited for.
-            if not path.is_file():
-                continue
-        except (OSError, ValueError):
-            continue
-        try:
-            log = read_log(path)
-        except OSError as error:
-            reason = f"its log {path.name} cannot be read ({error.strerror})"
-            return TrainingLog(), reason
-        if log.records:
-            return log, ""
-        reason = f"its log {path.name} has no line of fairseq's progress"
+    # A pipe would be waited for.
+    path = next(filter(os.path.isfile, places), None)
+    if path is None:
+        reason = "no log was found (train.log in its folder, or --log-file)"
         return TrainingLog(), reason
-    return TrainingLog(), "no log was found (train.log in its folder, or --log-file)"
+    try:
+        log = read_log(path)
+    except OSError as error:
+        return TrainingLog(), f"its log {path.name} cannot be read ({error.strerror})"
+    if log.records:
+        return log, ""
+    return TrainingLog(), f"its log {path.name} has no line of fairseq's progress"

@@ -11,7 +11,7 @@ from scipy.stats import permutation_test, spearmanr
 
 from fairseq_xling.analysis.correlation import rank_correlation
 from fairseq_xling.analysis.findings import without_nan
-from fairseq_xling.analysis.projection import project
+from fairseq_xling.analysis.language_maps import project
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.pieces import PieceTable
@@ -58,19 +58,17 @@ def test_there_may_be_no_correlation(x, y):
 def test_projection_keeps_what_varies_most(seed, rows, dim):
     points = np.random.default_rng(seed).normal(2.0, 1.0, (rows, dim))
     variances = np.linalg.eigvalsh(np.cov(points.T))[::-1]
-    found = project(points)
-    np.testing.assert_allclose(found.points.mean(axis=0), 0, atol=1e-8)
-    np.testing.assert_allclose(
-        found.points.var(axis=0, ddof=1), variances[:2], atol=1e-8
-    )
-    np.testing.assert_allclose(found.explained, (variances / variances.sum())[:2])
+    placed, explained = project(points)
+    np.testing.assert_allclose(placed.mean(axis=0), 0, atol=1e-8)
+    np.testing.assert_allclose(placed.var(axis=0, ddof=1), variances[:2], atol=1e-8)
+    np.testing.assert_allclose(explained, (variances / variances.sum())[:2])
 
 
 @pytest.mark.parametrize("points", [np.ones((1, 3)), np.ones((4, 3)), np.ones((3, 1))])
 def test_points_that_do_not_vary_are_at_the_origin(points):
-    found = project(points)
-    assert found.points.shape == (len(points), 2) and not found.points.any()
-    assert not found.explained.any()
+    placed, explained = project(points)
+    assert placed.shape == (len(points), 2)
+    assert not placed.any() and not explained.any()
 
 
 WORDS = [["▁a"], ["▁b", "b"], ["▁c"], ["▁d", "d", "d"], ["▁e"]]

@@ -7,8 +7,8 @@ import pytest
 
 from fairseq_xling.cli.benchmark_tables import cli_main
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.benchmark_table import benchmark_tables
 from fairseq_xling.evaluation.result_files import load_results
+from fairseq_xling.evaluation.score_table import benchmark_tables
 
 # X-Mixup's row of Table 3, and its transfer gaps of Table 8.
 PRINTED = {

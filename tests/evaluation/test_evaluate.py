@@ -15,7 +15,7 @@ from training import command, run, train_command
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.predict_split import predict_split
+from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
 
 SHORT = ["--max-update=8", "--seed=3"]

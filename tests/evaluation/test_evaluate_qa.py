@@ -23,8 +23,8 @@ from family_data import (
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.benchmark_table import benchmark_tables
-from fairseq_xling.evaluation.predict_split import predict_split
+from fairseq_xling.evaluation.evaluate import predict_split
+from fairseq_xling.evaluation.score_table import benchmark_tables
 
 LANGUAGES = ["en", "de", "zh"]
 PLACES = {

@@ -11,7 +11,7 @@ from seqeval.metrics import f1_score
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.predict_split import predict_split
+from fairseq_xling.evaluation.evaluate import predict_split
 
 LANGUAGES = ["en", "de", "zh"]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fairseq_xling.evaluation.figures import save_figure
-from fairseq_xling.evaluation.score_figure import draw_scores
+from fairseq_xling.evaluation.results import draw_scores
 
 
 def results(scores, languages=("en", "de", "sw")):

@@ -23,7 +23,7 @@ from fairseq_xling import from_pretrained
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser
 from fairseq_xling.errors import UserError
-from fairseq_xling.evaluation.predict_split import predict_split
+from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.families.tagging.raw import split_words
 
 FILES = ("dict.txt", "sentencepiece.bpe.model")

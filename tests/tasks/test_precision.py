@@ -12,7 +12,7 @@ from pair_data import write_pair_data
 
 from fairseq_xling import cli
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.evaluation.predict_split import predict_split
+from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.precision import DTYPES
 
 

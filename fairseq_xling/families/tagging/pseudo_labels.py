@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, stream_prefix
@@ -29,9 +31,7 @@ BITS = 0x3C00 + 1
 
 
 def write_pseudo_labels(
-    task: Any,
-    model: Any,
-    checkpoint: str,
+    path: str,
     data: str,
     target_langs: Optional[str],
     overwrite: bool,
@@ -40,14 +40,17 @@ def write_pseudo_labels(
     """Write the ``soft_tags`` streams of the languages that are not done.
 
     Args:
-        task, model: trained on the source language, set to the data.
+        path: of a checkpoint trained on the source language, or its folder.
         target_langs: comma list; None for all with translated training data.
         overwrite: whether pseudo-labels of other checkpoints may be replaced.
 
     Raises:
-        UserError: the data are of no tagging or not translated, or pseudo-labels of
-            another checkpoint are there.
+        UserError: the checkpoint does not fit, the data are of no tagging or not
+            translated, or pseudo-labels of another checkpoint are there.
     """
+    checkpoint = find_checkpoint_file(path)
+    # Whatever languages the model was to be evaluated in.
+    task, model = load_task_model(checkpoint, data, target_langs=None)
     if STREAM not in task.family.label_streams:
         raise UserError(
             f"{data}: holds {task.benchmark} data; pseudo-labels are for tagging"
