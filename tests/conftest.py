@@ -81,6 +81,30 @@ def pair_data(tmp_path_factory) -> Path:
     return write_pair_data(tmp_path_factory.mktemp("pair_data") / "bin", rows=rows)
 
 
+@pytest.fixture(scope="session")
+def tagged(spm, tmp_path_factory) -> SimpleNamespace:
+    """Trained taggers, with their raw and binarized data."""
+    from family_data import tagging
+
+    return tagging(spm, tmp_path_factory.mktemp("udpos"))
+
+
+@pytest.fixture(scope="session")
+def asked(spm, tmp_path_factory) -> SimpleNamespace:
+    """Trained models that answer questions."""
+    from family_data import questions
+
+    return questions(spm, tmp_path_factory.mktemp("xquad"))
+
+
+@pytest.fixture(scope="session")
+def paired(spm, tmp_path_factory) -> SimpleNamespace:
+    """A trained classifier of pairs."""
+    from family_data import pairs
+
+    return pairs(spm, tmp_path_factory.mktemp("xnli"))
+
+
 @pytest.fixture
 def raw(tmp_path) -> Path:
     """A raw XNLI folder in XTREME's layout, with German, Russian and Chinese."""

@@ -74,11 +74,6 @@ def analyze_cka(
 ) -> Findings:
     """Compare every model's states of targets with those of their counterparts.
 
-    Args:
-        inputs: models and rows.
-        layers: which, as :func:`choose_layers` reads them.
-        results: ``results.json`` files of the same models.
-
     Raises:
         UserError: the data have no counterparts, or an option is wrong.
     """

@@ -43,15 +43,6 @@ def compare_penalties(
 ) -> None:
     """Write the charts and their numbers.
 
-    Args:
-        named: checkpoints, each after its name in the charts.
-        data: folder of binarized data.
-        split, lang: which part of it is judged.
-        distill_factor: eta, how many are selected by confidence, in percent.
-        seed: of t-SNE.
-        folder: to be written.
-        batches: how the models are run.
-
     Raises:
         UserError: the data have no labels, or an option is wrong.
 
@@ -91,12 +82,8 @@ def judge(
     """A model's predictions for all samples of a part of the data.
 
     Args:
-        task, dataset: of the samples.
         predicted: row and probabilities ``(words, classes)`` of each sample.
-        name: of the model.
         gold: the samples' labels, ``(words of all samples,)``.
-        distill_factor: eta, in percent.
-        seed: of the points that t-SNE places.
     """
     (streams,) = dataset.streams
     words = labels_per_row(streams)

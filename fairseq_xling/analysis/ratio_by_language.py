@@ -100,10 +100,6 @@ def made_worse(
 def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
     """Look at how a model mixes each language, and how noise changes that.
 
-    Args:
-        inputs: one model, and rows.
-        noise_rates: percent of the words to drop or to swap.
-
     Raises:
         UserError: the model does not mix, the data have no counterparts, or an option
             is wrong.

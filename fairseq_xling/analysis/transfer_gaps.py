@@ -22,10 +22,6 @@ def analyze_gap(
 ) -> Findings:
     """Compare the models' transfer gaps.
 
-    Args:
-        results: ``results.json`` files.
-        models: names; None for all.
-
     Raises:
         UserError: no model was scored on the source and on another language.
     """

@@ -68,9 +68,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Convert a model.
 
-    Args:
-        argv: command line arguments (default: those of the process).
-
     Raises:
         UserError: it cannot be converted, or an option does not fit.
     """

@@ -66,10 +66,6 @@ def parse_args(
 def preprocess(task: str, argv: Optional[Sequence[str]] = None) -> None:
     """Read a benchmark's raw data and write the binarized folder.
 
-    Args:
-        task: the benchmark.
-        argv: command line arguments (default: those of the process).
-
     Raises:
         UserError: anything in the raw data or the arguments that is wrong.
     """
@@ -88,9 +84,6 @@ def preprocess(task: str, argv: Optional[Sequence[str]] = None) -> None:
 @one_line_errors()
 def preprocess_parallel(argv: Optional[Sequence[str]] = None) -> None:
     """Read parallel text and write the binarized folder.
-
-    Args:
-        argv: command line arguments (default: those of the process).
 
     Raises:
         UserError: anything in the text or the arguments that is wrong.

@@ -89,13 +89,6 @@ def choose_ways(ways: Sequence[str], count: int) -> List[str]:
 def evaluate_benchmarks(each: Sequence[Evaluation], folder: str) -> Dict[str, Any]:
     """Evaluate several benchmarks, and write the tables over them.
 
-    Args:
-        each: what is evaluated, of one checkpoint each.
-        folder: to write, with a folder of each benchmark in it.
-
-    Returns:
-        what ``results.json`` holds, by benchmark.
-
     Raises:
         UserError: as :func:`evaluate`, or two have the same benchmark.
     """

@@ -9,11 +9,7 @@ from fairseq_xling.tables import Cell, markdown_table, text_table
 
 
 def score_table(results: Dict[str, Any], markdown: bool = False) -> str:
-    """Table of an evaluation, what its columns mean, and the models' differences.
-
-    Args:
-        results: what ``xling-evaluate`` writes to ``results.json``.
-    """
+    """Table of an evaluation, what its columns mean, and the models' differences."""
     languages = results["languages"]
     rows = []
     for name, model in results["models"].items():

@@ -28,17 +28,13 @@ def start_on_cpus(
         if chosen.distributed_world_size == 1 or chosen.distributed_no_spawn:
             return start(cfg, main, **kwargs)
         if chosen.distributed_init_method is None:
-            chosen.distributed_init_method = f"tcp://localhost:{free_port()}"
+            with socket.socket() as server:  # of a port that nothing listens on
+                server.bind(("localhost", 0))
+                place = f"tcp://localhost:{server.getsockname()[1]}"
+            chosen.distributed_init_method = place
         first, chosen.distributed_rank = chosen.distributed_rank, None
     torch.multiprocessing.spawn(
         distributed_utils.distributed_main,
         args=(main, cfg, {**kwargs, "start_rank": first}),
         nprocs=chosen.distributed_world_size,
     )
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as server:
-        server.bind(("localhost", 0))
-        return server.getsockname()[1]

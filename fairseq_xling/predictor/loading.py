@@ -37,9 +37,6 @@ def load_files(
 
     Returns:
         the checkpoint's path, the model, what reads text for it, and its task or None.
-
-    Raises:
-        UserError: a file is missing or wrong, or an option is.
     """
     overrides = read_options(XMixupXLMRModel.add_args, overrides)
     path = find_model(path, checkpoint_file)
@@ -55,7 +52,12 @@ def load_files(
         if cfg is None or known.get("task") not in TASK_REGISTRY:
             model: Any = build_backbone(XMixupXLMRModel, state, dictionary, overrides)
         else:
-            check_dictionary(known["dictionary_sha256"], folder / "dict.txt")
+            digest = known["dictionary_sha256"]
+            if digest and digest != sha256_of(folder / "dict.txt"):
+                raise UserError(
+                    f"{folder / 'dict.txt'} is not the dictionary that it was trained "
+                    "with; put that one there, or name another folder that has it"
+                )
             change_options(cfg["model"], overrides)
             # The longest sequence is an option of both.
             shared = {k: v for k, v in overrides.items() if k in cfg["task"]}
@@ -71,11 +73,7 @@ def load_files(
 
 
 def find_folder(folders: Sequence[Union[str, Path, None]]) -> Path:
-    """The first folder that holds a dictionary and a tokenizer.
-
-    Raises:
-        UserError: none does.
-    """
+    """The first folder that holds a dictionary and a tokenizer."""
     known = [Path(folder) for folder in folders if folder is not None]
     names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
     for folder in known:
@@ -96,34 +94,10 @@ def change_options(options: Any, values: Dict[str, Any]) -> None:
         vars(options).update(values)
 
 
-def check_dictionary(digest: str, path: Path) -> None:
-    """Refuse a dictionary that is not the one that a model was trained with.
-
-    Args:
-        digest: of the right one, or "" where it is not known.
-        path: of the dictionary.
-
-    Raises:
-        UserError: as said.
-    """
-    if digest and digest != sha256_of(path):
-        raise UserError(
-            f"{path} is not the dictionary that it was trained with; put that one "
-            "there, or name another folder that has it"
-        )
-
-
 def build_task(
     options: Any, known: Dict[str, Any], dictionary: Dictionary, tokenizer: Path
 ) -> Any:
-    """The task that a model was fine-tuned for, without its data.
-
-    Args:
-        options: the task's.
-        known: what the checkpoint tells of the task.
-        dictionary: the model's.
-        tokenizer: the tokenizer's file.
-    """
+    """The task that a model was fine-tuned for, without its data."""
     labels = Dictionary()
     for label in known["labels"]:
         labels.add_symbol(label)

@@ -19,7 +19,7 @@ from fairseq_xling.predictor.features import (
     token_features,
 )
 from fairseq_xling.predictor.loading import load_files
-from fairseq_xling.predictor.texts import TextReader, as_list
+from fairseq_xling.predictor.texts import TextReader, TokenizedText, as_list
 
 
 class Predictor:
@@ -134,10 +134,7 @@ class Predictor:
             UserError: a text is not of the form, or longer than the model reads; there
                 is no such layer.
         """
-        texts = as_list(texts, "texts")
-        read = [
-            self.reader.tokenize(one, f"text {i}") for i, one in enumerate(texts, 1)
-        ]
+        read = self._tokenize(texts, "text")
         check_batch_size(batch_size)
         model = self.model.to(choose_device(cpu))
         return token_features(model, self.reader, read, layer, batch_size)
@@ -172,16 +169,17 @@ class Predictor:
 
         Source: X-Mixup section 4.1, eq. 3 to 5.
         """
-        targets, sources = as_list(targets, "targets"), as_list(sources, "sources")
-        if len(sources) != len(targets):
-            raise UserError(f"{len(targets)} targets, but {len(sources)} sources")
-        read, others = (
-            [self.reader.tokenize(one, f"{name} {i}") for i, one in enumerate(texts, 1)]
-            for texts, name in ((targets, "target"), (sources, "source"))
-        )
+        read = self._tokenize(targets, "target")
+        others = self._tokenize(sources, "source")
+        if len(others) != len(read):
+            raise UserError(f"{len(read)} targets, but {len(others)} sources")
         check_batch_size(batch_size)
         model = self.model.to(choose_device(cpu))
         return mixed_pairs(model, self.reader, read, others, per_head, batch_size)
+
+    def _tokenize(self, texts: Sequence[Text], name: str) -> List[TokenizedText]:
+        given = enumerate(as_list(texts, f"{name}s"), 1)
+        return [self.reader.tokenize(text, f"{name} {i}") for i, text in given]
 
     def parse(self, text: Text, where: str) -> Any:
         """Bring one input to the form that :meth:`predict_parsed` takes.

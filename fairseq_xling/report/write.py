@@ -22,11 +22,6 @@ def write_page(
 ) -> None:
     """Write the page about what folders of runs hold.
 
-    Args:
-        folders: of runs.
-        path: the file to write.
-        title: of the page (default: the folders' names).
-
     Raises:
         UserError: a folder is not there, nothing is found, or a file is damaged or not
             safe to read.

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from family_data import pairs
 from matplotlib.image import imread
 
 from fairseq_xling.analysis import ratio_by_language
@@ -21,12 +20,6 @@ from fairseq_xling.evaluation.result_files import read_models
 from fairseq_xling.models.inspection import inspect_mixing
 
 LANGS = ("en", "de", "sw", "zh")
-
-
-@pytest.fixture(scope="module")
-def trained(spm, tmp_path_factory):
-    """X-Mixup on pairs in English and German."""
-    return pairs(spm, tmp_path_factory)
 
 
 def run(folder, *arguments):
@@ -69,12 +62,11 @@ def scores(*values):
     return dict(zip(LANGS, values))
 
 
-def test_cka_is_written_with_and_without_mixing(trained, tmp_path):
+def test_cka_is_written_with_and_without_mixing(paired, tmp_path):
     found = results(tmp_path, {"mixed": {"en": 90.0, "de": 80.0}})
-    options = ["--path", trained.mixed, "--results", found, "--cpu", "--batch-size"]
+    options = ["--path", paired.mixed, "--results", found, "--cpu", "--batch-size"]
     outcomes = [
-        run(tmp_path / size, "cka", trained.data, *options, size)
-        for size in ("3", "64")
+        run(tmp_path / size, "cka", paired.data, *options, size) for size in ("3", "64")
     ]
     one, other = (outcome.numbers["models"] for outcome in outcomes)
     assert [x["inference"] for x in one] == ["alone", "mixed"]
@@ -91,25 +83,25 @@ def test_cka_is_written_with_and_without_mixing(trained, tmp_path):
     assert "| mixed, mixing |" in outcomes[0].table
 
 
-def test_cka_of_a_model_with_itself_as_source_is_one(trained, tmp_path):
+def test_cka_of_a_model_with_itself_as_source_is_one(paired, tmp_path):
     """Counterparts that are the rows themselves, by copied streams."""
     data = tmp_path / "bin"
     data.mkdir()
-    for path in trained.data.iterdir():
+    for path in paired.data.iterdir():
         name = path.name
         if name.startswith("test.de.source"):
-            path = trained.data / name.replace("source", "input")
+            path = paired.data / name.replace("source", "input")
         (data / name).write_bytes(path.read_bytes())
-    options = ["--path", trained.mixed, "--cpu", "--layers", "last"]
+    options = ["--path", paired.mixed, "--cpu", "--layers", "last"]
     found = run(tmp_path / "out", "cka", data, *options)
     assert found.numbers["models"][0]["cka"]["de"][0] == pytest.approx(1, abs=1e-6)
     assert found.pictures == {"cka"}
 
 
 @pytest.mark.parametrize("kind", ["pca", "centroids"])
-def test_maps_show_every_language_alone_and_mixed(trained, tmp_path, kind):
-    options = ["--path", trained.mixed, "--cpu", "--max-rows", 6]
-    found = run(tmp_path, kind, trained.data, *options)
+def test_maps_show_every_language_alone_and_mixed(paired, tmp_path, kind):
+    options = ["--path", paired.mixed, "--cpu", "--max-rows", 6]
+    found = run(tmp_path, kind, paired.data, *options)
     assert found.pictures == {kind}
     alone, mixed = found.numbers["models"]
     assert (alone["name"], mixed["name"]) == ("mixed", "mixed, mixing")
@@ -126,9 +118,9 @@ def test_maps_show_every_language_alone_and_mixed(trained, tmp_path, kind):
         assert distance == pytest.approx(alone["distance_to_source"]["de"], abs=1e-4)
 
 
-def test_ratio_falls_with_dropped_words(trained, tmp_path):
-    options = ["--path", trained.mixed, "--cpu", "--noise-rates", 100, 50, 50]
-    found = run(tmp_path, "ratio", trained.data, *options)
+def test_ratio_falls_with_dropped_words(paired, tmp_path):
+    options = ["--path", paired.mixed, "--cpu", "--noise-rates", 100, 50, 50]
+    found = run(tmp_path, "ratio", paired.data, *options)
     (layer,) = found.numbers["layers"]
     german = layer["languages"]["de"]
     rates = {(x["noise"], x["rate"]): x for x in german["conditions"]}
@@ -141,18 +133,18 @@ def test_ratio_falls_with_dropped_words(trained, tmp_path):
     assert worst["ratio"]["mean"] < clean["ratio"]["mean"]
     assert german["spearman_of_rate_and_entropy"]["drop"] < 0
     again = run(
-        tmp_path / "2", "ratio", trained.data, *options, "--batch-size", 2
+        tmp_path / "2", "ratio", paired.data, *options, "--batch-size", 2
     ).numbers
     (other,) = again["layers"]
     for x, y in zip(german["conditions"], other["languages"]["de"]["conditions"]):
         assert x["entropy"]["mean"] == pytest.approx(y["entropy"]["mean"], abs=1e-4)
 
 
-def test_ratio_runs_no_layer_above_those_that_mix(trained, tmp_path, monkeypatch):
-    options = ["--path", trained.mixed, "--cpu", "--noise-rates"]
-    words = ["ratio", trained.data, *options, "--results-path", tmp_path]
+def test_ratio_runs_no_layer_above_those_that_mix(paired, tmp_path, monkeypatch):
+    options = ["--path", paired.mixed, "--cpu", "--noise-rates"]
+    words = ["ratio", paired.data, *options, "--results-path", tmp_path]
     args = build_parser().parse_args(list(map(str, words)))
-    task, model = load_model(str(trained.mixed), inputs_of(args))
+    task, model = load_model(str(paired.mixed), inputs_of(args))
     rows = open_rows(task, "de", inputs_of(args), with_source=True)
     batch = rows.collater([rows[number] for number in range(len(rows))])["net_input"]
     # By the whole model, in one batch.
@@ -162,37 +154,37 @@ def test_ratio_runs_no_layer_above_those_that_mix(trained, tmp_path, monkeypatch
     assert expected.layer < len(layers)
     monkeypatch.setattr(layers[-1], "forward", None)  # would fail if it were called
     monkeypatch.setattr(ratio_by_language, "load_model", lambda *_: (task, model))
-    (layer,) = run(tmp_path, "ratio", trained.data, *options).numbers["layers"]
+    (layer,) = run(tmp_path, "ratio", paired.data, *options).numbers["layers"]
     (clean,) = layer["languages"]["de"]["conditions"]
     for quantity in ("ratio", "entropy"):
         mean = float(getattr(expected, quantity).mean())
         assert clean[quantity]["mean"] == pytest.approx(mean, abs=1e-5)
 
 
-def test_ratio_is_drawn_without_noise(trained, tmp_path):
-    options = ["--path", trained.mixed, "--cpu", "--noise-rates"]
-    (layer,) = run(tmp_path, "ratio", trained.data, *options).numbers["layers"]
+def test_ratio_is_drawn_without_noise(paired, tmp_path):
+    options = ["--path", paired.mixed, "--cpu", "--noise-rates"]
+    (layer,) = run(tmp_path, "ratio", paired.data, *options).numbers["layers"]
     assert len(layer["languages"]["de"]["conditions"]) == 1
 
 
-def test_what_does_not_fit_is_refused(trained, tmp_path):
-    options = ["--path", trained.mixed, "--cpu"]
+def test_what_does_not_fit_is_refused(paired, tmp_path):
+    options = ["--path", paired.mixed, "--cpu"]
     other = results(tmp_path, {"another": scores(1.0, 2.0)})
     mixed = {"mixed": scores(1.0, 2.0)}
     tags = results(tmp_path / "tags", mixed, task="udpos")
     dev = results(tmp_path / "dev", mixed)
     dev.write_text(dev.read_text().replace('"split": "test"', '"split": "valid"'))
     for arguments, message in (
-        (["cka", trained.data, *options, "--results", other], "no scores of mixed"),
-        (["cka", trained.data, *options, "--results", tags], "on test of xnli"),
-        (["cka", trained.data, *options, "--results", dev], "on test of xnli"),
-        (["cka", trained.data, *options, "--split", "train"], None),
-        (["cka", trained.data, *options, "--layers", "3"], "--layers 3"),
-        (["pca", trained.data, *options, "--layer", "all"], "--layer all: give last"),
-        (["pca", trained.data, *options, "--names", "a", "b"], "give 1 different"),
-        (["pca", trained.data, *options, "--max-rows", "1"], "--max-rows 1"),
-        (["ratio", trained.data, *options, "--noise-rates", "0"], "--noise-rates 0"),
-        (["pca", trained.data, "--path", tmp_path / "x.pt"], "x.pt: not found"),
+        (["cka", paired.data, *options, "--results", other], "no scores of mixed"),
+        (["cka", paired.data, *options, "--results", tags], "on test of xnli"),
+        (["cka", paired.data, *options, "--results", dev], "on test of xnli"),
+        (["cka", paired.data, *options, "--split", "train"], None),
+        (["cka", paired.data, *options, "--layers", "3"], "--layers 3"),
+        (["pca", paired.data, *options, "--layer", "all"], "--layer all: give last"),
+        (["pca", paired.data, *options, "--names", "a", "b"], "give 1 different"),
+        (["pca", paired.data, *options, "--max-rows", "1"], "--max-rows 1"),
+        (["ratio", paired.data, *options, "--noise-rates", "0"], "--noise-rates 0"),
+        (["pca", paired.data, "--path", tmp_path / "x.pt"], "x.pt: not found"),
         (["gap", tmp_path / "none.json"], "none.json"),
         (["gap", other, "--models", "mine"], "no scores of mine"),
         (["layers", other], "another/checkpoint_best.pt: not found"),

@@ -10,14 +10,7 @@ import numpy as np
 import pytest
 import torch
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from family_data import (
-    copy_with,
-    label_arguments,
-    pairs,
-    read_tags,
-    tag_folder,
-    tagging,
-)
+from family_data import copy_with, label_arguments, read_tags, tag_folder
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import pseudo_label
@@ -25,11 +18,6 @@ from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging import pseudo_labels
-
-
-@pytest.fixture(scope="module")
-def tagged(spm, tmp_path_factory):
-    return tagging(spm, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -277,13 +265,10 @@ def test_data_without_translations_are_refused(tagged, data, split):
         label(data, tagged.zero)
 
 
-def test_data_and_checkpoints_of_other_tasks_are_refused(
-    tagged, data, spm, tmp_path_factory
-):
-    xnli = pairs(spm, tmp_path_factory)
+def test_data_and_checkpoints_of_other_tasks_are_refused(tagged, data, paired):
     with pytest.raises(UserError, match="holds xnli data; pseudo-labels are for tagg"):
-        label(xnli.data, xnli.mixed)
+        label(paired.data, paired.mixed)
     with pytest.raises(UserError, match="holds udpos data; this task reads xnli"):
-        label(data, xnli.mixed)
+        label(data, paired.mixed)
     with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
         label(data, data)

@@ -47,6 +47,10 @@ def arguments(*options) -> argparse.Namespace:
     return build_parser().parse_args([str(option) for option in options])
 
 
+def evaluate(data, path, folder, *options):
+    return main(arguments(data, "--path", path, "--results-path", folder, *options))
+
+
 def naive_predictions(path, data, split):
     """Row by row, without batches: probabilities of target and source stream."""
     task, model = load_task_model(path, str(data))
@@ -84,8 +88,7 @@ def test_predictions_equal_those_row_by_row(checkpoints, data, limit):
 def test_results_report_three_ways_and_write_xtremes_files(
     checkpoints, data, tmp_path, capsys
 ):
-    args = arguments(data, "--path", checkpoints.mixed, "--results-path", tmp_path)
-    results = main(args)
+    results = evaluate(data, checkpoints.mixed, tmp_path)
     rows = naive_predictions(checkpoints.mixed, data, "test")
     model = results["models"]["mixed"]
     for way, probabilities in (
@@ -113,12 +116,9 @@ def test_results_report_three_ways_and_write_xtremes_files(
 
 
 def test_comparison_gives_differences_with_intervals(checkpoints, data, tmp_path):
-    args = arguments(
-        *(data, "--path", checkpoints.zero, "--results-path", tmp_path),
-        *("--compare", checkpoints.mixed, "--names", "zero-shot", "ours"),
-        *("--predict", "target", "mean", "--bootstrap-samples", 200),
-    )
-    results = main(args)
+    options = ["--compare", checkpoints.mixed, "--names", "zero-shot", "ours"]
+    options += ["--predict", "target", "mean", "--bootstrap-samples", 200]
+    results = evaluate(data, checkpoints.zero, tmp_path, *options)
     difference = results["differences"]["ours"]["average"]
     ours = results["models"]["ours"]["scores"]["mean"]["average"]
     zero = results["models"]["zero-shot"]["scores"]["target"]["average"]
@@ -128,16 +128,8 @@ def test_comparison_gives_differences_with_intervals(checkpoints, data, tmp_path
 
 
 def test_zero_shot_models_source_stream_is_translate_test(checkpoints, data, tmp_path):
-    args = arguments(
-        data,
-        "--path",
-        checkpoints.zero,
-        "--predict",
-        "source",
-        "--results-path",
-        tmp_path,
-    )
-    model = main(args)["models"]["zero"]
+    results = evaluate(data, checkpoints.zero, tmp_path, "--predict", "source")
+    model = results["models"]["zero"]
     assert model["with_source"] == {"en": 0, "de": 12, "sw": 12}
     assert model["lambda"] == {}
     task, network = load_task_model(checkpoints.zero, str(data))
@@ -156,8 +148,7 @@ def test_zero_shot_models_source_stream_is_translate_test(checkpoints, data, tmp
 def test_model_without_mixup_inference_predicts_from_the_target(
     checkpoints, data, tmp_path, capsys
 ):
-    args = arguments(data, "--path", checkpoints.alone, "--results-path", tmp_path)
-    model = main(args)["models"]["alone"]
+    model = evaluate(data, checkpoints.alone, tmp_path)["models"]["alone"]
     assert not any(model["with_source"].values())
     assert "alone (target) *" in capsys.readouterr().out
     assert list(model["scores"]) == ["target"] and model["predict"] == "target"
@@ -166,31 +157,28 @@ def test_model_without_mixup_inference_predicts_from_the_target(
 def test_mixup_inference_can_be_left_out_of_a_model_that_mixes(
     checkpoints, data, tmp_path
 ):
-    args = arguments(data, "--path", checkpoints.mixed, "--results-path", tmp_path)
-    mixing = main(args)["models"]["mixed"]
-    args.no_mixup_inference = True
-    alone = main(args)["models"]["mixed"]
+    mixing, alone = (
+        evaluate(data, checkpoints.mixed, tmp_path, *options)["models"]["mixed"]
+        for options in ([], ["--no-mixup-inference"])
+    )
     assert any(mixing["with_source"].values())
     assert not any(alone["with_source"].values()) and not alone["lambda"]
     # As the sources are not read, it is what data without them give.
     without = [f"test.{lang}.source" for lang in ("de", "sw")]
     rows = {"train": 40, "valid": 14, "test": 15}
     folder = write_pair_data(tmp_path / "bin", rows=rows, without=without)
-    args = arguments(folder, "--path", checkpoints.mixed, "--results-path", tmp_path)
-    assert main(args)["models"]["mixed"]["scores"] == alone["scores"]
+    results = evaluate(folder, checkpoints.mixed, tmp_path)
+    assert results["models"]["mixed"]["scores"] == alone["scores"]
 
 
 def test_source_stream_that_does_not_exist_is_not_replaced(checkpoints, data, tmp_path):
-    args = arguments(data, "--path", checkpoints.alone, "--predict", "source")
-    args.results_path = str(tmp_path / "out")
+    source, out = ["--predict", "source"], tmp_path / "out"
     with pytest.raises(UserError, match="--predict source, but it reads no counter"):
-        main(args)
+        evaluate(data, checkpoints.alone, out, *source)
     without = [f"test.{lang}.source" for lang in ("de", "sw")]
     folder = write_pair_data(tmp_path / "bin", without=without)
-    args = arguments(folder, "--path", checkpoints.zero, "--predict", "source")
-    args.results_path = str(tmp_path / "out")
     with pytest.raises(UserError, match="binarize the data with their translations"):
-        main(args)
+        evaluate(folder, checkpoints.zero, out, *source)
     assert not (tmp_path / "out").exists()
 
 
@@ -205,11 +193,8 @@ def test_command_writes_beside_the_checkpoint(checkpoints, data):
 def test_split_without_labels_gets_predictions_only(checkpoints, tmp_path, caplog):
     without = [f"test.{lang}.label" for lang in ("en", "de", "sw")]
     folder = write_pair_data(tmp_path / "bin", without=without)
-    args = arguments(
-        folder, "--path", checkpoints.mixed, "--results-path", tmp_path / "out"
-    )
     with caplog.at_level("WARNING"):
-        results = main(args)
+        results = evaluate(folder, checkpoints.mixed, tmp_path / "out")
     assert results["models"]["mixed"]["scores"] == {}
     assert "test has no labels" in caplog.text
     lines = (tmp_path / "out/predictions/mixed/test-de.tsv").read_text().splitlines()
@@ -225,9 +210,9 @@ def test_language_without_labels_is_not_counted_as_wrong(
     folder = write_pair_data(tmp_path / "bin", without=[f"test.{lang}.label"])
     options = ["--compare", checkpoints.zero, "--bootstrap-samples", 50]
     # Batches hold several languages, with labels and without.
-    options += ["--batch-size", 36, "--results-path", tmp_path / "out"]
+    options += ["--batch-size", 36]
     with caplog.at_level("WARNING"):
-        results = main(arguments(folder, "--path", checkpoints.mixed, *options))
+        results = evaluate(folder, checkpoints.mixed, tmp_path / "out", *options)
     assert f"test has no labels in {lang}: no score there" in caplog.text
     left = {"en", "de", "sw"} - {lang}
     scores = results["models"]["mixed"]["scores"]["mean"]
@@ -257,11 +242,8 @@ def test_language_without_labels_is_not_counted_as_wrong(
     ],
 )
 def test_wrong_options_are_one_line(checkpoints, data, tmp_path, options, message):
-    args = arguments(
-        data, "--path", checkpoints.mixed, "--results-path", tmp_path / "out", *options
-    )
     with pytest.raises(UserError, match=message):
-        main(args)
+        evaluate(data, checkpoints.mixed, tmp_path / "out", *options)
     assert not (tmp_path / "out").exists()
 
 
@@ -282,9 +264,8 @@ def test_checkpoint_for_other_labels_is_refused(
     # fairseq would load it with a new classifier and report what that guesses.
     monkeypatch.setattr(pair_data, "LABELS", labels)
     folder = write_pair_data(tmp_path / "bin")
-    args = arguments(folder, "--path", checkpoints.mixed, "--results-path", tmp_path)
     with pytest.raises(UserError, match=f"neutral, but .* has {', '.join(labels)};"):
-        main(args)
+        evaluate(folder, checkpoints.mixed, tmp_path)
     assert not (tmp_path / "results.json").exists()
 
 
@@ -301,8 +282,7 @@ def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
 
 def test_each_checkpoint_is_opened_once(checkpoints, data, tmp_path, opened):
     options = ["--compare", checkpoints.zero, "--bootstrap-samples", 50]
-    options += ["--results-path", tmp_path, "--predict", "target"]
-    main(arguments(data, "--path", checkpoints.mixed, *options))
+    evaluate(data, checkpoints.mixed, tmp_path, "--predict", "target", *options)
     assert opened == [checkpoints.mixed, checkpoints.zero]
 
 
@@ -312,19 +292,14 @@ def test_checkpoint_that_predicts_no_numbers_is_refused(checkpoints, data, tmp_p
         if key.endswith("out_proj.bias") and "classification" in key:
             state["model"][key].fill_(float("nan"))
     torch.save(state, tmp_path / "broken.pt")
-    args = arguments(data, "--path", tmp_path / "broken.pt")
     with pytest.raises(UserError, match="broken.pt: probabilities that are not num"):
-        main(args)
+        evaluate(data, tmp_path / "broken.pt", tmp_path)
 
 
 def test_models_of_the_same_folder_are_told_apart(checkpoints, data, tmp_path):
     best = str(checkpoints.folder / "mixed" / "checkpoint_best.pt")
-    args = arguments(data, "--path", checkpoints.mixed, "--compare", best)
-    args.results_path = str(tmp_path)
-    assert list(main(args)["models"]) == [
-        "mixed/checkpoint_last",
-        "mixed/checkpoint_best",
-    ]
+    results = evaluate(data, checkpoints.mixed, tmp_path, "--compare", best)
+    assert list(results["models"]) == ["mixed/checkpoint_last", "mixed/checkpoint_best"]
     assert (tmp_path / "predictions/mixed/checkpoint_best/test-sw.tsv").exists()
 
 
@@ -334,8 +309,7 @@ def test_results_do_not_change_with_batches_or_a_second_run(
     written = []
     for i, limit in enumerate((["--batch-size", 64], ["--batch-size", 4], [])):
         options = ["--compare", checkpoints.zero, "--bootstrap-samples", 100, *limit]
-        options += ["--results-path", tmp_path / str(i)]
-        main(arguments(data, "--path", checkpoints.mixed, *options))
+        evaluate(data, checkpoints.mixed, tmp_path / str(i), *options)
         results = json.loads((tmp_path / str(i) / "results.json").read_text())
         for model in results["models"].values():
             for spread in model["lambda"].values():

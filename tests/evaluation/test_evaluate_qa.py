@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 import torch
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from family_data import (
-    copy_with,
-    pairs,
-    question_folder,
-    questions,
-    read_questions,
-    tagging,
-)
+from family_data import copy_with, question_folder, read_questions
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -36,11 +29,6 @@ PUNCTUATION = {
     for i in range(sys.maxunicode)
     if unicodedata.category(chr(i)).startswith("P")
 } | set(string.punctuation)
-
-
-@pytest.fixture(scope="module")
-def asked(spm, tmp_path_factory):
-    return questions(spm, tmp_path_factory)
 
 
 def arguments(data, path, folder, *options):
@@ -251,9 +239,9 @@ def test_model_that_predicts_no_numbers_is_refused(asked, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def three(asked, spm, tmp_path_factory):
+def three(asked, tagged, paired):
     """A model of every family."""
-    return [asked, tagging(spm, tmp_path_factory), pairs(spm, tmp_path_factory)]
+    return [asked, tagged, paired]
 
 
 def several(three, folder, *options):

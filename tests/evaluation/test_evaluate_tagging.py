@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from family_data import pairs, read_tags, tag_folder, tagging
+from family_data import read_tags, tag_folder
 from seqeval.metrics import f1_score
 
 from fairseq_xling.checkpoints.task_model import load_task_model
@@ -14,11 +14,6 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
 LANGUAGES = ["en", "de", "zh"]
-
-
-@pytest.fixture(scope="module")
-def tagged(spm, tmp_path_factory):
-    return tagging(spm, tmp_path_factory)
 
 
 def arguments(data, path, folder, *options):
@@ -154,8 +149,6 @@ def files_in(folder):
     [
         (["--predict", "source"], "--predict source: udpos is predicted from the targ"),
         (["--split", "train"], "--split train: the model was trained on it"),
-        (["--split", "elsewhere"], "no split elsewhere"),
-        (["--batch-size", "0"], "--batch-size 0: give 1 or more"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(tagged, tmp_path, options, message):
@@ -164,12 +157,9 @@ def test_what_cannot_be_predicted_is_refused(tagged, tmp_path, options, message)
     assert not (tmp_path / "out").exists()
 
 
-def test_checkpoints_and_data_of_different_tasks_are_refused(
-    tagged, spm, tmp_path, tmp_path_factory
-):
-    xnli = pairs(spm, tmp_path_factory)
+def test_checkpoints_and_data_of_different_tasks_are_refused(tagged, paired, tmp_path):
     with pytest.raises(UserError, match="mixed/.*: .*holds xnli data; .* reads udpos"):
-        evaluate(xnli.data, tagged.mixed, tmp_path / "out")
+        evaluate(paired.data, tagged.mixed, tmp_path / "out")
 
 
 @pytest.mark.parametrize("given, read", [("zh", ["en", "zh"]), ("de,zh", LANGUAGES)])

@@ -70,15 +70,6 @@ def test_models_stand_side_by_side_and_can_be_told_apart(count):
         assert np.diff(positions).min() * width > lines[0].get_markersize() / 72
 
 
-@pytest.mark.parametrize("name", ["a" * 70, "W" * 60, "b" * 20])
-def test_legend_lies_within_the_picture(name):
-    figure = drawn(results({name: SCORES["zero"], name + "2": SCORES["ours"]}))
-    box = figure.legends[0].get_window_extent()
-    assert box.x0 >= 0 and box.y0 >= 0
-    assert box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height
-    assert not box.overlaps(figure.axes[0].get_window_extent())
-
-
 @pytest.mark.parametrize("chance, shown", [(45.0, True), (33.3, False), (None, False)])
 def test_chance_is_shown_where_scores_come_near_it(chance, shown):
     figure = drawn(results(SCORES), chance)

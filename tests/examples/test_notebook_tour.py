@@ -9,7 +9,6 @@ import sys
 import warnings
 
 import pytest
-from family_data import pairs, tagging
 from matplotlib.image import imread
 from test_features import write_model
 from training import ROOT, environment
@@ -44,11 +43,10 @@ def check_chart(path, pair):
     assert height >= 150 * (2 + 0.24 * len(pair.target.tokens)) - 1
 
 
-def test_demo_model_predicts_and_mixes(spm, tmp_path_factory, tmp_path, tour):
-    models = pairs(spm, tmp_path_factory)
+def test_demo_model_predicts_and_mixes(paired, tmp_path, tour):
     raw = tmp_path / "demo/raw/xnli"
     (raw / "translate-test").mkdir(parents=True)
-    (tmp_path / "demo/x-mixup-2").symlink_to(models.mixed.parent)
+    (tmp_path / "demo/x-mixup-2").symlink_to(paired.mixed.parent)
     for name, lines in (
         ("test-qab.tsv", "der Hund läuft\tdie Katze {}\tneutral\n"),
         ("translate-test/test-qab-en-translated.tsv", "the dog\ta cat {}\tneutral\n"),
@@ -68,8 +66,8 @@ def test_demo_model_predicts_and_mixes(spm, tmp_path_factory, tmp_path, tour):
     check_chart(tmp_path / "demo/alignment.png", found["pair"])
 
 
-def test_tagger_shows_tags(spm, tmp_path_factory, tmp_path, tour):
-    found, out = tour(tagging(spm, tmp_path_factory).mixed, tmp_path / "chart.png")
+def test_tagger_shows_tags(tagged, tmp_path, tour):
+    found, out = tour(tagged.mixed, tmp_path / "chart.png")
     tags = found["together"][0]["tags"]
     assert f"with its source: {tags}" in out
     check_chart(tmp_path / "chart.png", found["pair"])

@@ -8,7 +8,7 @@ import tokenizers
 import torch
 import transformers
 from augment_data import draw_pairs, generate_command, generate_in_fork, write_pairs
-from family_data import copy_with, questions, tagging
+from family_data import copy_with
 from hf_models import (
     PAIRS,
     batch_of,
@@ -279,27 +279,25 @@ def test_pieces_that_a_dictionary_lacks_are_unknown(tmp_path, caplog):
     assert "lacks 1 of the tokenizer's pieces, such as c" in caplog.text
 
 
-def test_what_hugging_face_cannot_do_is_said(spm, tmp_path, tmp_path_factory, capsys):
+def test_what_hugging_face_cannot_do_is_said(tagged, asked, tmp_path, capsys):
     def pool(state):
         state["cfg"]["task"]["word_pooling"] = "mean"
 
-    trained = tagging(spm, tmp_path_factory)
-    path = copy_with(trained.mixed, tmp_path / "a", pool)
+    path = copy_with(tagged.mixed, tmp_path / "a", pool)
     convert("--to-hf", path, "--destdir", tmp_path / "hf")
     said = capsys.readouterr().err
     assert "was trained to mix with translations" in said
     assert "--word-pooling mean" in said
     assert not any("mixup" in name for name in tensors(tmp_path / "hf"))
-    zero = questions(spm, tmp_path_factory).zero
-    convert("--to-hf", zero, "--destdir", tmp_path / "qa")
+    convert("--to-hf", asked.zero, "--destdir", tmp_path / "qa")
     assert "was trained" not in capsys.readouterr().err
     assert "id2label" not in json.loads((tmp_path / "qa/config.json").read_text())
 
 
-def test_trained_tagger_and_reader_are_the_same(spm, tmp_path, tmp_path_factory):
+def test_trained_tagger_and_reader_are_the_same(tagged, asked, tmp_path):
     found = {
-        "tagging": (tagging(spm, tmp_path_factory), "TokenClassification"),
-        "span": (questions(spm, tmp_path_factory), "QuestionAnswering"),
+        "tagging": (tagged, "TokenClassification"),
+        "span": (asked, "QuestionAnswering"),
     }
     for head, (trained, ending) in found.items():
         out = tmp_path / head

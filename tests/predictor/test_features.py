@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tokenizers
 import torch
-from family_data import pairs, questions, tagging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_mixing import naive_mix
@@ -268,21 +267,6 @@ def test_nothing_stays_behind_in_the_model(mixers):
 
 
 # Models with heads.
-
-
-@pytest.fixture(scope="module")
-def tagger(spm, tmp_path_factory):
-    return from_pretrained(tagging(spm, tmp_path_factory).mixed)
-
-
-@pytest.fixture(scope="module")
-def classifier(spm, tmp_path_factory):
-    return from_pretrained(pairs(spm, tmp_path_factory).mixed)
-
-
-@pytest.fixture(scope="module")
-def reader(spm, tmp_path_factory):
-    return from_pretrained(questions(spm, tmp_path_factory).mixed)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from family_data import copy_with, pairs, tagging
+from family_data import copy_with
 from test_features import write_model
 from training import environment
 
@@ -22,11 +22,6 @@ PAIR = ("der Hund", "läuft")
 @pytest.fixture(scope="module")
 def plain(spm, tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("plain") / "model", "xlmr", spm)
-
-
-@pytest.fixture(scope="module")
-def paired(spm, tmp_path_factory):
-    return pairs(spm, tmp_path_factory)
 
 
 @pytest.fixture
@@ -99,7 +94,7 @@ def test_pretrained_model_reads_dictionary_of_another_folder(plain, tmp_path):
     np.testing.assert_array_equal(one.features, two.features)
 
 
-def test_options_replace_the_checkpoints(spm, tmp_path_factory, paired):
+def test_options_replace_the_checkpoints(tagged, paired):
     source = ("the dog", "runs")
     found = {}
     for layer in ("1", 2, "1,2", 0):
@@ -119,7 +114,7 @@ def test_options_replace_the_checkpoints(spm, tmp_path_factory, paired):
     )
     assert constant.mix([PAIR], [source])[0].layers[0].ratio == 0.25
     # An option of the model and of the task.
-    short = from_pretrained(tagging(spm, tmp_path_factory).mixed, max_positions=12)
+    short = from_pretrained(tagged.mixed, max_positions=12)
     with pytest.raises(UserError, match=r"text 1: \d+ tokens, .* reads 12"):
         short.extract_features([["Hund"] * 12])
     assert len(short.predict([["Hund"] * 12])[0]["tags"]) == 12

@@ -7,15 +7,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from family_data import (
-    copy_with,
-    pairs,
-    questions,
-    read_questions,
-    read_tags,
-    tagging,
-    train,
-)
+from family_data import copy_with, read_questions, read_tags, train
 from small_model import checkpoint
 
 import fairseq_xling
@@ -28,36 +20,6 @@ from fairseq_xling.families.tagging.raw import split_words
 
 FILES = ("dict.txt", "sentencepiece.bpe.model")
 SENTENCES = ["der Hund läuft", "Katze", "ein großes Haus im Hundehaus unter rot"]
-
-
-@pytest.fixture(scope="module")
-def tagged(spm, tmp_path_factory):
-    return tagging(spm, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def asked(spm, tmp_path_factory):
-    return questions(spm, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def paired(spm, tmp_path_factory):
-    return pairs(spm, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def tagger(tagged):
-    return from_pretrained(tagged.mixed.parent)
-
-
-@pytest.fixture(scope="module")
-def reader(asked):
-    return from_pretrained(asked.mixed)
-
-
-@pytest.fixture(scope="module")
-def classifier(paired):
-    return from_pretrained(str(paired.mixed.parent), "checkpoint_best.pt")
 
 
 def evaluated(models, name, lang):

@@ -278,69 +278,44 @@ def train(task: str, data: Path, save_dir: Path, *options: str, fresh=False) -> 
     return done.stdout
 
 
-CACHE: Dict[str, Any] = {}
-
-
-def cached(name: str, make) -> Any:
-    """What tests of several files share, made once a session."""
-    if name not in CACHE:
-        CACHE[name] = make()
-    return CACHE[name]
-
-
 def label_arguments(data: Path, checkpoint: Path, *options: str):
     parser = pseudo_label.build_parser()
     return parser.parse_args([str(data), "--path", str(checkpoint), "--cpu", *options])
 
 
-def tagging(spm, tmp_path_factory) -> SimpleNamespace:
+def tagging(spm, folder: Path) -> SimpleNamespace:
     """UD POS: a zero-shot model, its pseudo-labels, and X-Mixup trained on them."""
-
-    def make() -> SimpleNamespace:
-        folder = tmp_path_factory.mktemp("udpos")
-        data = tag_folder(folder / "raw", spm)
-        logs = {}
-        options = ["--training-set=source", "--best-checkpoint-metric=f1_en"]
-        options += ["--max-update=30", "--lr=0.01", "--seed=3"]
-        task = "xmixup_udpos"
-        logs["zero"] = train(task, data, folder / "zero", *options, fresh=True)
-        zero = folder / "zero/checkpoint_best.pt"
-        pseudo_label.main(label_arguments(data, zero))
-        logs["mixed"] = train(task, data, folder / "mixed", *SAMPLING, fresh=True)
-        return models(folder, data, logs)
-
-    return cached("tagging", make)
+    data = tag_folder(folder / "raw", spm)
+    logs = {}
+    options = ["--training-set=source", "--best-checkpoint-metric=f1_en"]
+    options += ["--max-update=30", "--lr=0.01", "--seed=3"]
+    task = "xmixup_udpos"
+    logs["zero"] = train(task, data, folder / "zero", *options, fresh=True)
+    zero = folder / "zero/checkpoint_best.pt"
+    pseudo_label.main(label_arguments(data, zero))
+    logs["mixed"] = train(task, data, folder / "mixed", *SAMPLING, fresh=True)
+    return models(folder, data, logs)
 
 
-def questions(spm, tmp_path_factory) -> SimpleNamespace:
+def questions(spm, folder: Path) -> SimpleNamespace:
     """XQuAD: X-Mixup without dropout in two micro-batches, and a zero-shot model."""
-
-    def make() -> SimpleNamespace:
-        folder = tmp_path_factory.mktemp("xquad")
-        data = question_folder(folder / "raw", spm)
-        task, logs = "xmixup_xquad", {}
-        options = [*SAMPLING, *NO_DROPOUT, "--update-freq=2"]
-        logs["mixed"] = train(task, data, folder / "mixed", *options, fresh=True)
-        options = ["--training-set=source", "--max-update=6"]
-        logs["zero"] = train(task, data, folder / "zero", *options)
-        return models(folder, data, logs)
-
-    return cached("questions", make)
+    data = question_folder(folder / "raw", spm)
+    task, logs = "xmixup_xquad", {}
+    options = [*SAMPLING, *NO_DROPOUT, "--update-freq=2"]
+    logs["mixed"] = train(task, data, folder / "mixed", *options, fresh=True)
+    options = ["--training-set=source", "--max-update=6"]
+    logs["zero"] = train(task, data, folder / "zero", *options)
+    return models(folder, data, logs)
 
 
 NO_DROPOUT = ["--dropout=0", "--attention-dropout=0", "--pooler-dropout=0"]
 
 
-def pairs(spm, tmp_path_factory) -> SimpleNamespace:
+def pairs(spm, folder: Path) -> SimpleNamespace:
     """XNLI: X-Mixup."""
-
-    def make() -> SimpleNamespace:
-        folder = tmp_path_factory.mktemp("xnli")
-        data = pair_folder(folder / "raw", spm)
-        log = train("xmixup_xnli", data, folder / "mixed", "--max-update=8")
-        return models(folder, data, {"mixed": log})
-
-    return cached("pairs", make)
+    data = pair_folder(folder / "raw", spm)
+    log = train("xmixup_xnli", data, folder / "mixed", "--max-update=8")
+    return models(folder, data, {"mixed": log})
 
 
 def models(folder: Path, data: Path, logs: Dict[str, str]) -> SimpleNamespace:

@@ -21,10 +21,8 @@ from family_data import (
     UPDATES,
     copy_with,
     logged,
-    questions,
     run_in_fork,
     tag_folder,
-    tagging,
     train,
     training,
 )
@@ -34,16 +32,6 @@ from fairseq_xling import from_pretrained
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def tagged(spm, tmp_path_factory):
-    return tagging(spm, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def asked(spm, tmp_path_factory):
-    return questions(spm, tmp_path_factory)
 
 
 def losses(log):
