@@ -78,12 +78,6 @@ def test_rotation_scale_and_shift_change_nothing(seed, rows, x_dim, y_dim, scale
     assert 0 <= want <= 1 + 1e-12
 
 
-def test_stretching_one_feature_changes_it():
-    x, y = draw(0, 50, 4, 4)
-    stretched = x * torch.tensor([9.0, 1.0, 1.0, 1.0])
-    assert abs(linear_cka(stretched, y) - linear_cka(x, y)) > 1e-3
-
-
 @settings(max_examples=30)
 @given(SEEDS, ROWS, st.integers(1, 7), st.sampled_from([0.0, 1e4]))
 def test_batches_do_not_change_it(seed, rows, size, offset):
@@ -94,13 +88,6 @@ def test_batches_do_not_change_it(seed, rows, size, offset):
         cka.update(x[:0], y[:0])
     assert cka.rows == rows
     assert cka.value() == pytest.approx(linear_cka(x, y), abs=1e-9)
-
-
-def test_the_order_of_rows_counts_only_together():
-    x, y = draw(0, 40, 3, 3)
-    order = torch.from_numpy(np.random.default_rng(1).permutation(40))
-    assert linear_cka(x[order], y[order]) == pytest.approx(linear_cka(x, y))
-    assert linear_cka(x, x[order]) < 0.5
 
 
 def test_what_never_varies_has_none():

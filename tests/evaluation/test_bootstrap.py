@@ -120,17 +120,6 @@ def test_spread_is_that_of_drawing_row_numbers(make, lengths):
     )
 
 
-def test_parallel_rows_are_drawn_together():
-    first, second = systems(lengths=(300,))
-    copies = (
-        {"a": first["l0"], "b": first["l0"]},
-        {"a": second["l0"], "b": second["l0"]},
-    )
-    got = paired_bootstrap(*copies, samples=500)
-    # The average of two copies is as uncertain as each of them.
-    assert (got["average"].low, got["average"].high) == (got["a"].low, got["a"].high)
-
-
 def test_identical_systems_do_not_differ():
     first, _ = systems()
     difference = paired_bootstrap(first, first, samples=200)["average"]
@@ -232,12 +221,6 @@ def test_scores_of_0_and_1_are_rows_wrong_and_right(lengths):
     scores = [{x: right * 1.0 for x, right in one.items()} for one in systems_of]
     got = paired_bootstrap(*scores, samples=200)
     assert got == paired_bootstrap(*systems_of, samples=200)
-
-
-def test_f1_of_counts_is_no_mean_over_rows():
-    first = {"x": np.array([[0, 1, 1], [9, 9, 9]])}
-    second = {"x": np.array([[1, 1, 1], [9, 9, 9]])}
-    assert paired_bootstrap(first, second, samples=9)["x"].value == pytest.approx(10)
 
 
 def test_rows_without_chunks_score_zero():

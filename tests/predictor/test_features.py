@@ -130,12 +130,6 @@ def test_states_are_the_models_own_without_padding(mixers, backbone, layer):
         np.testing.assert_allclose(one.features, want, rtol=0, atol=1e-5)
 
 
-def test_last_layer_is_the_default(mixers):
-    predictor = mixers["xlmr"]
-    one, two = (predictor.extract_features(["Hund"], layer)[0] for layer in (None, 3))
-    np.testing.assert_array_equal(one.features, two.features)
-
-
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_tokens_are_pieces_with_specials(mixers, backbone):
     predictor = mixers[backbone]
@@ -326,15 +320,6 @@ def test_model_that_does_not_mix_says_what_to_pass(folders):
     for texts in ([], ["Hund"]):
         with pytest.raises(UserError, match='mixup_layer 0.*, mixup_layer="1"'):
             predictor.mix(texts, texts)
-
-
-@pytest.mark.parametrize("backbone", BACKBONES)
-def test_pretrained_model_without_head_does_not_predict(folders, backbone):
-    predictor = from_pretrained(folders[backbone], mixup_layer=1)
-    message = "model.pt: does not tell .*extract_features and mix work.*fine-tuned with"
-    with pytest.raises(UserError, match=message) as error:
-        predictor.predict(["Hund"])
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
