@@ -16,7 +16,6 @@ from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
-from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
 
 SHORT = ["--max-update=8", "--seed=3"]
 
@@ -322,23 +321,3 @@ def test_results_do_not_change_with_batches_or_a_second_run(
         written.append((results, texts))
     assert written[0] == written[1] == written[2]
     assert len(written[0][1]) == 7
-
-
-def test_rows_are_put_back_in_their_order():
-    rows = [
-        ClassifiedRow(
-            lang=0,
-            row=row,
-            has_source=row % 2 == 0,
-            target=np.array([row, 0.0]),
-            source=np.array([row, 0.0]) + 1,
-            ratio=None,
-            gold=row * 10,
-        )
-        for row in (3, 0, 2, 1)
-    ]
-    merged = ClassPredictions(rows, LABELS)
-    assert merged.target[:, 0].tolist() == [0, 1, 2, 3]
-    assert merged.source[:, 0].tolist() == [1, 2, 3, 4]
-    assert merged.has_source.tolist() == [True, False, True, False]
-    assert merged.gold.tolist() == [0, 10, 20, 30]
