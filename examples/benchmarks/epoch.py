@@ -55,9 +55,7 @@ def make_dataset(rows: int, vocabulary: int, seed: int) -> SentencePairDataset:
         source=Sequences(lengths[1], vocabulary, seed + 1),
         label=labels,
     )
-    return SentencePairDataset(
-        [streams], [1], 1, 2, 4, max_length=WIDTH, shuffle=True, seed=seed
-    )
+    return SentencePairDataset([streams], [1], 1, 2, WIDTH, True, seed, label_offset=4)
 
 
 def pad_to_width(batch):

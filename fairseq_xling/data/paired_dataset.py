@@ -1,6 +1,6 @@
 """What the datasets of all tasks share: order, batches, counterparts."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -8,15 +8,20 @@ from fairseq.data import FairseqDataset
 from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
+from fairseq_xling.data.streams import Streams
+
 
 class PairedDataset(FairseqDataset):
-    """Sequences with the source-language counterpart of some of them.
+    """All rows of a split, with the source-language counterpart of some of them.
 
     Subclasses set ``lengths`` ``(items,)``, the longest sequence of each item in
     tokens, ``paired`` bool ``(items,)``, and ``item_parts`` ``(items,)``, which of the
     streams each item is from.
 
     Args:
+        streams: one entry a language.
+        lang_ids: index of each entry's language in the task's list.
+        max_length: the longest sequence with its specials, in tokens.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
     """
 
@@ -26,8 +31,21 @@ class PairedDataset(FairseqDataset):
     paired: np.ndarray
     item_parts: np.ndarray
 
-    def __init__(self, pad: int, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Streams],
+        lang_ids: Sequence[int],
+        pad: int,
+        eos: int,
+        max_length: int,
+        shuffle: bool = False,
+        seed: int = 1,
+    ) -> None:
+        self.streams = streams
+        self.lang_ids = lang_ids
         self.pad = pad
+        self.eos = eos
+        self.max_length = max_length
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 1

@@ -28,11 +28,10 @@ class TLMDataset(PairedDataset):
         streams: one entry a language pair, with ``source``.
         text: blocks of tokens, with ``sizes``; None for no text.
         separators: how many ``</s>`` stand between two sentences of a sequence.
-        max_length: longer sequences are left out: blocks, and pairs of which both
-            sentences together have more tokens.
         concatenate: join the sentences of a pair to one sequence (TLM), else keep them
             as target and source (X-Mixup).
-        shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
+        others: as :class:`PairedDataset`; sequences longer than ``max_length`` are left
+            out: blocks, and pairs of which both sentences together have more tokens.
     """
 
     def __init__(
@@ -41,18 +40,15 @@ class TLMDataset(PairedDataset):
         text: Any,
         masker: TokenMasker,
         separators: int,
-        max_length: int,
         concatenate: bool,
-        shuffle: bool = False,
-        seed: int = 1,
+        **others: Any,
     ) -> None:
-        super().__init__(masker.pad, shuffle, seed)
-        self.streams = list(streams)
+        super().__init__(streams, range(len(streams)), masker.pad, masker.eos, **others)
         self.text = text
         self.masker = masker
         self.separators = separators
         self.concatenate = concatenate
-        sides = [(np.array(s.input.sizes), _source(s).sizes) for s in self.streams]
+        sides = [(np.array(s.input.sizes), _source(s).sizes) for s in streams]
         # <s> of the second sentence gives way to the separators.
         sums = [a + b + separators - 2 for a, b in sides]
         longest = [np.maximum(a, b) for a, b in sides]
@@ -61,7 +57,7 @@ class TLMDataset(PairedDataset):
             longest.append(sums[-1])
         parts = np.repeat(np.arange(len(sums)), [len(one) for one in sums])
         rows = np.concatenate([np.arange(len(one)) for one in sums])
-        fits = np.concatenate(sums) <= max_length
+        fits = np.concatenate(sums) <= self.max_length
         self.left_out = np.bincount(parts[~fits], minlength=len(sums))
         self.item_parts, self.rows = parts[fits], rows[fits]
         self.paired = self.item_parts < len(self.streams)

@@ -47,9 +47,9 @@ class TokenMasker:
         self.mask_prob = mask_prob
         self.leave_unmasked_prob = leave_unmasked_prob
         self.random_token_prob = random_token_prob
-        self.pad = dictionary.pad()
+        self.pad, self.eos = dictionary.pad(), dictionary.eos()
         self.mask = dictionary.index("<mask>")
-        self.specials = np.array([self.pad, dictionary.bos(), dictionary.eos()])
+        self.specials = np.array([self.pad, dictionary.bos(), self.eos])
         words = np.arange(dictionary.nspecial, len(dictionary))
         self.words = words[words != self.mask]
 

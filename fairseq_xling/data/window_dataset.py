@@ -21,29 +21,14 @@ class WindowDataset(PairedDataset):
     (:meth:`window_sample`).
 
     Args:
-        lang_ids: index of each entry's language in the task's list.
-        max_length: longest window with its specials, in tokens.
         whole_rows: whether items are rows with all their windows.
-        shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
+        given, others: as :class:`PairedDataset`.
     """
 
-    def __init__(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        pad: int,
-        eos: int,
-        max_length: int,
-        whole_rows: bool,
-        shuffle: bool = False,
-        seed: int = 1,
-    ) -> None:
-        super().__init__(pad, shuffle, seed)
-        self.streams = streams
-        self.lang_ids = lang_ids
-        self.eos = eos
-        self.max_length = max_length
+    def __init__(self, *given: Any, whole_rows: bool, **others: Any) -> None:
+        super().__init__(*given, **others)
         self.whole_rows = whole_rows
+        streams, max_length = self.streams, self.max_length
         indices = [self.cut(one) for one in streams]
         self.windows = WindowIndex(
             *(np.concatenate(column) for column in zip(*indices))

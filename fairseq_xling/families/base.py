@@ -25,6 +25,7 @@ from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.families.encode import RowEncoder
 
+Sample = Dict[str, Any]
 # The streams that may give a prediction: both together, or either.
 WAYS = ("mean", "target", "source")
 
@@ -193,21 +194,31 @@ class Family:
         return set()
 
     def make_dataset(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        parts: List[Tuple[str, str]],
-        is_train: bool,
-        texts: Optional[Sequence[Any]] = None,
+        self, streams: List[Streams], splits: List[str], is_train: bool, texts=None
     ) -> PairedDataset:
-        """Make the dataset of some streams.
+        """Make the dataset of some streams, one entry a language.
 
         Args:
-            lang_ids: their indices in ``languages``.
+            splits: that of each.
             is_train: whether it is trained on.
             texts: the raw rows of each, where they are in memory.
         """
         raise NotImplementedError
+
+    def dataset(
+        self, kind: Any, streams: List[Streams], shuffle: bool, **own: Any
+    ) -> Any:
+        """Call a dataset's class with what those of all families are told, and more."""
+        return kind(
+            streams,
+            [self.languages.index(one.lang) for one in streams],
+            pad=self.dictionary.pad(),
+            eos=self.dictionary.eos(),
+            max_length=self.cfg.max_positions,
+            shuffle=shuffle,
+            seed=self.cfg.seed,
+            **own,
+        )
 
     def build_head(self, model: Any) -> None:
         """Add the head to a new model."""
@@ -217,7 +228,7 @@ class Family:
         """What the model is told, so that it applies the head."""
         raise NotImplementedError
 
-    def forward(self, model: Any, sample: Dict[str, Any]) -> Tuple[Tensor, Any]:
+    def forward(self, model: Any, sample: Sample) -> Tuple[Tensor, Any]:
         """Logits of a batch, and what the model says beside them.
 
         Returns:
@@ -231,9 +242,7 @@ class Family:
             **self.head_options(),
         )
 
-    def loss_terms(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> LossTerms:
+    def loss_terms(self, logits: Tensor, extra: Any, sample: Sample) -> LossTerms:
         """The losses of each row of a batch and of each pair.
 
         Args:
@@ -241,7 +250,7 @@ class Family:
         """
         raise NotImplementedError
 
-    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
+    def counted_words(self, sample: Sample) -> Optional[Tensor]:
         """Which words of a batch are trained on, bool ``(batch, words)``.
 
         None where an instance has one prediction.
@@ -249,7 +258,7 @@ class Family:
         return None
 
     def count_scores(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Dict[str, Any]:
         """What the family's score is computed from, summed over a batch.
 
@@ -260,13 +269,13 @@ class Family:
         raise NotImplementedError
 
     def rows(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Iterator[PredictedRow]:
         """The predicted rows of a batch of whole rows."""
         raise NotImplementedError
 
     @torch.no_grad()
-    def predict_step(self, sample: Dict[str, Any], model: Any) -> List[PredictedRow]:
+    def predict_step(self, sample: Sample, model: Any) -> List[PredictedRow]:
         """Predict the rows of a batch (X-Mixup section 4.3)."""
         model.eval()
         logits, extra = self.forward(model, sample)
@@ -288,7 +297,7 @@ class Family:
         }
 
 
-def pairs_in(sample: Dict[str, Any]) -> int:
+def pairs_in(sample: Sample) -> int:
     """How many rows of a batch, its first ones, have a counterpart."""
     sources = sample["net_input"]["source_tokens"]
     return 0 if sources is None else len(sources)

@@ -209,7 +209,7 @@ class Predictor:
             others = [None] * len(rows)
         streams = self.reader.streams(rows, others, task.source_lang)
         dataset = task.family.make_dataset(
-            [streams], [0], [("input", "")], is_train=False, texts=[rows]
+            [streams], ["input"], is_train=False, texts=[rows]
         )
         model = self._model(batches)
         outputs = predict_batches(task, model, dataset, batches, "the input")

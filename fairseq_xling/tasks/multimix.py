@@ -72,9 +72,8 @@ class MultiMixTask(XMixupTask):
             opened = self._open_folder(folder, split)
             streams += opened
             groups += [number] * len(opened)
-        parts = [(split, one.lang) for one in streams]
-        lang_ids = [self.languages.index(lang) for _, lang in parts]
-        dataset = self.family.make_dataset(streams, lang_ids, parts, is_train=True)
+        splits = [split] * len(streams)
+        dataset = self.family.make_dataset(streams, splits, is_train=True)
         self.datasets[split] = MixtureDataset(
             dataset, np.array(groups)[dataset.item_parts], self.cfg.sampling_factor
         )

@@ -149,8 +149,8 @@ class XMixupTask(EncoderTask):
             )
             for part, lang in parts
         ]
-        lang_ids = [self.languages.index(lang) for _, lang in parts]
-        return self.family.make_dataset(streams, lang_ids, parts, is_train)
+        splits = [split for split, _ in parts]
+        return self.family.make_dataset(streams, splits, is_train)
 
     def score_names(self) -> List[str]:
         """The scores of all languages, and of each that is validated on."""

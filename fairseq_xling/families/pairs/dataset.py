@@ -8,7 +8,6 @@ from torch import Tensor
 
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.sequences import truncate_pair
-from fairseq_xling.data.streams import Streams
 
 
 class SentencePairDataset(PairedDataset):
@@ -18,36 +17,22 @@ class SentencePairDataset(PairedDataset):
     are those of the first rows.
 
     Args:
-        lang_ids: index of each entry's language in the task's list.
         label_offset: what to subtract from a stored label to get its class.
-        max_length: longer sequences are shortened to this many tokens.
         separators: how many ``</s>`` stand between two sentences.
-        shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
+        given, others: as :class:`PairedDataset`; longer sequences are shortened.
     """
 
     def __init__(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        pad: int,
-        eos: int,
-        label_offset: int,
-        max_length: int,
-        separators: int = 2,
-        shuffle: bool = False,
-        seed: int = 1,
+        self, *given: Any, label_offset: int, separators: int = 2, **others: Any
     ) -> None:
-        super().__init__(pad, shuffle, seed)
-        self.streams = streams
-        self.lang_ids = lang_ids
-        self.eos = eos
+        super().__init__(*given, **others)
         self.label_offset = label_offset
-        self.max_length = max_length
         self.separators = separators
-        self.starts = np.cumsum([0] + [len(s) for s in streams])
-        self.item_parts = np.repeat(np.arange(len(streams)), np.diff(self.starts))
-        self.lengths = np.concatenate([s.lengths(max_length) for s in streams])
-        self.paired = np.concatenate([s.paired() for s in streams])
+        self.starts = np.cumsum([0] + [len(s) for s in self.streams])
+        self.item_parts = np.repeat(np.arange(len(self.streams)), np.diff(self.starts))
+        lengths = [one.lengths(self.max_length) for one in self.streams]
+        self.lengths = np.concatenate(lengths)
+        self.paired = np.concatenate([one.paired() for one in self.streams])
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         part = int(np.searchsorted(self.starts, index, side="right")) - 1

@@ -1,7 +1,7 @@
 """Sentence pairs: classes, their losses and their predictions."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from fairseq_xling.criterions.loss_terms import LossTerms
 from fairseq_xling.criterions.losses import prediction_consistency, task_loss
 from fairseq_xling.data.streams import Streams, check_lengths
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.base import WAYS, Family
+from fairseq_xling.families.base import WAYS, Family, Sample
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
 from fairseq_xling.families.pairs.encode import PairEncoder
@@ -60,32 +60,22 @@ class PairsFamily(Family):
         return {"label"}
 
     def make_dataset(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        parts: List[Tuple[str, str]],
-        is_train: bool,
-        texts: Optional[Sequence[Any]] = None,
+        self, streams: List[Streams], splits: List[str], is_train: bool, texts=None
     ) -> SentencePairDataset:
-        limit = self.cfg.max_positions
-        for one, (part, _) in zip(streams, parts):
-            truncate = self.cfg.truncate_sequence
+        limit, truncate = self.cfg.max_positions, self.cfg.truncate_sequence
+        for one, part in zip(streams, splits):
             check_lengths(one, self.cfg.data, part, limit, truncate)
             if is_train and one.label is None:
                 raise UserError(
                     f"{self.cfg.data}: {part}.{one.lang} has no labels to train on; "
                     f"leave {one.lang} out of --target-langs"
                 )
-        return SentencePairDataset(
+        return self.dataset(
+            SentencePairDataset,
             streams,
-            lang_ids,
-            pad=self.dictionary.pad(),
-            eos=self.dictionary.eos(),
-            label_offset=self.label_offset,
-            max_length=limit,
-            separators=self.manifest.separators,
             shuffle=is_train,
-            seed=self.cfg.seed,
+            label_offset=self.label_offset,
+            separators=self.manifest.separators,
         )
 
     def build_head(self, model: Any) -> None:
@@ -95,9 +85,7 @@ class PairsFamily(Family):
         """For logits ``(batch, classes)``."""
         return {"classification_head_name": HEAD_NAME}
 
-    def loss_terms(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> LossTerms:
+    def loss_terms(self, logits: Tensor, extra: Any, sample: Sample) -> LossTerms:
         """Cross-entropy of both streams, and their divergence (eq. 7, 8 and 12)."""
         labels = sample["target"]
         source_logits = extra.get("source_logits", logits[:0])
@@ -109,7 +97,7 @@ class PairsFamily(Family):
         )
 
     def count_scores(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Dict[str, Any]:
         """Rows and right predictions a language; the mean of both streams predicts."""
         source_logits = extra.get("source_logits", logits[:0])
@@ -131,7 +119,7 @@ class PairsFamily(Family):
         return counts
 
     def rows(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Iterator[ClassifiedRow]:
         """The pairs of a batch, predicted from either stream."""
         source_logits = extra.get("source_logits", logits[:0])

@@ -28,12 +28,12 @@ class SpanDataset(WindowDataset):
         doc_stride: tokens from one window's beginning to that of the next.
         max_question_length: longer questions are cut to this many tokens.
         separators: how many ``</s>`` stand between question and passage.
-        others: as :class:`WindowDataset`.
+        given, others: as :class:`WindowDataset`.
     """
 
     def __init__(
-        self, streams: List[Streams], lang_ids: List[int], split: str, doc_stride: int,
-        max_question_length: int, separators: int = 2, **others: Any,
+        self, *given: Any, split: str, doc_stride: int, max_question_length: int,
+        separators: int = 2, **others: Any,
     ) -> None:  # fmt: skip
         self.split = split
         self.doc_stride = doc_stride
@@ -42,7 +42,7 @@ class SpanDataset(WindowDataset):
         # Room for one token of the passage stays in any case.
         room = others["max_length"] - self.specials - 1
         self.max_question_length = min(max_question_length, max(room, 0))
-        super().__init__(streams, lang_ids, **others)
+        super().__init__(*given, **others)
 
     def cut(self, streams: Streams) -> WindowIndex:
         """Windows by stride; positions count from the passage's first token.

@@ -10,7 +10,6 @@ from typing import (
     List,
     Mapping,
     Optional,
-    Sequence,
     Set,
     Tuple,
 )
@@ -24,7 +23,7 @@ from fairseq_xling.criterions.losses import span_loss
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.base import Family, pairs_in
+from fairseq_xling.families.base import Family, Sample, pairs_in
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.dataset import SpanDataset
@@ -110,45 +109,43 @@ class QuestionsFamily(Family):
         return {"context_length"} | ({"span"} if is_train else {"offsets"})
 
     def make_dataset(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        parts: List[Tuple[str, str]],
-        is_train: bool,
-        texts: Optional[Sequence[Any]] = None,
+        self, streams: List[Streams], splits: List[str], is_train: bool, texts=None
     ) -> SpanDataset:
         for name in SIZES:
             if getattr(self.cfg, name) < 1:
                 option = "--" + name.replace("_", "-")
                 raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
-        dataset = SpanDataset(
+        dataset = self.dataset(
+            SpanDataset,
             streams,
-            lang_ids,
-            split=parts[-1][0],
+            shuffle=is_train,
+            split=splits[-1],
             doc_stride=self.cfg.doc_stride,
             max_question_length=self.cfg.max_question_length,
             separators=self.manifest.separators,
-            pad=self.dictionary.pad(),
-            eos=self.dictionary.eos(),
-            max_length=self.cfg.max_positions,
             whole_rows=not is_train,
-            shuffle=is_train,
-            seed=self.cfg.seed,
         )
         if not is_train:
+            folder = Path(self.cfg.data)
             if texts is None:
-                texts = [ExampleFile(Path(self.cfg.data), *part) for part in parts]
+                parts = zip(splits, streams)
+                texts = [ExampleFile(folder, x, one.lang) for x, one in parts]
             self.examples[dataset.split] = {
                 lang: (each, one.offsets)
-                for lang, each, one in zip(lang_ids, texts, streams)
+                for lang, each, one in zip(dataset.lang_ids, texts, streams)
             }
             return dataset
-        check_answers(streams, self.cfg.data, parts)
+        for one, split in zip(streams, splits):
+            if one.span is None or not np.any(one.span.sizes):
+                raise UserError(
+                    f"{self.cfg.data}: {split}.{one.lang} has no answers to train on; "
+                    f"leave {one.lang} out of --target-langs"
+                )
         windows = np.bincount(dataset.part, minlength=len(streams))
-        for one, (split, lang), count in zip(streams, parts, windows):
+        for one, split, count in zip(streams, splits, windows):
             lost = dataset.answers_in_no_window(one)
             logger.info(
-                f"{split}.{lang}: {len(one)} questions in {count} windows, "
+                f"{split}.{one.lang}: {len(one)} questions in {count} windows, "
                 f"{lost} answers too long for any"
             )
         return dataset
@@ -160,9 +157,7 @@ class QuestionsFamily(Family):
         """For logits of tokens, ``(batch, width, 2)``."""
         return {"token_head_name": SPAN_HEAD}
 
-    def loss_terms(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> LossTerms:
+    def loss_terms(self, logits: Tensor, extra: Any, sample: Sample) -> LossTerms:
         """Cross-entropy of both ends of the answers in both streams (eq. 8 and 13).
 
         Back-translations have no answers: where one takes the source's place, the
@@ -187,7 +182,7 @@ class QuestionsFamily(Family):
         return F.pad(real, (0, logits.size(1) - real.size(1)))
 
     def count_scores(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Dict[str, Any]:
         """Questions, exact matches and F1 of their answers, summed a language."""
         names = ("questions", "answer_em", "answer_f1")
@@ -201,9 +196,7 @@ class QuestionsFamily(Family):
                     counts[f"{name}:{lang}"] += value
         return counts
 
-    def rows(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> Iterator[AnsweredRow]:
+    def rows(self, logits: Tensor, extra: Any, sample: Sample) -> Iterator[AnsweredRow]:
         """The questions of a batch, each with all its windows."""
         scores = logits.float().cpu().numpy()
         pairs, split = pairs_in(sample), sample["split"]
@@ -229,15 +222,3 @@ class QuestionsFamily(Family):
                 score = score_answer(answers[0].text, example.answers, name, rules)
             has_source = positions[0] < pairs
             yield AnsweredRow(lang, row, has_source, example, answers, score)
-
-
-def check_answers(
-    streams: Sequence[Streams], data: str, parts: Sequence[Tuple[str, str]]
-) -> None:
-    """Refuse to train on questions of which none has an answer."""
-    for one, (split, lang) in zip(streams, parts):
-        if one.span is None or not np.any(one.span.sizes):
-            raise UserError(
-                f"{data}: {split}.{lang} has no answers to train on; leave {lang} out "
-                "of --target-langs"
-            )

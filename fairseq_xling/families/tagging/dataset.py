@@ -18,16 +18,15 @@ class TagDataset(WindowDataset):
 
     Args:
         label_offset: what to subtract from a stored tag to get its class.
-        others: as :class:`WindowDataset`.
+        given, others: as :class:`WindowDataset`.
     """
 
     def __init__(
-        self, streams: List[Streams], lang_ids: List[int], tag_count: int,
-        label_offset: int, **others: Any,
-    ) -> None:  # fmt: skip
+        self, *given: Any, tag_count: int, label_offset: int, **others: Any
+    ) -> None:
         self.tag_count = tag_count
         self.label_offset = label_offset
-        super().__init__(streams, lang_ids, **others)
+        super().__init__(*given, **others)
 
     def cut(self, streams: Streams) -> WindowIndex:
         """Windows between words; positions count from the token after ``<s>``."""

@@ -1,7 +1,7 @@
 """Tagging: words, their tags or pseudo-labels, and predictions."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from fairseq_xling.criterions.losses import soft_tag_loss
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import windows_by_row
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.base import Family, pairs_in
+from fairseq_xling.families.base import Family, Sample, pairs_in
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.tagging.dataset import TagDataset
 from fairseq_xling.families.tagging.encode import WordEncoder
@@ -67,37 +67,25 @@ class TaggingFamily(Family):
         return {"word_starts"}
 
     def make_dataset(
-        self,
-        streams: List[Streams],
-        lang_ids: List[int],
-        parts: List[Tuple[str, str]],
-        is_train: bool,
-        texts: Optional[Sequence[Any]] = None,
+        self, streams: List[Streams], splits: List[str], is_train: bool, texts=None
     ) -> TagDataset:
         if is_train:
-            self._check_labels(streams, parts)
-        for one, (split, lang) in zip(streams, parts):
-            self._check_words(one, f"{self.cfg.data}/{split}.{lang}")
-        return TagDataset(
+            self._check_labels(streams, splits[-1])
+        for one, split in zip(streams, splits):
+            self._check_words(one, f"{self.cfg.data}/{split}.{one.lang}")
+        return self.dataset(
+            TagDataset,
             streams,
-            lang_ids,
+            shuffle=is_train,
             tag_count=self.outputs,
             label_offset=self.label_offset,
-            pad=self.dictionary.pad(),
-            eos=self.dictionary.eos(),
-            max_length=self.cfg.max_positions,
             whole_rows=not is_train,
-            shuffle=is_train,
-            seed=self.cfg.seed,
         )
 
-    def _check_labels(self, streams: List[Streams], parts: List[Tuple[str, str]]):
+    def _check_labels(self, streams: List[Streams], split: str) -> None:
         """Refuse to train on sentences without tags or distributions over them."""
-        split = parts[-1][0]
         lacking = ",".join(
-            lang
-            for one, (_, lang) in zip(streams, parts)
-            if one.tags is None and one.soft_tags is None
+            one.lang for one in streams if one.tags is None and one.soft_tags is None
         )
         if lacking:
             mend = (
@@ -143,9 +131,7 @@ class TaggingFamily(Family):
         pooling = str(self.cfg.word_pooling)
         return {"token_head_name": TAGGING_HEAD, "word_pooling": pooling}
 
-    def loss_terms(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> LossTerms:
+    def loss_terms(self, logits: Tensor, extra: Any, sample: Sample) -> LossTerms:
         """Soft cross-entropy of both streams (eq. 8 and 13).
 
         Back-translations have no tags: where one takes the source's place, the source's
@@ -166,12 +152,12 @@ class TaggingFamily(Family):
             source = soft_tag_loss(extra["source_logits"], source_probs)
         return LossTerms(target, source, labelled)
 
-    def counted_words(self, sample: Dict[str, Any]) -> Optional[Tensor]:
+    def counted_words(self, sample: Sample) -> Optional[Tensor]:
         probs = sample["tag_probs"]
         return None if probs is None else probs.sum(dim=-1) > 0
 
     def count_scores(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
+        self, logits: Tensor, extra: Any, sample: Sample
     ) -> Dict[str, Any]:
         """Chunks that are right, predicted and gold, a language."""
         names = ("chunks_right", "chunks_predicted", "chunks_gold")
@@ -189,9 +175,7 @@ class TaggingFamily(Family):
         """Names of tag indices."""
         return [self.label_names[tag] for tag in tags]
 
-    def rows(
-        self, logits: Tensor, extra: Any, sample: Dict[str, Any]
-    ) -> Iterator[TaggedRow]:
+    def rows(self, logits: Tensor, extra: Any, sample: Sample) -> Iterator[TaggedRow]:
         """The sentences of a batch, each put together from its windows."""
         probabilities = F.softmax(logits.float(), dim=-1).cpu().numpy()
         words = sample["net_input"]["word_starts"].ge(0).sum(dim=1).tolist()
