@@ -24,9 +24,6 @@ def refuse_code(path: str, state: Any, given: Collection[str] = ()) -> None:
 
     Args:
         given: options that do not come from it.
-
-    Raises:
-        UserError: there is one; the message names it.
     """
     for part in ("args", "cfg"):
         options = state.get(part) if isinstance(state, dict) else None

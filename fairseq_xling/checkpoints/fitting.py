@@ -142,11 +142,7 @@ def fit_labels(state_dict: Dict[str, Tensor], ours: Sequence[str], prefix: str) 
 def check_shapes(
     state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
 ) -> None:
-    """Refuse a checkpoint of another dictionary, depth or width, in one line.
-
-    Raises:
-        UserError: it does not fit; the message says what to change.
-    """
+    """Refuse a checkpoint of another dictionary, depth or width, in one line."""
 
     def shape(state: Dict[str, Tensor], key: str):
         return tuple(state[key].shape) if key in state else ()

@@ -23,9 +23,6 @@ def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
 
     Args:
         option: what messages name before the path, such as ``--path``.
-
-    Raises:
-        UserError: there is none.
     """
     shown = f"{option} {path}".strip()
     if os.path.isfile(path):
@@ -53,9 +50,6 @@ def find_model(path: Union[str, Path], name: Optional[str] = None) -> Path:
             existing path comes first.
         name: what the file is called in the folder (default: the first that exists of
             ``checkpoint_best.pt`` and ``model.pt``).
-
-    Raises:
-        UserError: there is no such file.
     """
     folder = Path(path)
     offered = XLMRModel.hub_models()

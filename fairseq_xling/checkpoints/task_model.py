@@ -58,9 +58,6 @@ def check_head(path: str, task: Any, weights: Dict[str, Tensor]) -> None:
     """Refuse a checkpoint whose head has not the outputs that the data need.
 
     fairseq loads it all the same, with a new head that knows nothing.
-
-    Raises:
-        UserError: it has another number.
     """
     bias = weights.get(task.family.head_bias)
     if bias is None or len(bias) != task.family.outputs:

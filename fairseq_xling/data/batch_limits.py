@@ -21,9 +21,6 @@ def check_max_tokens(
         dataset: a :class:`~fairseq_xling.data.paired_dataset.PairedDataset`, or a
             mixture of one.
         max_tokens: tokens of a batch; None for no limit.
-
-    Raises:
-        UserError: there is such a row.
     """
     rows = getattr(dataset, "dataset", dataset)
     # Rows with all their windows are never split: one over the limit is a batch.

@@ -19,7 +19,6 @@ class PairedDataset(FairseqDataset):
     streams each item is from.
 
     Args:
-        streams: one entry a language.
         lang_ids: index of each entry's language in the task's list.
         max_length: the longest sequence with its specials, in tokens.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).

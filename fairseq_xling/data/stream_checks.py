@@ -22,10 +22,6 @@ def check_streams(opened: Dict[str, Any], manifest: Manifest, name: str) -> None
     Args:
         opened: the streams of a split in a language, by their names.
         name: what the split is called in messages, such as ``data-bin/train.de``.
-
-    Raises:
-        UserError: a token or label is in no dictionary, a word or an answer does not
-            stand in its text, or streams do not fit together.
     """
     labels = SPECIALS + len(manifest.labels)
     ranges = {

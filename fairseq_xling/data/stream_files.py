@@ -85,9 +85,6 @@ def refuse(name: str, stream: Any, wrong: np.ndarray, what: str, mend: str) -> N
     Args:
         wrong: bool, one for each of its numbers, or one for each row.
         what: what is wrong with the number; ``{}`` stands for it.
-
-    Raises:
-        UserError: one is marked; the message names its row.
     """
     if not wrong.any():
         return
@@ -102,11 +99,7 @@ def refuse(name: str, stream: Any, wrong: np.ndarray, what: str, mend: str) -> N
 def check_range(
     name: str, stream: Any, low: int, high: int, what: str, mend: str
 ) -> None:
-    """Refuse numbers outside of ``low:high``; the fastest of the checks.
-
-    Raises:
-        UserError: there is one; the message names its row and calls it ``what``.
-    """
+    """Refuse numbers outside of ``low:high``; the fastest of the checks."""
     values = values_of(stream)
     if values.min() < low or values.max() >= high:
         wrong = (values < low) | (values >= high)

@@ -108,12 +108,7 @@ def open_streams(
 def check_lengths(
     streams: Streams, folder: str, split: str, max_positions: int, truncate: bool
 ) -> None:
-    """Refuse sequences over the limit, or count them when they are to be shortened.
-
-    Raises:
-        UserError: a sequence has more than ``max_positions`` tokens and ``truncate``
-            is off; the message names its row.
-    """
+    """Refuse sequences over the limit, or count them when they are to be shortened."""
     for name in ("input", "source", "backtranslation"):
         stream = getattr(streams, name)
         if stream is None:

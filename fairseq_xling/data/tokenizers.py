@@ -185,9 +185,6 @@ def open_tokenizer(path: str, threads: int = 1) -> Tokenizer:
 
     Args:
         threads: how many texts SentencePiece encodes at once.
-
-    Raises:
-        UserError: it is neither.
     """
     if Path(path).suffix == ".json":
         return WordPieceTokenizer(path)
@@ -195,11 +192,7 @@ def open_tokenizer(path: str, threads: int = 1) -> Tokenizer:
 
 
 def find_tokenizer(folder: Union[str, Path]) -> Path:
-    """The tokenizer's file in a folder of a model or of data.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The tokenizer's file in a folder of a model or of data."""
     for name in (SENTENCEPIECE_NAME, WORDPIECE_NAME):
         path = Path(folder) / name
         if path.exists():
@@ -211,11 +204,7 @@ def find_tokenizer(folder: Union[str, Path]) -> Path:
 
 
 def common_files(folder: Union[str, Path]) -> List[str]:
-    """What every folder of binarized data has of its model: names of files.
-
-    Raises:
-        UserError: it has no tokenizer.
-    """
+    """What every folder of binarized data has of its model: names of files."""
     return ["dict.txt", "label.dict.txt", find_tokenizer(folder).name]
 
 

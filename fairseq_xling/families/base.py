@@ -199,7 +199,6 @@ class Family:
         """Make the dataset of some streams, one entry a language.
 
         Args:
-            splits: that of each.
             is_train: whether it is trained on.
             texts: the raw rows of each, where they are in memory.
         """

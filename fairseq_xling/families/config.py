@@ -66,11 +66,7 @@ class XMixupConfig(FairseqDataclass):
 
 
 def check_options(cfg: XMixupConfig) -> None:
-    """Refuse values that no run can have.
-
-    Raises:
-        UserError: the message names the option.
-    """
+    """Refuse values that no run can have."""
     check_number("--scheduled-sampling-decay", cfg.scheduled_sampling_decay, high=1e9)
     midpoint = cfg.scheduled_sampling_midpoint
     check_number("--scheduled-sampling-midpoint", midpoint, high=1, above=True)

@@ -73,9 +73,6 @@ class RowEncoder(TextEncoder):
 
         Args:
             remarks: counts what is special, by how the log says it.
-
-        Raises:
-            UserError: such rows are refused.
         """
         raise NotImplementedError
 

@@ -36,9 +36,5 @@ class RawFiles:
         return frozenset()
 
     def finish(self, folder: Path, splits: List[RawSplit]) -> List[RawSplit]:
-        """Look at the splits that were found in a folder, and change them.
-
-        Raises:
-            UserError: they cannot be used.
-        """
+        """Look at the splits that were found in a folder, and change them."""
         return splits

@@ -36,11 +36,7 @@ def parse_pair(text: Text, names: Names, where: str) -> List[str]:
 
 
 def check_texts(texts: Any, where: str, wanted: str) -> List[str]:
-    """Refuse what is no text, or empty.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Refuse what is no text, or empty."""
     for text in texts:
         if not isinstance(text, str):
             raise UserError(

@@ -27,9 +27,6 @@ def predict_batches(
         title: what the rows are, for the progress bar and messages.
         step: what is made of a batch and the model (default: the task's
             ``predict_step``).
-
-    Raises:
-        UserError: a row has more than ``max_tokens`` tokens.
     """
     device = choose_device(options.cpu)
     on_gpu = device.type != "cpu"

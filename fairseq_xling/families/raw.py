@@ -49,11 +49,7 @@ class RawFile:
             yield row
 
     def index(self) -> IdIndex:
-        """Where each id's row stands.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Where each id's row stands."""
         index = IdIndex()
         for row, place in self.placed():
             index.add(str(row.id), row.line, place)
@@ -69,11 +65,7 @@ class RawFile:
         raise NotImplementedError
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's rows.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Finish an index of this file's rows."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -43,9 +43,6 @@ def check_new(path: PathLike, option: str) -> None:
 
     Args:
         option: what it is given by, for the message.
-
-    Raises:
-        UserError: something is there, a broken link included.
     """
     if os.path.lexists(path):
         raise UserError(f"{path}: is there already; give another {option}")
@@ -59,9 +56,6 @@ def check_replaceable(
     Args:
         overwrite: whether one that exists may be replaced.
         reads: files and folders that the command reads.
-
-    Raises:
-        UserError: there is something at ``path`` that must not be replaced.
     """
     path = Path(path)
     if not os.path.lexists(path):
@@ -86,9 +80,6 @@ def check_apart(path: PathLike, reads: Iterable[PathLike]) -> None:
     Args:
         path: what is to be replaced or removed.
         reads: files and folders that are read; links are followed.
-
-    Raises:
-        UserError: it is one of them, above or below one.
     """
     place = Path(os.path.realpath(path))
     for name in reads:
@@ -107,11 +98,7 @@ def check_apart(path: PathLike, reads: Iterable[PathLike]) -> None:
 
 
 def check_output(path: PathLike, reads: Iterable[PathLike]) -> None:
-    """Refuse to write a file over one that the command reads.
-
-    Raises:
-        UserError: it is one of them, or a folder.
-    """
+    """Refuse to write a file over one that the command reads."""
     if os.path.isdir(path):
         raise UserError(f"{path}: a folder; give the name of a file")
     for name in reads:

@@ -34,11 +34,7 @@ def stand_in(path: PathLike) -> Optional[str]:
 
 
 def refuse_stand_in(path: PathLike, may_be_empty: bool = False) -> None:
-    """Refuse a file that is seen not to be what its name says.
-
-    Raises:
-        UserError: as said.
-    """
+    """Refuse a file that is seen not to be what its name says."""
     found = stand_in(path)
     if found is not None and not (may_be_empty and found == EMPTY):
         raise UserError(f"{path}: {found}")

@@ -28,9 +28,6 @@ def read_object(path: Path, mend: str = "remove it") -> Dict[str, Any]:
 
     Args:
         mend: what to do where it is damaged.
-
-    Raises:
-        UserError: it is missing or damaged.
     """
     try:
         found = parse_json(path.read_text(encoding="utf-8"))

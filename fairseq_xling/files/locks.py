@@ -36,9 +36,6 @@ def claim(file: IO, folder: Path, mend: str) -> None:
     Args:
         folder: where the process writes, for the message.
         mend: what else to do, for the message.
-
-    Raises:
-        UserError: another process holds it.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

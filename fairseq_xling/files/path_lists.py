@@ -42,9 +42,6 @@ def refuse_pathsep(path: object, option: str = "") -> None:
 
     Args:
         path: what is handed to one of fairseq's commands as data or model.
-
-    Raises:
-        UserError: it has a colon (on Windows, a semicolon).
     """
     if os.pathsep in str(path):
         raise UserError(

@@ -49,11 +49,7 @@ class PairStates(NamedTuple):
 
 
 def mixing_layers(model: Any) -> Dict[int, nn.Module]:
-    """The layers that mix, by their number from 1.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The layers that mix, by their number from 1."""
     encoder = model.encoder.sentence_encoder
     if not encoder.mixup_layers:
         raise UserError(
@@ -87,9 +83,6 @@ def inspect_mixing(model: Any, tokens: Tensor, source_tokens: Tensor) -> PairSta
     Args:
         tokens: the targets, ``(pairs, tgt_len)``.
         source_tokens: their sources, ``(pairs, src_len)``.
-
-    Raises:
-        UserError: no layer of it mixes.
 
     Source: X-Mixup section 4.1, eq. 3 to 5.
     """

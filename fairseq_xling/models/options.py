@@ -35,9 +35,6 @@ def read_options(add_args: AddArgs, options: Dict[str, Any]) -> Dict[str, Any]:
 
     Returns:
         the values in the options' types.
-
-    Raises:
-        UserError: there is no such option, or it has no such value.
     """
     parser = OptionParser(add_args)
     for name in options:
@@ -53,9 +50,6 @@ def as_namespace(add_args: AddArgs, options: DictConfig) -> Namespace:
 
     Args:
         options: by name; others than the model's stay as they are.
-
-    Raises:
-        UserError: one has no such value.
     """
     held = OmegaConf.to_container(options, resolve=True)
     assert isinstance(held, dict)
@@ -69,11 +63,7 @@ def as_namespace(add_args: AddArgs, options: DictConfig) -> Namespace:
 
 
 def check_names(add_args: AddArgs, options: DictConfig) -> None:
-    """Refuse options that a model has not.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Refuse options that a model has not."""
     # What chooses the model, and who asks.
     known = OptionParser(add_args).known | {"_name", "arch", "_parent"}
     for name in options:

@@ -26,11 +26,7 @@ class Benchmark(NamedTuple):
     settings: Mapping[str, Any] = {}
 
     def open(self, **options: Any) -> RawFiles:
-        """What reads its files, with options as ``files.options`` has them.
-
-        Raises:
-            UserError: an option is wrong.
-        """
+        """What reads its files, with options as ``files.options`` has them."""
         return self.files(self.labels, **self.settings, **options)  # type: ignore[call-arg]
 
 

@@ -214,11 +214,7 @@ def compare_row_counts(train: Dict[str, SplitEntry], source_lang: str) -> None:
 
 
 def choose_languages(layout: RawLayout, wanted: Optional[str]) -> List[str]:
-    """The target languages, sorted.
-
-    Raises:
-        UserError: a language asked for has no file.
-    """
+    """The target languages, sorted."""
     held = layout.languages()
     if wanted is None:
         return held

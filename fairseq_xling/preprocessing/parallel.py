@@ -22,9 +22,6 @@ def binarize_parallel(
     Args:
         source_lang: one side of every pair of files.
         target_langs: a comma list of languages; None for all that there are.
-
-    Raises:
-        UserError: anything in the text that is wrong.
     """
     if not raw.is_dir():
         raise UserError(f"{raw}: not a folder")

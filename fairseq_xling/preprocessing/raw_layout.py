@@ -47,11 +47,7 @@ class RawLayout:
         self.read: Set[Path] = set()
 
     def table(self, kind: str, lang: str) -> Optional[RawFile]:
-        """Open the first place of ``kind`` that exists for ``lang``, or None.
-
-        Raises:
-            UserError: a folder is there.
-        """
+        """Open the first place of ``kind`` that exists for ``lang``, or None."""
         given = self.places["train"] if kind == "translate-train" else ()
         originals = [place.format(src=self.source_lang, lang=lang) for place in given]
         for place in self.places.get(kind, ()):
@@ -185,11 +181,7 @@ class RawLayout:
 
 
 def require_labels(parts: Sequence[RawSplit]) -> None:
-    """Refuse parts that cannot be trained on.
-
-    Raises:
-        UserError: one has no labels.
-    """
+    """Refuse parts that cannot be trained on."""
     for part in parts:
         if not part.input.has_labels:
             raise UserError(

@@ -133,11 +133,7 @@ class EncoderTask(FairseqTask):
             cfg.mixup_layer = self.mixup_layer_of(cfg)
 
     def get_batch_iterator(self, dataset, max_tokens=None, *args, **kwargs):
-        """As fairseq's.
-
-        Raises:
-            UserError: a row has more than ``max_tokens`` tokens.
-        """
+        """As fairseq's."""
         known = [split for split, held in self.datasets.items() if held is dataset]
         title = known[0] if known else "the data"
         # Training loads its own split before it validates the others.
@@ -152,11 +148,7 @@ class EncoderTask(FairseqTask):
         return {"dictionary_sha256": self.manifest.dictionary_sha256}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Check that a checkpoint was trained with this dictionary.
-
-        Raises:
-            UserError: it was not.
-        """
+        """Check that a checkpoint was trained with this dictionary."""
         ours = self.manifest.dictionary_sha256
         if state_dict.get("dictionary_sha256", ours) != ours:
             raise UserError(

@@ -308,11 +308,7 @@ class MultiMixAugmentTask(FairseqTask):
         return hypotheses
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Refuse a checkpoint that was fine-tuned.
-
-        Raises:
-            UserError: it was.
-        """
+        """Refuse a checkpoint that was fine-tuned."""
         if "benchmark" in state_dict:
             told = fine_tuned(state_dict["benchmark"])
             raise UserError(f"--path {self.cfg.path}: {told}")

@@ -47,11 +47,7 @@ def choose_languages(cfg: XMixupConfig, manifest: Manifest) -> List[str]:
 def parts_of(
     cfg: XMixupConfig, manifest: Manifest, split: str, languages: Sequence[str]
 ) -> List[Part]:
-    """The parts of a split; to ``"supervised"`` belong the source's of ``"train"``.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The parts of a split; to ``"supervised"`` belong the source's of ``"train"``."""
     parts = [(split, x) for x in languages if x in manifest.splits.get(split, {})]
     if split == "supervised" and parts:
         parts.insert(0, ("train", languages[0]))

@@ -210,11 +210,7 @@ class XMixupTask(EncoderTask):
         }
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Check that a checkpoint was trained on these labels and this dictionary.
-
-        Raises:
-            UserError: it was not.
-        """
+        """Check that a checkpoint was trained on these labels and this dictionary."""
         labels = state_dict.get("labels", self.label_names)
         # The same labels in another order are matched when the model is loaded.
         if order_of(labels, self.label_names) is None:

@@ -139,11 +139,7 @@ class Table(RawFile):
                 yield row, place
 
     def parse(self, number: int, raw: bytes) -> Optional[Row]:
-        """Check and split one line; None if it is in another language.
-
-        Raises:
-            UserError: as :meth:`placed`.
-        """
+        """Check and split one line; None if it is in another language."""
         columns = self.columns
         line = decode_line(self.path, number, raw)
         fields = line.split("\t")
@@ -228,11 +224,7 @@ class Table(RawFile):
         )
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's rows.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Finish an index of this file's rows."""
         repeat = index.finish()
         if repeat is not None:
             line, before = repeat

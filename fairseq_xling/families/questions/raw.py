@@ -131,11 +131,7 @@ class QuestionFile(RawFile):
         return row._replace(answers=kept, misplaced=len(given) - len(kept))
 
     def index(self) -> IdIndex:
-        """Where each id's question stands.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Where each id's question stands."""
         self.loaded = list(self.rows())
         return super().index()
 
@@ -154,11 +150,7 @@ class QuestionFile(RawFile):
         self.loaded = None
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's questions.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Finish an index of this file's questions."""
         repeat = index.finish()
         if repeat is not None:
             row = next(row for row in self.rows() if row.line == repeat[0])

@@ -35,11 +35,7 @@ class WordEncoder(RowEncoder):
         return names
 
     def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
-        """Leave out sentences that have no words, or none that can be read.
-
-        Raises:
-            UserError: the tokenizer leaves nothing of one.
-        """
+        """Leave out sentences that have no words, or none that can be read."""
         chunk = [(row, others) for row, others in aligned if row.is_whole]
         remarks["without a translation, left out"] += sum(
             not row.words for row, _ in aligned

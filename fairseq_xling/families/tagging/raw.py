@@ -205,11 +205,7 @@ class SentenceFile(RawFile):
         self.files = {}
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's sentences.
-
-        Raises:
-            UserError: an id occurs twice.
-        """
+        """Finish an index of this file's sentences."""
         if index.finish() is None:
             return
         places: Dict[str, str] = {}

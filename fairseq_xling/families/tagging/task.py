@@ -100,11 +100,7 @@ class TaggingFamily(Family):
             )
 
     def _check_words(self, streams: Streams, name: str) -> None:
-        """Refuse tags or distributions that are not one a word.
-
-        Raises:
-            UserError: a row has another number.
-        """
+        """Refuse tags or distributions that are not one a word."""
         assert streams.word_starts is not None
         words = np.asarray(streams.word_starts.sizes)
         for stream, size, command in (
