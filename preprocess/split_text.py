@@ -24,7 +24,7 @@ from fairseq_xling.errors import one_line_errors  # noqa: E402
 from fairseq_xling.files.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.files.destination import check_new  # noqa: E402
 from fairseq_xling.files.text_lines import lines_with_text  # noqa: E402
-from fairseq_xling.preprocessing.raw_parallel import (  # noqa: E402
+from fairseq_xling.preprocessing.parallel import (  # noqa: E402
     ParallelText,
     find_parallel,
 )

@@ -83,19 +83,13 @@ def load_safely(
     if task is not None:
         typed["task"] = task
     take_typed(path, state, typed)
-    name_labels(state)
-    return state
-
-
-def name_labels(state: Dict[str, Any]) -> None:
-    """Let the weights of a checkpoint tell the labels that their head was trained on.
-
-    fairseq gives a model its weights alone; the model looks at ``labels`` of them.
-    """
     labels = (state.get("task_state") or {}).get("labels")
-    if labels:
+    if (
+        labels
+    ):  # fairseq gives a model its weights alone, so they tell its head's labels
         state["model"] = OrderedDict(state["model"])
         state["model"].labels = labels  # type: ignore[attr-defined]
+    return state
 
 
 @contextmanager

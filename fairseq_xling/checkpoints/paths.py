@@ -60,9 +60,8 @@ def find_model(path: Union[str, Path], name: Optional[str] = None) -> Path:
                 f"{path}: could not be downloaded; download and unpack "
                 f"{offered[str(path)]}, and give its folder"
             )
-    if not folder.is_dir() or name is None:
-        return Path(find_checkpoint_file(folder))
-    return Path(find_checkpoint_file(folder / name))
+    inside = name if name is not None and folder.is_dir() else ""
+    return Path(find_checkpoint_file(folder / inside))
 
 
 def model_folder(name_or_path: str) -> Path:

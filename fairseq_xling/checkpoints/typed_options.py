@@ -1,7 +1,7 @@
 """Options that were typed, which go before those that a checkpoint stores."""
 
 from dataclasses import fields
-from typing import Any, Collection, Dict, Optional
+from typing import Any, Dict, Optional
 
 from fairseq.criterions import CRITERION_DATACLASS_REGISTRY
 from fairseq.tasks import TASK_DATACLASS_REGISTRY, TASK_REGISTRY
@@ -44,17 +44,11 @@ def take_typed(path: str, state: Any, typed: Dict[str, Any]) -> None:
             continue
         kind = registry.get(options.get("_name"))
         if kind is not None and kind.__module__.startswith("fairseq_xling."):
-            fit(options, {field.name for field in fields(kind)}, typed)
-
-
-def fit(options: DictConfig, known: Collection[str], typed: Dict[str, Any]) -> None:
-    """Add typed options that are lacking, and remove those that are unknown."""
-    with open_dict(options):
-        for name in [x for x in options if x not in known and x != "_name"]:
-            del options[name]
-        for name in known:
-            if name in typed:
-                options[name] = typed[name]
+            known = {field.name for field in fields(kind)}
+            with open_dict(options):
+                for name in [x for x in options if x not in known and x != "_name"]:
+                    del options[name]
+                options.update({x: typed[x] for x in known if x in typed})
 
 
 def foreign_task(path: str, stored: Optional[str]) -> UserError:

@@ -25,7 +25,7 @@ WORDPIECE_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 class PiecesOfText(NamedTuple):
     """A text's pieces, and the characters ``begins[i]:ends[i]`` that each stands for.
 
-    All three ``(pieces,)``; ids are the tokenizer's own.
+    All three ``(pieces,)``; ids are the tokenizer's own, or a dictionary's.
     """
 
     ids: np.ndarray

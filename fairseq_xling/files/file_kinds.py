@@ -1,5 +1,6 @@
 """Files that are not what their names say, as downloads and copies leave them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Union
 
@@ -18,30 +19,22 @@ MERGE = (
 )
 
 
-def stand_in(path: PathLike) -> Optional[str]:
-    """What a file is instead of its contents, and the mend; None if nothing is seen."""
-    path = Path(path)
-    if path.is_dir():
-        return "a folder; give the file"
-    if path.name in ADAPTERS:
-        return f"an adapter (PEFT, LoRA) without its model; {MERGE}"
-    try:
-        with open(path, "rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return None
-    return stand_in_head(head)
-
-
 def refuse_stand_in(path: PathLike, may_be_empty: bool = False) -> None:
     """Refuse a file that is seen not to be what its name says."""
-    found = stand_in(path)
+    path, found = Path(path), None
+    if path.is_dir():
+        found = "a folder; give the file"
+    elif path.name in ADAPTERS:
+        found = f"an adapter (PEFT, LoRA) without its model; {MERGE}"
+    else:
+        with suppress(OSError), open(path, "rb") as file:
+            found = stand_in_head(file.read(HEAD))
     if found is not None and not (may_be_empty and found == EMPTY):
         raise UserError(f"{path}: {found}")
 
 
 def stand_in_head(head: bytes) -> Optional[str]:
-    """As :func:`stand_in`, by a file's first bytes."""
+    """What a file is instead of its contents, by its first bytes, and the mend."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         return EMPTY

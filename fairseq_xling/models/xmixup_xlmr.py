@@ -1,7 +1,7 @@
 """The registered model: XLM-R or mBERT with cross-lingual manifold mixup."""
 
 import logging
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -311,21 +311,30 @@ class XMixupXLMRModel(RobertaModel):
         check_shapes(state_dict, current, prefix)
 
 
+def fill_in(args, **defaults: Any) -> None:
+    """Set the options that were not given."""
+    for name, value in defaults.items():
+        setattr(args, name, safe_getattr(args, name, value))
+
+
 def mixup_defaults(args) -> None:
     """Fill in the options that were not given, before fairseq's own defaults.
 
     These are the mixup's, XLM-R's shape, and the dropout before both layers of the head
     for sequences, which fairseq leaves out and both papers' recipes have.
     """
-    args.pooler_dropout = safe_getattr(args, "pooler_dropout", 0.1)
-    args.mixup_layer = safe_getattr(args, "mixup_layer", None)
-    args.mixup_max_ratio = safe_getattr(args, "mixup_max_ratio", 0.5)
-    args.mixup_ratio = safe_getattr(args, "mixup_ratio", "adaptive")
-    args.ratio_scores = safe_getattr(args, "ratio_scores", "heads")
-    args.mixup_ratio_lr_scale = safe_getattr(args, "mixup_ratio_lr_scale", 1.0)
-    args.num_segments = safe_getattr(args, "num_segments", 0)
-    args.layer_norm_eps = safe_getattr(args, "layer_norm_eps", 1e-5)
-    args.offload_activations = safe_getattr(args, "offload_activations", False)
+    fill_in(
+        args,
+        pooler_dropout=0.1,
+        mixup_layer=None,
+        mixup_max_ratio=0.5,
+        mixup_ratio="adaptive",
+        ratio_scores="heads",
+        mixup_ratio_lr_scale=1.0,
+        num_segments=0,
+        layer_norm_eps=1e-5,
+        offload_activations=False,
+    )
     if args.offload_activations:
         args.checkpoint_activations = True
 
@@ -333,10 +342,8 @@ def mixup_defaults(args) -> None:
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_mini")
 def xmixup_xlmr_mini(args) -> None:
     """Four layers of width 128: for demonstrations and tests."""
-    args.encoder_layers = safe_getattr(args, "encoder_layers", 4)
-    args.encoder_embed_dim = safe_getattr(args, "encoder_embed_dim", 128)
-    args.encoder_ffn_embed_dim = safe_getattr(args, "encoder_ffn_embed_dim", 512)
-    args.encoder_attention_heads = safe_getattr(args, "encoder_attention_heads", 4)
+    fill_in(args, encoder_layers=4, encoder_embed_dim=128)
+    fill_in(args, encoder_ffn_embed_dim=512, encoder_attention_heads=4)
     mixup_defaults(args)
     base_architecture(args)
 
@@ -355,21 +362,19 @@ def xmixup_xlmr_large(args) -> None:
     roberta_large_architecture(args)
 
 
-def mbert_defaults(args) -> None:
-    """What BERT has otherwise than XLM-R (Devlin et al. 2019, and its code)."""
-    args.num_segments = safe_getattr(args, "num_segments", 2)
-    args.layer_norm_eps = safe_getattr(args, "layer_norm_eps", 1e-12)
+# What BERT has otherwise than XLM-R (Devlin et al. 2019, and its code).
+MBERT: Dict[str, Any] = {"num_segments": 2, "layer_norm_eps": 1e-12}
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_mbert_mini")
 def xmixup_mbert_mini(args) -> None:
     """mBERT with four layers of width 128: for demonstrations and tests."""
-    mbert_defaults(args)
+    fill_in(args, **MBERT)
     xmixup_xlmr_mini(args)
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_mbert_base")
 def xmixup_mbert_base(args) -> None:
     """The shape of multilingual BERT: 12 layers of width 768."""
-    mbert_defaults(args)
+    fill_in(args, **MBERT)
     xmixup_xlmr_base(args)

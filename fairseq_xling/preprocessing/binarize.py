@@ -20,11 +20,7 @@ from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.aligned_rows import align
-from fairseq_xling.preprocessing.raw_layout import (
-    RawLayout,
-    require_labels,
-    say_what_is_missing,
-)
+from fairseq_xling.preprocessing.raw_layout import RawLayout, say_what_is_missing
 from fairseq_xling.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -84,7 +80,7 @@ def binarize(
     encoder = output.encoder(layout.files.encoder, layout.files.labels)
     splits = layout.splits(langs)
     source_lang = layout.source_lang
-    require_labels([part for part in splits if needs_labels(part, source_lang)])
+    require_labels(splits, source_lang)
     say_what_is_missing(splits, langs, source_lang)
     layout.say_what_is_not_read(langs)
     with atomic_folder(output.destdir) as folder:
@@ -162,15 +158,9 @@ def write_split(
             )
         for path in folder.glob(f"{stem}.*"):
             path.unlink()
-    logger.info(f"{stem}: {summary(count, remarks, encoder)}")
-
-
-def summary(rows: int, remarks: Dict[str, int], encoder: TextEncoder) -> str:
-    """What the log says of a part: its rows, what is special, unknown pieces."""
-    parts = [f"{rows} rows"]
-    parts += [f"{count} {what}" for what, count in remarks.items() if count]
-    unknown = encoder.unknown / max(encoder.tokens, 1)
-    return ", ".join([*parts, f"{unknown:.2%} unknown pieces"])
+    said = [f"{number} {what}" for what, number in remarks.items() if number]
+    unknown = f"{encoder.unknown / max(encoder.tokens, 1):.2%} unknown pieces"
+    logger.info(f"{stem}: {', '.join([f'{count} rows', *said, unknown])}")
 
 
 def copy_vocabulary(
@@ -195,12 +185,15 @@ def copy_vocabulary(
     }
 
 
-def needs_labels(part: RawSplit, source_lang: str) -> bool:
-    """Whether a part is trained on with labels of its own."""
-    is_translated = part.split == "train" and part.lang != source_lang
-    if is_translated:
-        return part.input.labels_survive_translation
-    return part.split == "train"
+def require_labels(splits: Sequence[RawSplit], source_lang: str) -> None:
+    """Refuse parts that are trained on with labels of their own, and have none."""
+    for part in splits:
+        needs = part.lang == source_lang or part.input.labels_survive_translation
+        if part.split == "train" and needs and not part.input.has_labels:
+            raise UserError(
+                f"{part.input.path}: has no labels, which training needs; give it a "
+                "column of them"
+            )
 
 
 def compare_row_counts(train: Dict[str, SplitEntry], source_lang: str) -> None:

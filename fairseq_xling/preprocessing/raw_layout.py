@@ -180,16 +180,6 @@ class RawLayout:
         return RawSplit(split, lang, table, source, back)
 
 
-def require_labels(parts: Sequence[RawSplit]) -> None:
-    """Refuse parts that cannot be trained on."""
-    for part in parts:
-        if not part.input.has_labels:
-            raise UserError(
-                f"{part.input.path}: has no labels, which training needs; give it a "
-                "column of them"
-            )
-
-
 def say_what_is_missing(
     splits: Sequence[RawSplit], langs: Sequence[str], source_lang: str
 ) -> None:

@@ -9,9 +9,9 @@ from fairseq.registry import REGISTRIES
 from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from fairseq_xling.data.batch_limits import check_max_tokens
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.prediction import check_max_tokens
 from fairseq_xling.models.options import check_names
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.tasks.memory_logging import PeakMemory, as_numbers, log_peak_memory

@@ -5,7 +5,8 @@ from typing import Dict, FrozenSet, List, Optional, Sequence
 
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.pairs.encode import PairEncoder
-from fairseq_xling.families.pairs.raw import Table, languages_in
+from fairseq_xling.families.pairs.raw import Table
+from fairseq_xling.files.text_lines import open_lines
 
 
 class PairFiles(RawFiles):
@@ -49,4 +50,14 @@ class PairFiles(RawFiles):
 
     def languages_in(self, path: Path) -> FrozenSet[str]:
         """The values of a file's ``language`` column; empty where it has none."""
-        return languages_in(path)
+        position = Table(path, {}).columns.get("lang")
+        if position is None:
+            return frozenset()
+        found = set()
+        with open_lines(path) as file:
+            next(file)
+            for line in file:
+                fields = line.split(b"\t", position + 1)
+                if len(fields) > position:
+                    found.add(fields[position].strip().decode("utf-8", "replace"))
+        return frozenset(found)

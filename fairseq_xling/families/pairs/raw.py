@@ -17,7 +17,7 @@ Rows of two files are paired by their ids where both files have them, else line 
 
 import re
 from pathlib import Path
-from typing import IO, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from fairseq_xling.data.id_index import IdIndex
 from fairseq_xling.data.labels import find_label
@@ -153,7 +153,12 @@ class Table(RawFile):
         for name in TEXTS:
             if name in values and not values[name].strip():
                 is_whole = False
-                self._check_empty(columns[name] + 1, number)
+                if not self.allow_empty:
+                    raise UserError(
+                        f"{self.path}, line {number}: empty sentence in column "
+                        f"{columns[name] + 1}; fill it in, or leave such rows out with "
+                        "--skip-empty-rows"
+                    )
         label = values.get("label")
         return Row(
             first=values["first"],
@@ -179,13 +184,6 @@ class Table(RawFile):
             raise UserError(
                 f"{self.path}, line {number}: {len(fields)} columns, but line 1 has "
                 f"{self.width}; remove the surplus tab"
-            )
-
-    def _check_empty(self, column: int, number: int) -> None:
-        if not self.allow_empty:
-            raise UserError(
-                f"{self.path}, line {number}: empty sentence in column {column}; fill "
-                "it in, or leave such rows out with --skip-empty-rows"
             )
 
     def _check_label(self, label: str, number: int) -> str:
@@ -239,18 +237,3 @@ def unquote(field: str) -> str:
     """Undo the quoting of a CSV writer, if the field has it."""
     match = QUOTED.fullmatch(field)
     return match.group(1).replace('""', '"') if match else field
-
-
-def languages_in(path: Path) -> FrozenSet[str]:
-    """The values of a file's ``language`` column; empty where it has none."""
-    position = Table(path, {}).columns.get("lang")
-    if position is None:
-        return frozenset()
-    found = set()
-    with open_lines(path) as file:
-        next(file)
-        for line in file:
-            fields = line.split(b"\t", position + 1)
-            if len(fields) > position:
-                found.add(fields[position].strip().decode("utf-8", "replace"))
-    return frozenset(found)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from fairseq.data import Dictionary
@@ -18,20 +18,6 @@ from fairseq_xling.families.raw import TRAINED, RawSplit
 
 # What the log calls a long passage: more than XLM-R reads at once.
 LONG = 512
-
-
-class EncodedContext(NamedTuple):
-    """A passage: its tokens, and the characters ``begins[i]:ends[i]`` of each.
-
-    The characters are those of the original text, before the tokenizer's
-    normalisation. White space before a word does not belong to it, nor do characters
-    of which normalisation leaves nothing, such as a zero-width space. A character that
-    becomes several tokens belongs to the last of them; the others cover nothing.
-    """
-
-    tokens: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
 
 
 class QuestionEncoder(RowEncoder):
@@ -98,14 +84,14 @@ class QuestionEncoder(RowEncoder):
             if name == "input":
                 offsets = [np.stack([x.begins, x.ends], 1).ravel() for x in contexts]
                 found["offsets"] = Ragged.of(offsets)
-                found["context_length"] = Ragged.of([len(x.tokens)] for x in contexts)
+                found["context_length"] = Ragged.of([len(x.ids)] for x in contexts)
                 if "offsets" not in names:
                     good = found["span"].lengths > 0
         return {name: found[name] for name in names}
 
     def _questions(
         self, rows: Sequence[Optional[Question]]
-    ) -> Tuple[Ragged, Ragged, List[EncodedContext]]:
+    ) -> Tuple[Ragged, Ragged, List[PiecesOfText]]:
         """Sequences, answers' places, and the passages of those that are not None."""
         present = [row for row in rows if row is not None]
         # The questions of a passage stand together, so it is encoded once for all.
@@ -116,7 +102,7 @@ class QuestionEncoder(RowEncoder):
         texts = [
             text
             for question, context in zip(questions.split(), contexts)
-            for text in (question, context.tokens)
+            for text in (question, context.ids)
         ]
         before = questions.lengths + 1 + self.separators
         spans = [
@@ -162,15 +148,22 @@ class QuestionEncoder(RowEncoder):
     def lacking(self, part: Any, remarks: Counter) -> str:
         return "answered " * (part.split in TRAINED) + "questions"
 
-    def encode_contexts(self, texts: Sequence[str]) -> List[EncodedContext]:
-        """Encode passages with the characters that each token covers."""
+    def encode_contexts(self, texts: Sequence[str]) -> List[PiecesOfText]:
+        """Encode passages with the characters that each token covers.
+
+        The characters are those of the original text, before the tokenizer's
+        normalisation. White space before a word does not belong to it, nor do
+        characters of which normalisation leaves nothing, such as a zero-width space. A
+        character that becomes several tokens belongs to the last of them; the others
+        cover nothing.
+        """
         found = self.tokenizer.encode_with_characters(texts)
         return [self._context(text, pieces) for text, pieces in zip(texts, found)]
 
-    def _context(self, text: str, pieces: PiecesOfText) -> EncodedContext:
+    def _context(self, text: str, pieces: PiecesOfText) -> PiecesOfText:
         ids, begins, ends = pieces
         begins = np.minimum(self._next_visible(text)[begins], ends)
-        return EncodedContext(self.look_up(ids), begins, ends)
+        return PiecesOfText(self.look_up(ids), begins, ends)
 
     def _next_visible(self, text: str) -> np.ndarray:
         """The first character from each on that is not blank, ``(len(text) + 1,)``."""
@@ -187,7 +180,7 @@ class QuestionEncoder(RowEncoder):
         return self.blank[character]
 
 
-def answer_span(row: Question, context: EncodedContext) -> Tuple[int, ...]:
+def answer_span(row: Question, context: PiecesOfText) -> Tuple[int, ...]:
     """The passage's first and last token of the first answer; nothing without one."""
     if not row.answers:
         return ()
@@ -195,7 +188,7 @@ def answer_span(row: Question, context: EncodedContext) -> Tuple[int, ...]:
     return token_span(context, start, start + len(text))
 
 
-def token_span(context: EncodedContext, start: int, end: int) -> Tuple[int, ...]:
+def token_span(context: PiecesOfText, start: int, end: int) -> Tuple[int, ...]:
     """First and last token that cover characters ``start:end``; nothing if none do."""
     begins, ends = np.maximum(context.begins, start), np.minimum(context.ends, end)
     inside = np.flatnonzero(begins < ends)

@@ -1,14 +1,47 @@
-"""Predicted answers of one language."""
+"""Questions as evaluation reads them, and the predicted answers of one language."""
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import PredictedRow, Predictions
 from fairseq_xling.families.questions.answers import Answer
-from fairseq_xling.families.questions.examples import Example
+from fairseq_xling.files.json_text import parse_json
+
+
+class Example(NamedTuple):
+    """A question as evaluation knows it."""
+
+    id: str
+    question: str
+    context: str
+    answers: List[str]
+
+
+class ExampleFile:
+    """The questions of one split in one language, read one by one."""
+
+    def __init__(self, folder: Path, split: str, lang: str) -> None:
+        self.path = folder / f"{split}.{lang}.examples.jsonl"
+        if not self.path.exists():
+            raise UserError(f"{self.path}: not found; run preprocessing again")
+        with open(self.path, "rb") as file:
+            self.places = np.cumsum([0] + [len(line) for line in file])
+
+    def __getitem__(self, row: int) -> Example:
+        with open(self.path, "rb") as file:
+            file.seek(int(self.places[row]))
+            line = file.readline()
+        try:
+            return Example(**parse_json(line))
+        except (ValueError, TypeError):
+            raise UserError(
+                f"{self.path}, line {row + 1}: damaged; run preprocessing again"
+            ) from None
 
 
 @dataclass
@@ -63,21 +96,15 @@ class AnswerPredictions(Predictions):
 
     def to_json(self) -> Dict[str, Any]:
         """All listed answers with their probabilities, by question id."""
-        return {
-            row.example.id: [
-                {"text": a.text, "start": a.begin, "probability": a.probability}
-                for a in row.answers
-            ]
-            for row in self.rows
-        }
+        return {row.example.id: self._listed(row, "text") for row in self.rows}
 
     def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
         """The best ``answer``, its ``start``, its ``probability``, and ``n_best``."""
-        found = []
-        for row in self.rows:
-            listed = [
-                {"answer": a.text, "start": a.begin, "probability": a.probability}
-                for a in row.answers
-            ]
-            found.append({**listed[0], "n_best": listed})
-        return found
+        listed = [self._listed(row, "answer") for row in self.rows]
+        return [{**answers[0], "n_best": answers} for answers in listed]
+
+    def _listed(self, row: AnsweredRow, name: str) -> List[Dict[str, Any]]:
+        return [
+            {name: one.text, "start": one.begin, "probability": one.probability}
+            for one in row.answers
+        ]

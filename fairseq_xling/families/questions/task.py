@@ -28,9 +28,12 @@ from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.dataset import SpanDataset
 from fairseq_xling.families.questions.encode import QuestionEncoder
-from fairseq_xling.families.questions.examples import ExampleFile
 from fairseq_xling.families.questions.metric import score_answer
-from fairseq_xling.families.questions.predictions import AnsweredRow, AnswerPredictions
+from fairseq_xling.families.questions.predictions import (
+    AnsweredRow,
+    AnswerPredictions,
+    ExampleFile,
+)
 
 SPAN_HEAD = "span_head"
 

@@ -100,7 +100,7 @@ def check_characters(model, text):
     [context] = model.encoder.encode_contexts([text])
     pieces = model.processor.encode(text, out_type=str)
     ids = [model.dictionary.index(piece) for piece in pieces]
-    assert context.tokens.tolist() == ids
+    assert context.ids.tolist() == ids
     assert len(context.begins) == len(context.ends) == len(ids)
     covered = set()
     before = (0, 0)
@@ -281,7 +281,7 @@ def test_passage_of_many_questions_is_encoded_once(model, monkeypatch):
     assert encoded == ["one", "two", "three"]
     for row, (tokens, _, offsets) in zip(rows, found):
         [context] = passages([row.context])
-        assert np.array_equal(tokens[-len(context.tokens) - 1 : -1], context.tokens)
+        assert np.array_equal(tokens[-len(context.ids) - 1 : -1], context.ids)
         assert np.array_equal(offsets[::2], context.begins)
 
 
