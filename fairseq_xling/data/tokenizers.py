@@ -142,12 +142,10 @@ class WordPieceTokenizer:
         return ["<unk>" if n in WORDPIECE_SPECIALS else n for n in names]
 
     def encode(self, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
-        """Encode texts; see :meth:`SentencePieceTokenizer.encode`."""
         found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return flatten([one.ids for one in found])
 
     def encode_with_characters(self, texts: Sequence[str]) -> List[PiecesOfText]:
-        """Encode texts, with the characters of the original that pieces stand for."""
         found = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [
             PiecesOfText(
@@ -158,7 +156,6 @@ class WordPieceTokenizer:
         ]
 
     def tokenize(self, text: str) -> List[str]:
-        """A text's pieces."""
         names = self.tokenizer.encode(text, add_special_tokens=False).tokens
         return ["<unk>" if n in WORDPIECE_SPECIALS else n for n in names]
 

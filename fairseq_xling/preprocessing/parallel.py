@@ -60,7 +60,6 @@ class SentenceEncoder(RowEncoder):
         return ["input", "source"]
 
     def whole(self, part: Any, aligned: Chunk, remarks: Counter) -> Chunk:
-        """Leave out lines that lack a side."""
         chunk = [
             (target, others)
             for target, others in aligned

@@ -140,11 +140,6 @@ class MultiMixAugmentTask(FairseqTask):
 
     @classmethod
     def setup_task(cls, cfg: MultiMixAugmentConfig, **kwargs) -> "MultiMixAugmentTask":
-        """Read the data folder's manifest and dictionary.
-
-        Raises:
-            UserError: the folder is damaged, or an option is wrong.
-        """
         manifest = Manifest.load(cfg.data)
         models = list(filter(None, split_paths(cfg.path or "")))
         for model in models:
@@ -308,7 +303,6 @@ class MultiMixAugmentTask(FairseqTask):
         return hypotheses
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Refuse a checkpoint that was fine-tuned."""
         if "benchmark" in state_dict:
             told = fine_tuned(state_dict["benchmark"])
             raise UserError(f"--path {self.cfg.path}: {told}")

@@ -72,11 +72,6 @@ class XMixupTask(EncoderTask):
 
     @classmethod
     def setup_task(cls, cfg: XMixupConfig, **kwargs) -> "XMixupTask":
-        """Read the data folder's manifest and dictionaries.
-
-        Raises:
-            UserError: the folder is not one of this task's, or is damaged.
-        """
         manifest = Manifest.load(cfg.data)
         if manifest.task != cls.benchmark:
             raise UserError(
@@ -283,5 +278,4 @@ class XMixupTask(EncoderTask):
         )
 
     def predict_step(self, sample: Dict[str, Any], model: Any) -> List[PredictedRow]:
-        """Predict the rows of a batch; see :meth:`Family.predict_step`."""
         return self.family.predict_step(sample, model)

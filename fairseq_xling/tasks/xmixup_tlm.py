@@ -125,11 +125,6 @@ class XMixupTLMTask(EncoderTask):
 
     @classmethod
     def setup_task(cls, cfg: XMixupTLMConfig, **kwargs) -> "XMixupTLMTask":
-        """Read the data folder's manifest and dictionary.
-
-        Raises:
-            UserError: the folder holds no parallel text, or is damaged.
-        """
         manifest = Manifest.load(cfg.data)
         if manifest.task != "parallel":
             raise UserError(

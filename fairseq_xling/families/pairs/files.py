@@ -45,11 +45,9 @@ class PairFiles(RawFiles):
         self.pair_source = pair_source
 
     def open(self, paths: List[Path], lang: Optional[str]) -> Table:
-        """Open a file, or the part of it that is in one language."""
         return Table(paths[0], self.known, lang, self.skip_empty_rows)
 
     def languages_in(self, path: Path) -> FrozenSet[str]:
-        """The values of a file's ``language`` column; empty where it has none."""
         position = Table(path, {}).columns.get("lang")
         if position is None:
             return frozenset()

@@ -124,12 +124,6 @@ class Table(RawFile):
                 place += len(raw)
 
     def placed(self) -> Iterator[Tuple[Row, int]]:
-        """Read row by row; see :meth:`RawFile.placed`.
-
-        Raises:
-            UserError: a row lacks a column, has an unknown label or an empty sentence,
-                or is not UTF-8; the message names file and line.
-        """
         lines = self._lines()
         if self.header:
             next(lines)
@@ -198,20 +192,17 @@ class Table(RawFile):
         return found
 
     def row_at(self, line: int, place: int) -> Optional[Row]:
-        """The row of line ``line``, ``place`` bytes into the file."""
         if self.file is None:
             self.file = open_lines(self.path)
         self.file.seek(place)
         return self.parse(line, self.file.readline())
 
     def close(self) -> None:
-        """Close the file, if any row was looked up."""
         if self.file is not None:
             self.file.close()
             self.file = None
 
     def own_source(self, row: Row) -> Row:
-        """The source that a row carries beside its translation."""
         return Row(
             str(row.source_first),
             str(row.source_second),
@@ -222,7 +213,6 @@ class Table(RawFile):
         )
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's rows."""
         repeat = index.finish()
         if repeat is not None:
             line, before = repeat

@@ -121,7 +121,6 @@ class PairsFamily(Family):
     def rows(
         self, logits: Tensor, extra: Any, sample: Sample
     ) -> Iterator[ClassifiedRow]:
-        """The pairs of a batch, predicted from either stream."""
         source_logits = extra.get("source_logits", logits[:0])
         target = F.softmax(logits.float(), dim=-1).cpu().numpy()
         source = F.softmax(source_logits.float(), dim=-1).cpu().numpy()

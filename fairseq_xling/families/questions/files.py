@@ -56,7 +56,6 @@ class QuestionFiles(RawFiles):
         return QuestionFile(paths, keeps, self.skip_misplaced)
 
     def languages_in(self, path: Path) -> FrozenSet[str]:
-        """The languages that the ids of a file's questions name."""
         found = {self.lang_of(question_id) for question_id, *_ in read_questions(path)}
         return frozenset(lang for lang in found if lang)
 

@@ -131,26 +131,21 @@ class QuestionFile(RawFile):
         return row._replace(answers=kept, misplaced=len(given) - len(kept))
 
     def index(self) -> IdIndex:
-        """Where each id's question stands."""
         self.loaded = list(self.rows())
         return super().index()
 
     def placed(self) -> Iterator[Tuple[Question, int]]:
-        """Questions with their places among those that :meth:`index` read."""
         for row in self.rows() if self.loaded is None else self.loaded:
             yield row, row.line - 1
 
     def row_at(self, line: int, place: int) -> Question:
-        """The question at a place that the index gave."""
         assert self.loaded is not None, "index() comes first"
         return self.loaded[place]
 
     def close(self) -> None:
-        """Forget the questions that were read."""
         self.loaded = None
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's questions."""
         repeat = index.finish()
         if repeat is not None:
             row = next(row for row in self.rows() if row.line == repeat[0])

@@ -50,7 +50,6 @@ class TagFiles(RawFiles):
         self.chunked = chunked
 
     def open(self, paths: List[Path], lang: Optional[str]) -> SentenceFile:
-        """Open the files of a language."""
         return SentenceFile(paths, self.known, self.chunked)
 
 

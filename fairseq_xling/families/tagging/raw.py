@@ -189,7 +189,6 @@ class SentenceFile(RawFile):
             yield block.take(), start
 
     def row_at(self, line: int, place: int) -> TaggedSentence:
-        """The sentence of line ``line`` at a place that the index gave."""
         number, offset = place >> FILE_SHIFT, place & ((1 << FILE_SHIFT) - 1)
         path = self.paths[number]
         if number not in self.files:
@@ -199,13 +198,11 @@ class SentenceFile(RawFile):
         return sentence
 
     def close(self) -> None:
-        """Close the files that sentences were looked up in."""
         for file in self.files.values():
             file.close()
         self.files = {}
 
     def refuse_repeats(self, index: IdIndex) -> None:
-        """Finish an index of this file's sentences."""
         if index.finish() is None:
             return
         places: Dict[str, str] = {}
