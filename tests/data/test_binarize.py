@@ -1,4 +1,4 @@
-"""Encoding of pairs against the usual chain, and streams against fairseq's builder."""
+"""Encoding of pairs and words against loops, and streams against fairseq's builder."""
 
 import numpy as np
 import pytest
@@ -21,6 +21,13 @@ TEXTS = st.text(
     max_size=30,
 ).filter(lambda text: text.strip())
 PAIRS = st.lists(st.one_of(st.none(), st.tuples(TEXTS, TEXTS)), max_size=6)
+# SentencePiece leaves nothing of the zero-width space, white space and U+FFFD.
+EMPTY = ["\u200b", "\u3000", "\ufffd\u200b"]
+WORDS = st.one_of(
+    st.sampled_from([*EMPTY, "dog", "läuft", "собака", "狗", "New York", "😀"]),
+    st.text(st.sampled_from("the dogKätzeсобак狗猫\u200b\u00a0#½ﬁ😀"), min_size=1),
+)
+SENTENCES = st.lists(st.one_of(st.none(), st.lists(WORDS, max_size=6)), max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +62,13 @@ def test_ids_are_those_of_the_usual_chain(spm, dictionary, encoder, pairs):
 
 
 def test_number_of_threads_does_not_matter(spm, dictionary, encoder):
+    threaded = TextEncoder(spm.model, dictionary, threads=3)
     pairs = [("the dog", "狗 猫"), None, ("der Hund läuft", "x")] * 50
-    threaded = TextEncoder(spm.model, dictionary, threads=3).pairs(pairs)
-    for ours, theirs in zip(encoder.pairs(pairs), threaded):
-        assert np.array_equal(ours, theirs)
+    words = [["the", "dog"], None, ["狗", "\u200b", "läuft"]] * 50
+    both = [[one.pairs(pairs), *one.words(words)] for one in (encoder, threaded)]
+    for ours, theirs in zip(*both):
+        assert np.array_equal(ours.values, theirs.values)
+        assert np.array_equal(ours.lengths, theirs.lengths)
 
 
 def test_unknown_pieces_are_counted(spm, dictionary):
@@ -90,3 +100,68 @@ def test_stream_has_the_bytes_of_fairseqs_builder(tmp_path_factory, vocabulary, 
     for end in ("bin", "idx"):
         ours, theirs = folder / f"ours.{end}", folder / f"theirs.{end}"
         assert ours.read_bytes() == theirs.read_bytes()
+
+
+def naive(processor, dictionary, words):
+    tokens, starts = [dictionary.bos()], []
+    for word in words:
+        starts.append(len(tokens))
+        pieces = processor.encode(word, out_type=str)
+        tokens += [dictionary.index(piece) for piece in pieces] or [dictionary.unk()]
+    return [*tokens, dictionary.eos()], starts
+
+
+def cut(found):
+    """Sequences of a concatenation; nothing may be left over."""
+    assert found.lengths.sum() == len(found.values)
+    return [part.tolist() for part in found.split()]
+
+
+@given(sentences=SENTENCES)
+def test_tokens_and_starts_are_those_of_a_loop(spm, dictionary, encoder, sentences):
+    found, begins = encoder.words(sentences)
+    want = [
+        ([], []) if words is None else naive(spm.processor, dictionary, words)
+        for words in sentences
+    ]
+    assert cut(found) == [tokens for tokens, _ in want]
+    assert cut(begins) == [starts for _, starts in want]
+
+
+@given(sentences=SENTENCES)
+def test_every_word_has_a_place_and_its_pieces_behind_it(
+    spm, dictionary, encoder, sentences
+):
+    found, begins = encoder.words(sentences)
+    assert begins.lengths.tolist() == [len(words or ()) for words in sentences]
+    for words, tokens, starts in zip(sentences, cut(found), cut(begins)):
+        if words is None:
+            assert tokens == []
+            continue
+        ends = [*starts[1:], len(tokens) - 1]
+        assert starts[:1] in ([], [1])
+        for word, start, end in zip(words, starts, ends):
+            assert start < end
+            pieces = spm.processor.encode(word, out_type=str) or ["<unk>"]
+            assert tokens[start:end] == [dictionary.index(piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("word", EMPTY)
+def test_word_of_which_nothing_is_left_is_one_unknown_token(
+    spm, dictionary, encoder, word
+):
+    assert spm.processor.encode(word) == []
+    assert encoder.is_blank(word)
+    found, _ = encoder.words([["the", word, "dog"], [word], [word, word]])
+    the, dog = (spm.processor.encode(x, out_type=str) for x in ("the", "dog"))
+    unknown = dictionary.unk()
+    first, second, third = cut(found)
+    assert [dictionary[token] for token in first[1:-1]] == [*the, "<unk>", *dog]
+    assert (second, third) == ([0, unknown, 2], [0, unknown, unknown, 2])
+
+
+def test_nothing_to_encode_gives_nothing(encoder):
+    for sentences in ([], [None, None]):
+        for found in encoder.words(sentences):
+            assert len(found.values) == 0
+            assert found.lengths.tolist() == [0] * len(sentences)

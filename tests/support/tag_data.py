@@ -128,3 +128,15 @@ def with_head(task, **options):
     for parameter in model.token_heads.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     return model.double().eval()
+
+
+def predict(task, model, dataset, size):
+    """What is predicted of each language's rows, in batches of so many items."""
+    found = {}
+    for first in range(0, len(dataset), size):
+        items = range(first, min(first + size, len(dataset)))
+        batch = dataset.collater([dataset[i] for i in items])
+        for row in task.predict_step(batch, model):
+            assert (row.lang, row.row) not in found
+            found[row.lang, row.row] = row
+    return found

@@ -4,13 +4,10 @@ The first runs are whole commands in processes of their own.
 """
 
 import json
-import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import time
 
 import pytest
 import torch
@@ -26,7 +23,7 @@ from family_data import (
     train,
     training,
 )
-from training import ROOT, command, environment, run
+from training import ROOT, command, environment, kill_after_update, run
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -96,21 +93,7 @@ def test_source_model_learns_tags_and_is_selected_by_the_sources_f1(tagged):
 def test_killed_and_resumed_run_ends_with_the_same_parameters(tagged, tmp_path):
     options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=0"]
     arguments = training("xmixup_udpos", tagged.data, tmp_path, *options)
-    log = tmp_path / "log"
-    with open(log, "w") as file:
-        process = subprocess.Popen(
-            arguments,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment(PYTHONUNBUFFERED="1"),
-            start_new_session=True,
-        )
-        deadline = time.time() + 120
-        while '"num_updates": "5"' not in log.read_text():
-            assert process.poll() is None and time.time() < deadline, log.read_text()
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_after_update(5, arguments, tmp_path / "log")
     resumed = run(arguments).stdout
     # An epoch has 9 updates, so the kill fell into its middle.
     assert "Loaded checkpoint" in resumed and 0 < len(losses(resumed)) < UPDATES

@@ -1,17 +1,13 @@
 """fairseq-train on small data: resuming, loader workers, several processes."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import Dict, List
 
 import pytest
 import torch
-from training import command, environment, run, train_command
+from training import command, kill_after_update, run, train_command
 
 UPDATES = 24
 SAMPLING = ["--scheduled-sampling-decay=4", f"--max-update={UPDATES}", "--seed=7"]
@@ -42,21 +38,7 @@ def test_killed_and_resumed_run_ends_with_the_same_parameters(
 ):
     options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=1"]
     arguments = train_command(pair_data, tmp_path, *options)
-    log = tmp_path / "log"
-    with open(log, "w") as file:
-        process = subprocess.Popen(
-            arguments,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment(PYTHONUNBUFFERED="1"),
-            start_new_session=True,
-        )
-        deadline = time.time() + 120
-        while f'"num_updates": "{kill_after}"' not in log.read_text():
-            assert process.poll() is None and time.time() < deadline, log.read_text()
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_after_update(kill_after, arguments, tmp_path / "log")
     resumed = run(arguments).stdout
     assert "Loaded checkpoint" in resumed
     # An epoch has 15 updates, so the kill fell into its middle.

@@ -7,8 +7,7 @@ import pytest
 import torch
 from fairseq.logging import metrics
 from question_data import question_task, write_question_data
-from small_model import small_args
-from tag_data import with_head
+from tag_data import predict, with_head
 
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.errors import UserError
@@ -31,45 +30,6 @@ def data(tmp_path_factory):
 
 def make_criterion(task, alpha=None):
     return XMixupCriterion(task, alpha, 1.0, 1.0, "mean")
-
-
-@pytest.mark.parametrize(
-    "layers, mixing", [(24, "16"), (12, "8"), (4, "2"), (2, "1"), (1, "1")]
-)
-def test_layer_two_thirds_up_mixes(data, layers, mixing):
-    assert question_task(data).family.default_mixup_layer(layers) == mixing
-
-
-@pytest.mark.parametrize(
-    "training_set, given, mixing",
-    [("pairs", None, [4]), ("pairs", "2,6", [2, 6]), ("source", None, [])],
-)
-def test_model_is_built_with_the_tasks_layer_where_none_is_given(
-    data, training_set, given, mixing
-):
-    task = question_task(data, training_set=training_set)
-    args = small_args(arch="xmixup_xlmr_mini", encoder_layers=6, mixup_layer=given)
-    model = task.build_model(args)
-    assert model.encoder.sentence_encoder.mixup_layers == mixing
-    head = model.token_heads["span_head"]
-    assert head.out_proj.out_features == 2 and head.dropout.p == 0
-    assert task.family.head_bias in model.state_dict()
-
-
-def test_default_weight_and_decay_are_those_of_the_paper(data):
-    task = question_task(data)
-    assert make_criterion(task).source_loss_weight == 0.2
-    assert task.cfg.scheduled_sampling_decay == 2000
-
-
-def test_streams_of_a_source_are_read_with_it_alone(data):
-    task = question_task(data)
-    own = {"context_length", "span", "offsets"}
-    assert task.family.own_streams(set()) == own
-    assert task.family.own_streams({"source"}) == own | {"source_span"}
-    alone = question_task(data, training_set="concatenated").load_dataset("train")
-    for streams in alone.streams:
-        assert streams.source is streams.source_span is streams.backtranslation is None
 
 
 @pytest.mark.parametrize(
@@ -96,14 +56,6 @@ def test_missing_texts_are_refused(tmp_path):
     task.load_dataset("train")  # does not need them
 
 
-def test_training_windows_are_single_and_evaluation_rows_are_whole(data):
-    task = question_task(data)
-    train, valid = task.load_dataset("train"), task.load_dataset("valid")
-    assert train.shuffle and not valid.shuffle
-    assert (train.counts == 1).all() and len(train) > 60
-    assert len(valid) == 24 and valid.counts.max() > 2
-
-
 def test_answers_that_no_window_holds_are_counted(data, caplog):
     task = question_task(data, max_positions=14, doc_stride=4)
     with caplog.at_level("INFO"):
@@ -122,17 +74,6 @@ def test_answers_that_no_window_holds_are_counted(data, caplog):
             "long for any"
         ) in caplog.text
     assert total > 0  # a stride as long as the window cuts answers
-
-
-def predict(task, model, dataset, size):
-    found = {}
-    for first in range(0, len(dataset), size):
-        items = range(first, min(first + size, len(dataset)))
-        batch = dataset.collater([dataset[i] for i in items])
-        for row in task.predict_step(batch, model):
-            assert (row.lang, row.row) not in found
-            found[row.lang, row.row] = row
-    return found
 
 
 @pytest.mark.parametrize("inference", [False, True])
@@ -299,26 +240,6 @@ def test_examples_in_any_script_are_read_by_row(tmp_path):
     for row in (3, 0, 4, 1):
         texts, _ = task.family.examples["valid"][1]
         assert texts[row]._asdict() == examples[row]
-
-
-def test_training_with_mixup_and_sampling_lowers_the_loss(data):
-    task = question_task(data, scheduled_sampling_decay=4.0)
-    torch.manual_seed(0)
-    model = task.build_model(small_args(arch="xmixup_xlmr_mini", dropout=0.0)).train()
-    criterion = make_criterion(task)
-    train = task.load_dataset("train")
-    batch = train.collater([train[i] for i in range(0, len(train), 5)])
-    optimizer = torch.optim.Adam(
-        [p for p in model.parameters() if p.requires_grad], 0.01
-    )
-    losses = []
-    for update in range(25):
-        loss, size, _ = criterion(model, task.sample_sources(batch, update))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item() / size)
-    assert np.mean(losses[-3:]) < 0.75 * losses[0]
 
 
 def test_splits_loaded_together_keep_their_own_texts(data):

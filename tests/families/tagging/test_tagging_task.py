@@ -1,7 +1,6 @@
 """The tagging tasks: their defaults, what they refuse, predictions and F1."""
 
 import warnings
-from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -9,8 +8,7 @@ import torch
 from fairseq.logging import metrics
 from pair_data import write_pair_data, write_stream
 from seqeval.metrics import f1_score
-from small_model import small_args
-from tag_data import TAGS, tagging_task, with_head, write_tag_data
+from tag_data import TAGS, predict, tagging_task, with_head, write_tag_data
 
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.manifest import stream_prefix
@@ -30,40 +28,6 @@ def make_criterion(task, alpha=None):
     return XMixupCriterion(task, alpha, 1.0, 1.0, "mean")
 
 
-@pytest.mark.parametrize(
-    "layers, mixing", [(24, "4"), (12, "4"), (4, "4"), (2, "2"), (1, "1")]
-)
-def test_fourth_layer_mixes_or_the_last_of_fewer(data, layers, mixing):
-    assert tagging_task(data).family.default_mixup_layer(layers) == mixing
-
-
-@pytest.mark.parametrize(
-    "training_set, given, mixing",
-    [("pairs", None, [4]), ("pairs", "2", [2]), ("concatenated", None, [])],
-)
-def test_model_is_built_with_the_tasks_layer_where_none_is_given(
-    data, training_set, given, mixing
-):
-    task = tagging_task(data, training_set=training_set)
-    args = small_args(arch="xmixup_xlmr_mini", encoder_layers=5, mixup_layer=given)
-    model = task.build_model(args)
-    assert model.encoder.sentence_encoder.mixup_layers == mixing
-    assert model.token_heads["tagging_head"].out_proj.out_features == len(TAGS)
-
-
-def test_head_drops_out_as_the_model_does(data):
-    args = small_args(arch="xmixup_xlmr_mini", dropout=0.25)
-    model = tagging_task(data).build_model(args)
-    assert model.token_heads["tagging_head"].dropout.p == 0.25
-    assert f"{tagging_task(data).family.head_bias}" in model.state_dict()
-
-
-def test_default_weight_and_decay_are_those_of_the_paper(data):
-    task = tagging_task(data)
-    assert make_criterion(task).source_loss_weight == 0.8
-    assert task.cfg.scheduled_sampling_decay == 1000
-
-
 @pytest.mark.parametrize("training_set", ["pairs", "concatenated"])
 def test_training_without_tags_or_pseudo_labels_is_refused(tmp_path, training_set):
     without = ["train.de.soft_tags", "train.sw.soft_tags"]
@@ -76,20 +40,6 @@ def test_training_without_tags_or_pseudo_labels_is_refused(tmp_path, training_se
     # The model that makes the pseudo-labels is trained on such data.
     source = tagging_task(data, training_set="source")
     assert len(source.load_dataset("train")) == 20
-
-
-def test_streams_of_a_source_are_read_with_it_alone(data):
-    task = tagging_task(data)
-    words = {"word_starts", "tags", "soft_tags"}
-    assert task.family.own_streams(set()) == words
-    assert task.family.own_streams({"source"}) == words | {
-        "source_word_starts",
-        "source_tags",
-    }
-    alone = tagging_task(data, training_set="concatenated").load_dataset("train")
-    for streams in alone.streams:
-        assert streams.source is streams.source_word_starts is None
-        assert streams.source_tags is streams.backtranslation is None
 
 
 @pytest.mark.parametrize(
@@ -106,25 +56,6 @@ def test_tags_that_are_not_one_a_word_are_refused(tmp_path, stream, command):
     message = rf"train\.{lang}\.{stream}: row 4 has \d+ values .* run {command}"
     with pytest.raises(UserError, match=message):
         tagging_task(data, target_langs="de").load_dataset("train")
-
-
-def test_training_windows_are_single_and_evaluation_rows_are_whole(data):
-    task = tagging_task(data, max_positions=8)
-    train, valid = task.load_dataset("train"), task.load_dataset("valid")
-    assert train.shuffle and not valid.shuffle
-    assert (train.counts == 1).all() and len(train) > 60
-    assert len(valid) == 24 and valid.counts.max() > 1
-
-
-def predict(task, model, dataset, size):
-    found = {}
-    for first in range(0, len(dataset), size):
-        items = range(first, min(first + size, len(dataset)))
-        batch = dataset.collater([dataset[i] for i in items])
-        for row in task.predict_step(batch, model):
-            assert (row.lang, row.row) not in found
-            found[row.lang, row.row] = row
-    return found
 
 
 @pytest.mark.parametrize("pooling", ["first", "mean"])
@@ -236,25 +167,3 @@ def test_data_of_another_family_are_refused(tmp_path):
     data = write_pair_data(tmp_path / "bin")
     with pytest.raises(UserError, match="holds xnli data; this task reads panx"):
         tagging_task(data)
-
-
-def test_training_with_mixup_and_sampling_lowers_the_loss(data):
-    task = tagging_task(data, scheduled_sampling_decay=4.0)
-    args = Namespace(**vars(small_args(arch="xmixup_xlmr_mini", dropout=0.0)))
-    torch.manual_seed(0)
-    model = task.build_model(args).train()
-    criterion = make_criterion(task)
-    train = task.load_dataset("train")
-    batch = train.collater([train[i] for i in range(len(train))])
-    optimizer = torch.optim.Adam(
-        [p for p in model.parameters() if p.requires_grad], 0.01
-    )
-    losses = []
-    for update in range(25):
-        sample = task.sample_sources(batch, update)
-        loss, size, _ = criterion(model, sample)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item() / size)
-    assert np.mean(losses[-3:]) < 0.75 * losses[0]
