@@ -20,11 +20,7 @@ PATHS = {
 
 
 def refuse_code(path: str, state: Any, given: Collection[str] = ()) -> None:
-    """Refuse a checkpoint with an option that would call something when evaluated.
-
-    Args:
-        given: options that do not come from it.
-    """
+    """Refuse a checkpoint with an option that would call something when evaluated."""
     for part in ("args", "cfg"):
         options = state.get(part) if isinstance(state, dict) else None
         if OmegaConf.is_config(options):

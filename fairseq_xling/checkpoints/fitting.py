@@ -14,11 +14,7 @@ logger = logging.getLogger(__name__)
 def fit_ratios(
     state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
 ) -> None:
-    """Drop the ratios of layers that do not mix here, and add those of layers that do.
-
-    Args:
-        prefix: what stands before the model's names in the checkpoint.
-    """
+    """Drop the ratios of layers that do not mix here; add those of layers that do."""
     for key in [k for k in state_dict if ".mixup_ratio." in k]:
         if key[len(prefix) :] not in current:
             logger.info(f"{key} of the checkpoint is not used by --mixup-layer")
@@ -85,11 +81,7 @@ def fit_pooler(heads: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
 
 
 def fit_token_heads(model: Any, state_dict: Dict[str, Tensor], prefix: str) -> None:
-    """Take a checkpoint's heads for tokens as fairseq takes those for sequences.
-
-    Args:
-        model: the model; it gets the checkpoint's heads if it asks for them.
-    """
+    """Take a checkpoint's heads for tokens as fairseq takes those for sequences."""
     heads = model.token_heads
     for name in {key[len(prefix) :].split(".")[0] for key in state_dict
                  if key.startswith(prefix)}:  # fmt: skip
@@ -117,7 +109,6 @@ def fit_labels(state_dict: Dict[str, Tensor], ours: Sequence[str], prefix: str) 
         state_dict: the checkpoint's, changed in place; where it is known, its
             ``labels`` tell their order.
         ours: the labels in the order of their ids; none where the task has none.
-        prefix: what stands before the model's names in the checkpoint.
 
     Raises:
         UserError: it was trained on as many, but other labels.

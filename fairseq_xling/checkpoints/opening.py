@@ -39,9 +39,6 @@ def guard_loading() -> None:
 def open_checkpoint(path: Union[str, Path], **typed: Any) -> Dict[str, Any]:
     """Open a checkpoint to build its model, as fairseq does.
 
-    Args:
-        typed: options that go before those that it stores.
-
     Raises:
         UserError: there is none, it is not safe to load, or none of fairseq's.
     """

@@ -19,11 +19,7 @@ HUGGING_FACE = (
 
 
 def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
-    """The checkpoint that a path means: the file, or that in the folder.
-
-    Args:
-        option: what messages name before the path, such as ``--path``.
-    """
+    """The checkpoint that a path means: the file, or that in the folder."""
     shown = f"{option} {path}".strip()
     if os.path.isfile(path):
         return str(path)

@@ -147,11 +147,7 @@ class StreamWriter:
 
 
 class SplitWriter:
-    """Writes streams of one split in one language.
-
-    Args:
-        symbols: the number of symbols of each stream.
-    """
+    """Writes streams of one split in one language."""
 
     def __init__(
         self, folder: Path, split: str, lang: str, symbols: Mapping[str, int]

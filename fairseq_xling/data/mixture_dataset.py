@@ -34,9 +34,7 @@ class MixtureDataset(BaseWrapperDataset):
     n-th time before all were drawn n - 1 times. Seed and epoch alone decide.
 
     Args:
-        dataset: the items of all groups.
         groups: each item's group, ``(items,)``; every group has items.
-        alpha: the sampling factor.
 
     Raises:
         UserError: ``alpha`` is negative or no number.

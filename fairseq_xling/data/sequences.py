@@ -88,7 +88,6 @@ def join_pair(first: Any, second: Any, separators: int) -> Any:
     Args:
         first, second: ``(len,)``, both arrays or both tensors: tokens, or what stands
             in their places. What the first has for ``</s>`` is repeated.
-        separators: how many ``</s>`` stand between the texts.
     """
     middle = [first[-1:]] * (separators - 1)
     concatenate = torch.cat if torch.is_tensor(first) else np.concatenate
@@ -100,8 +99,6 @@ def split_pair(tokens: Any, eos: int, separators: int) -> Tuple[Any, ...]:
 
     Args:
         tokens: ``(len,)``, an array or a tensor.
-        eos: index of ``</s>``.
-        separators: how many of them stand between the texts.
     """
     if (tokens == eos).sum() <= separators:
         return (tokens,)
@@ -116,7 +113,6 @@ def find_segments(tokens: Tensor, eos: int) -> Tensor:
 
     Args:
         tokens: ``(rows, len)``.
-        eos: index of ``</s>``.
     """
     ends = tokens.eq(eos).long()
     return (ends.cumsum(dim=1) - ends).clamp(max=1)
@@ -129,10 +125,8 @@ def cut_pair(
 
     Args:
         tokens: ``(len,)``.
-        first: tokens of the first text.
         kept: how many of them are kept.
         part: first token of the second text that is kept, and the one after the last.
-        separators: how many ``</s>`` stand between the texts.
     """
     start = 1 + first + separators
     second = tokens[start + part[0] : start + part[1]]
@@ -145,10 +139,6 @@ def truncated_lengths(first: int, second: int, budget: int) -> Tuple[int, int]:
 
     Where both are equally long the second one loses the token, as in the truncation
     that XTREME's baselines use.
-
-    Args:
-        first, second: numbers of tokens.
-        budget: tokens that the two may have together.
     """
     surplus = max(0, first + second - budget)
     levelled = min(surplus, abs(first - second))
@@ -167,9 +157,6 @@ def truncate_pair(
 
     Args:
         tokens: ``(len,)``.
-        max_length: the limit, special tokens included.
-        eos: index of ``</s>``.
-        separators: how many of them stand between the two.
 
     Returns:
         ``(min(len, max_length),)``; specials are kept.

@@ -20,7 +20,6 @@ def sample_sources(
     Args:
         sample: a batch of :class:`PairedDataset`.
         decay: the decay constant k; 0 where the source is always real.
-        seed, unit: as :func:`uniform_draws` takes them.
 
     Returns:
         the batch with its ``source_tokens`` chosen, and their ``lengths``; in

@@ -24,7 +24,6 @@ def open_stream(
     Args:
         prefix: path without ``.bin`` and ``.idx``.
         rows: how many it must have; None for any.
-        mend: what to do where it is damaged.
 
     Raises:
         UserError: a file is missing, cut off or something else, or there are other

@@ -27,7 +27,6 @@ class TLMDataset(PairedDataset):
     Args:
         streams: one entry a language pair, with ``source``.
         text: blocks of tokens, with ``sizes``; None for no text.
-        separators: how many ``</s>`` stand between two sentences of a sequence.
         concatenate: join the sentences of a pair to one sequence (TLM), else keep them
             as target and source (X-Mixup).
         others: as :class:`PairedDataset`; sequences longer than ``max_length`` are left

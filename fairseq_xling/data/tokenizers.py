@@ -36,9 +36,6 @@ class PiecesOfText(NamedTuple):
 class SentencePieceTokenizer:
     """XLM-R's.
 
-    Args:
-        threads: how many texts are encoded at once.
-
     Raises:
         UserError: it cannot be read.
     """
@@ -104,9 +101,6 @@ class SentencePieceTokenizer:
 
 class WordPieceTokenizer:
     """mBERT's, as the ``tokenizers`` library keeps it.
-
-    Args:
-        path: of a ``tokenizer.json``.
 
     Raises:
         UserError: it cannot be read, or is no WordPiece tokenizer.
@@ -178,11 +172,7 @@ Tokenizer = Union[SentencePieceTokenizer, WordPieceTokenizer]
 
 
 def open_tokenizer(path: str, threads: int = 1) -> Tokenizer:
-    """Open a tokenizer's file: a ``tokenizer.json``, or a SentencePiece model.
-
-    Args:
-        threads: how many texts SentencePiece encodes at once.
-    """
+    """Open a tokenizer's file: a ``tokenizer.json``, or a SentencePiece model."""
     if Path(path).suffix == ".json":
         return WordPieceTokenizer(path)
     return SentencePieceTokenizer(path, threads)

@@ -186,11 +186,7 @@ class Family:
         raise NotImplementedError
 
     def needed_streams(self, is_train: bool) -> Set[str]:
-        """Those of them that every row has.
-
-        Args:
-            is_train: whether they are trained on.
-        """
+        """Those of them that every row has."""
         return set()
 
     def make_dataset(
@@ -242,11 +238,7 @@ class Family:
         )
 
     def loss_terms(self, logits: Tensor, extra: Any, sample: Sample) -> LossTerms:
-        """The losses of each row of a batch and of each pair.
-
-        Args:
-            logits, extra: what :meth:`forward` gave.
-        """
+        """The losses of each row of a batch and of each pair."""
         raise NotImplementedError
 
     def counted_words(self, sample: Sample) -> Optional[Tensor]:

@@ -64,8 +64,6 @@ def check_max_tokens(
     fairseq would fail, or leave the row out of training.
 
     Args:
-        dataset: a :class:`~fairseq_xling.data.paired_dataset.PairedDataset`, or a
-            mixture of one.
         max_tokens: tokens of a batch; None for no limit.
     """
     rows = getattr(dataset, "dataset", dataset)

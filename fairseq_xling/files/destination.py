@@ -39,11 +39,7 @@ BINARIZED = Output(
 
 
 def check_new(path: PathLike, option: str) -> None:
-    """Refuse to write where something is.
-
-    Args:
-        option: what it is given by, for the message.
-    """
+    """Refuse to write where something is."""
     if os.path.lexists(path):
         raise UserError(f"{path}: is there already; give another {option}")
 
@@ -51,12 +47,7 @@ def check_new(path: PathLike, option: str) -> None:
 def check_replaceable(
     path: PathLike, overwrite: bool, output: Output, reads: Iterable[PathLike]
 ) -> None:
-    """Refuse to replace anything but an output of the same kind, when told to.
-
-    Args:
-        overwrite: whether one that exists may be replaced.
-        reads: files and folders that the command reads.
-    """
+    """Refuse to replace anything but an output of the same kind, when told to."""
     path = Path(path)
     if not os.path.lexists(path):
         return
@@ -78,7 +69,6 @@ def check_apart(path: PathLike, reads: Iterable[PathLike]) -> None:
     """Refuse a folder that holds what a command reads, or that such a folder holds.
 
     Args:
-        path: what is to be replaced or removed.
         reads: files and folders that are read; links are followed.
     """
     place = Path(os.path.realpath(path))

@@ -10,9 +10,6 @@ from fairseq_xling.errors import UserError
 def parse_json(text: Union[str, bytes]) -> Any:
     """Parse JSON.
 
-    Args:
-        text: it, of bytes as UTF-8.
-
     Raises:
         ValueError: it is none, or nested deeper than Python follows; of the first a
             ``json.JSONDecodeError`` or a ``UnicodeDecodeError``.
@@ -24,11 +21,7 @@ def parse_json(text: Union[str, bytes]) -> Any:
 
 
 def read_object(path: Path, mend: str = "remove it") -> Dict[str, Any]:
-    """Read a file that one of our commands wrote: an object.
-
-    Args:
-        mend: what to do where it is damaged.
-    """
+    """Read a file that one of our commands wrote: an object."""
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):

@@ -17,9 +17,6 @@ def locked(path: Union[str, Path]) -> Iterator[None]:
     """Hold a file or folder in the block; another process waits until it ends.
 
     It leaves no file behind, and ends with the process in any case.
-
-    Args:
-        path: of what exists and is not replaced meanwhile.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -31,12 +28,7 @@ def locked(path: Union[str, Path]) -> Iterator[None]:
 
 
 def claim(file: IO, folder: Path, mend: str) -> None:
-    """Hold an open file until it is closed.
-
-    Args:
-        folder: where the process writes, for the message.
-        mend: what else to do, for the message.
-    """
+    """Hold an open file until it is closed."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

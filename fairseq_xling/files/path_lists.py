@@ -38,11 +38,7 @@ def split_paths(text: str, option: str) -> List[str]:
 
 
 def refuse_pathsep(path: object, option: str = "") -> None:
-    """Refuse a path that fairseq would take for several.
-
-    Args:
-        path: what is handed to one of fairseq's commands as data or model.
-    """
+    """Refuse a path that fairseq would take for several."""
     if os.pathsep in str(path):
         raise UserError(
             f"{f'{option} {path}'.strip()}: fairseq takes {os.pathsep} for the end of "

@@ -19,11 +19,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def no_character(text: str) -> Optional[str]:
-    """What a text holds that tokenizers do not read; None where there is nothing.
-
-    Args:
-        text: of any source that is no file of UTF-8, such as JSON's escapes.
-    """
+    """What a text holds that tokenizers do not read; None where there is nothing."""
     if "\0" in text:
         return "a character NUL"
     return "half a character (a lone surrogate)" if SURROGATE.search(text) else None
@@ -33,9 +29,6 @@ def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:
     """The text of a line, without its end and a byte order mark.
 
     The mark stands inside, too, where files that begin with it were joined.
-
-    Args:
-        number: of the line, from 1.
 
     Raises:
         UserError: it is not UTF-8, or holds a character NUL, at which tokenizers stop.

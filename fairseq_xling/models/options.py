@@ -30,9 +30,6 @@ class OptionParser(argparse.ArgumentParser):
 def read_options(add_args: AddArgs, options: Dict[str, Any]) -> Dict[str, Any]:
     """Check options by the rules of their command line.
 
-    Args:
-        options: values by name, such as ``{"mixup_layer": "1"}``.
-
     Returns:
         the values in the options' types.
     """
@@ -46,11 +43,7 @@ def read_options(add_args: AddArgs, options: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def as_namespace(add_args: AddArgs, options: DictConfig) -> Namespace:
-    """Options of a YAML file as fairseq-train would have them of a command line.
-
-    Args:
-        options: by name; others than the model's stay as they are.
-    """
+    """Options of a YAML file as fairseq-train would have them of a command line."""
     held = OmegaConf.to_container(options, resolve=True)
     assert isinstance(held, dict)
     parser = OptionParser(add_args)

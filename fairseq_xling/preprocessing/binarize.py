@@ -53,12 +53,7 @@ class Output:
         return encoder
 
     def finish(self, folder: Path, encoder: RowEncoder, **told: Any) -> None:
-        """Write what a folder of binarized data has beside its streams.
-
-        Args:
-            folder: where to; it becomes ``destdir``.
-            told: what the manifest says of the data.
-        """
+        """Write what a folder of binarized data has beside its streams."""
         found = copy_vocabulary(self.dictionary, self.tokenizer, folder, encoder)
         Manifest(version=__version__, **found, **told).save(folder)
         logger.info(f"wrote {self.destdir}")
@@ -68,10 +63,6 @@ def binarize(
     task: str, layout: RawLayout, target_langs: Optional[str], output: Output
 ) -> None:
     """Write a benchmark's binarized folder.
-
-    Args:
-        task: name of the benchmark, for the manifest.
-        target_langs: a comma list of languages; None for all that the folder holds.
 
     Raises:
         UserError: anything in the raw data that is wrong.

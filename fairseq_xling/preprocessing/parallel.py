@@ -23,12 +23,7 @@ SPLITS = ("train", "valid")
 def binarize_parallel(
     raw: Path, source_lang: str, target_langs: Optional[str], output: Output
 ) -> None:
-    """Write the binarized folder.
-
-    Args:
-        source_lang: one side of every pair of files.
-        target_langs: a comma list of languages; None for all that there are.
-    """
+    """Write the binarized folder."""
     if not raw.is_dir():
         raise UserError(f"{raw}: not a folder")
     parts = [

@@ -94,11 +94,7 @@ class RawLayout:
         return found
 
     def say_what_is_not_read(self, langs: Sequence[str]) -> None:
-        """Log which files, of the kinds that hold data, stand there for nothing.
-
-        Args:
-            langs: the target languages; files of others are not wanted, and not named.
-        """
+        """Log which files, of the kinds that hold data, stand there for nothing."""
         places = [place for listed in self.places.values() for place in listed]
         known = set(self.read)
         for place in places:

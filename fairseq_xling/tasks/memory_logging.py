@@ -55,11 +55,7 @@ class PeakMemory:
 
 
 def log_peak_memory(logging_outputs: Sequence[Dict[str, Any]]) -> None:
-    """Log ``peak_memory`` in GiB, of several workers the largest.
-
-    Args:
-        logging_outputs: with the sums of :class:`PeakMemory`, if any, as numbers.
-    """
+    """Log ``peak_memory`` in GiB, of several workers the largest."""
 
     def total(key: str) -> float:
         return float(sum(log.get(key, 0) for log in logging_outputs))

@@ -116,11 +116,7 @@ class XMixupTask(EncoderTask):
         return self.datasets[split]
 
     def open_split(self, split: str, lang: str) -> PairedDataset:
-        """A split in one language, to predict it as a trained model is asked to.
-
-        Args:
-            split, lang: which one; the data hold it.
-        """
+        """A split in one language, to predict it as a trained model is asked to."""
         paired = self._streams_for(is_train=False, with_source=None)
         return self.open_dataset([(split, lang)], paired, is_train=False)
 
@@ -131,7 +127,6 @@ class XMixupTask(EncoderTask):
 
         Args:
             paired: which of ``source`` and ``backtranslation`` to read.
-            is_train: whether it is trained on.
         """
         streams = [
             open_streams(
@@ -173,11 +168,7 @@ class XMixupTask(EncoderTask):
         return labelled
 
     def is_labelled(self, split: str, lang: str) -> bool:
-        """Whether any row of a split in a language has labels.
-
-        Args:
-            split, lang: which one; the data hold it.
-        """
+        """Whether any row of a split in a language has labels."""
         names = self.family.label_streams
         streams = open_streams(self.cfg.data, self.manifest, split, lang, names)
         held = [getattr(streams, name) for name in names]

@@ -65,11 +65,7 @@ class SpanDataset(WindowDataset):
         return strided_windows(contexts, capacities, self.doc_stride)
 
     def answers_in_no_window(self, streams: Streams) -> int:
-        """How many answers no window holds as a whole.
-
-        Args:
-            streams: those of one of the dataset's languages.
-        """
+        """How many answers no window holds as a whole."""
         part = next(i for i, one in enumerate(self.streams) if one is streams)
         windows: List[List[Window]] = [[] for _ in range(len(streams))]
         for row, begin, end in zip(*(x[self.part == part] for x in self.windows)):

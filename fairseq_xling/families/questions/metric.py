@@ -94,9 +94,6 @@ def score_answer(
 ) -> Tuple[float, float]:
     """Exact match and F1, each the best over the gold answers.
 
-    Args:
-        lang, rules: as in :func:`answer_tokens`.
-
     Raises:
         ValueError: there is no gold answer, or the rules are unknown.
     """
