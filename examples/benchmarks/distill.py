@@ -25,9 +25,9 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 import fairseq_xling  # noqa: F401
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.models.xmixup_xlmr import (
     XMixupXLMRModel,
     xmixup_xlmr_base,

@@ -17,8 +17,8 @@ from fairseq_xling.analysis.penalty_charts import (
     loss_histogram,
 )
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.multimix.distillation import (
     check_percentage,

@@ -6,10 +6,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from fairseq_xling.checkpoints.opening import look_into
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.result_files import ScoredModel
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.option_values import read_languages
 
 

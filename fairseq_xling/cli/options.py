@@ -4,8 +4,8 @@ import argparse
 from dataclasses import fields
 from typing import Callable, Optional
 
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.launching.logs import quiet_logging
 from fairseq_xling.option_values import flag_of
 

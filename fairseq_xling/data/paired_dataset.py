@@ -129,13 +129,7 @@ class PairedDataset(FairseqDataset):
         order = generator.permutation(len(self))
         return order[np.argsort(self.lengths[order], kind="stable")]
 
-    def batch_by_size(
-        self,
-        indices,
-        max_tokens=None,
-        max_sentences=None,
-        required_batch_size_multiple=1,
-    ):
+    def batch_by_size(self, indices, max_tokens=None, max_sentences=None, **others):
         """Form batches that together hold every item.
 
         ``required_batch_size_multiple`` is not heeded: fairseq drops a last batch that

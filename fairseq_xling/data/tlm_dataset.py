@@ -150,13 +150,7 @@ class TLMDataset(PairedDataset):
         tokens, targets = zip(*sequences)
         return collate_tokens(tokens, self.pad), collate_tokens(targets, self.pad)
 
-    def batch_by_size(
-        self,
-        indices,
-        max_tokens=None,
-        max_sentences=None,
-        required_batch_size_multiple=1,
-    ):
+    def batch_by_size(self, indices, max_tokens=None, max_sentences=None, **others):
         """Form batches of pairs, and batches of text, that hold every item."""
         paired = self.paired[indices]
         limits = (max_tokens, max_sentences)

@@ -101,13 +101,7 @@ class WindowDataset(PairedDataset):
     def num_tokens_vec(self, indices: np.ndarray) -> np.ndarray:
         return super().num_tokens_vec(indices) * self.counts[indices]
 
-    def batch_by_size(
-        self,
-        indices,
-        max_tokens=None,
-        max_sentences=None,
-        required_batch_size_multiple=1,
-    ):
+    def batch_by_size(self, indices, max_tokens=None, max_sentences=None, **others):
         """Form batches that together hold every item; a too large one is alone."""
         if not self.whole_rows:
             return super().batch_by_size(indices, max_tokens, max_sentences)

@@ -6,7 +6,6 @@ from pathlib import Path, PurePath
 from typing import Any, Dict, List, Optional, Sequence
 
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.results import (
@@ -18,7 +17,7 @@ from fairseq_xling.evaluation.results import (
 )
 from fairseq_xling.evaluation.score_table import benchmark_tables, score_table
 from fairseq_xling.families.base import Predictions
-from fairseq_xling.families.prediction import predict_batches
+from fairseq_xling.families.prediction import BatchOptions, predict_batches
 from fairseq_xling.files.atomic import atomic_file
 
 logger = logging.getLogger(__name__)

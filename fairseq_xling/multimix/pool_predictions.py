@@ -6,10 +6,9 @@ from typing import Any, Dict, Iterable, Iterator, NamedTuple, Tuple, Union
 
 import numpy as np
 
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.prediction import predict_batches
+from fairseq_xling.families.prediction import BatchOptions, predict_batches
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.distillation import score

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.destination import check_output
 from fairseq_xling.files.json_text import parse_json

@@ -6,11 +6,10 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
 
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.families.inputs import Text
-from fairseq_xling.families.prediction import predict_batches
+from fairseq_xling.families.prediction import BatchOptions, predict_batches
 from fairseq_xling.precision import half_dtype
 from fairseq_xling.predictor.features import (
     MixedPair,

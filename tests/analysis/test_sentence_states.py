@@ -19,9 +19,9 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.pairs.task import PairsConfig
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.tasks import XMixupXNLITask
 
 LAYERS = [0, 1, 2]

@@ -10,11 +10,10 @@ import numpy as np
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.data.batch_options import BatchOptions
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.prediction import predict_batches
+from fairseq_xling.families.prediction import BatchOptions, predict_batches
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.files.json_text import read_object
