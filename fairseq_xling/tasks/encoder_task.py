@@ -159,13 +159,7 @@ class EncoderTask(FairseqTask):
     def max_positions(self) -> int:
         return self.cfg.max_positions
 
-    @property
-    def source_dictionary(self) -> Dictionary:
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> Dictionary:
-        return self.dictionary
+    source_dictionary = target_dictionary = property(lambda self: self.dictionary)
 
 
 def fill_schedule(cfg: DictConfig) -> None:

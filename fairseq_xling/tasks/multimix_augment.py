@@ -307,10 +307,4 @@ class MultiMixAugmentTask(FairseqTask):
             told = fine_tuned(state_dict["benchmark"])
             raise UserError(f"--path {self.cfg.path}: {told}")
 
-    @property
-    def source_dictionary(self) -> SegmentDictionary:
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> SegmentDictionary:
-        return self.dictionary
+    source_dictionary = target_dictionary = property(lambda self: self.dictionary)
