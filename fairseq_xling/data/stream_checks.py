@@ -45,7 +45,11 @@ def check_streams(opened: Dict[str, Any], manifest: Manifest, name: str) -> None
         if text in opened:
             _check_words(opened, text, f"{prefix}word_starts", name)
             _check_span(opened, text, f"{prefix}span", manifest, name)
-    _check_tags(opened, "source_word_starts", "source_tags", name)
+    if "source_word_starts" in opened and "source_tags" in opened:
+        tags = opened["source_tags"]
+        wrong = np.asarray(tags.sizes) != np.asarray(opened["source_word_starts"].sizes)
+        what = "has not one tag for each word"
+        refuse(f"{name}.source_tags", tags, wrong, what, PREPROCESS)
 
 
 def _check_words(opened: Dict[str, Any], text: str, stream: str, name: str) -> None:
@@ -60,15 +64,6 @@ def _check_words(opened: Dict[str, Any], text: str, stream: str, name: str) -> N
     wrong = (values <= before) | (values >= ends)
     what = "has a word at token {}, where none can begin"
     refuse(f"{name}.{stream}", held, wrong, what, PREPROCESS)
-
-
-def _check_tags(opened: Dict[str, Any], words: str, stream: str, name: str) -> None:
-    """A tag a word."""
-    if words in opened and stream in opened:
-        held = opened[stream]
-        wrong = np.asarray(held.sizes) != np.asarray(opened[words].sizes)
-        what = "has not one tag for each word"
-        refuse(f"{name}.{stream}", held, wrong, what, PREPROCESS)
 
 
 def _check_span(

@@ -50,7 +50,8 @@ class SpanDataset(WindowDataset):
         Raises:
             UserError: the stride leaves tokens out between two windows.
         """
-        contexts = context_lengths(streams)
+        held: Any = streams.context_length
+        contexts = np.array([int(held[row][0]) for row in range(len(streams))])
         questions = np.asarray(streams.input.sizes) - contexts - self.specials
         kept = np.minimum(questions, self.max_question_length)
         capacities = self.max_length - self.specials - kept
@@ -167,12 +168,6 @@ class SpanDataset(WindowDataset):
             "context": np.array([sample["context"] for sample in samples]),
             "split": self.split,
         }
-
-
-def context_lengths(streams: Streams) -> np.ndarray:
-    """Tokens of each row's passage, ``(rows,)``."""
-    stream = streams.context_length
-    return np.array([int(stream[row][0]) for row in range(len(streams))])  # type: ignore[index]
 
 
 def in_context(stream, row: int, before: int) -> Span:

@@ -157,13 +157,12 @@ class QuestionEncoder(RowEncoder):
         character that becomes several tokens belongs to the last of them; the others
         cover nothing.
         """
-        found = self.tokenizer.encode_with_characters(texts)
-        return [self._context(text, pieces) for text, pieces in zip(texts, found)]
-
-    def _context(self, text: str, pieces: PiecesOfText) -> PiecesOfText:
-        ids, begins, ends = pieces
-        begins = np.minimum(self._next_visible(text)[begins], ends)
-        return PiecesOfText(self.look_up(ids), begins, ends)
+        found = []
+        encoded = self.tokenizer.encode_with_characters(texts)
+        for text, (ids, begins, ends) in zip(texts, encoded):
+            begins = np.minimum(self._next_visible(text)[begins], ends)
+            found.append(PiecesOfText(self.look_up(ids), begins, ends))
+        return found
 
     def _next_visible(self, text: str) -> np.ndarray:
         """The first character from each on that is not blank, ``(len(text) + 1,)``."""

@@ -58,14 +58,10 @@ class WordEncoder(RowEncoder):
             found[name], starts = self.words([row and row.words for row in group])
             found[f"{prefix}word_starts"] = starts
             if f"{prefix}tags" in names:
-                ids = Ragged(self._tag_ids(group), starts.lengths)
-                found[f"{prefix}tags"] = ids
+                tags = [tag for row in group if row is not None for tag in row.tags]
+                ids = np.array([self.labels.index(tag) for tag in tags], np.int64)
+                found[f"{prefix}tags"] = Ragged(ids, starts.lengths)
         return {name: found[name] for name in names}
-
-    def _tag_ids(self, group: Sequence[Any]) -> np.ndarray:
-        """Label ids of all words of all sentences, concatenated."""
-        tags = [tag for row in group if row is not None for tag in row.tags]
-        return np.array([self.labels.index(tag) for tag in tags], np.int64)
 
     def note(self, rows: List[Any], streams: Encoded, remarks: Counter) -> None:
         remarks["words"] += int(streams["word_starts"].lengths.sum())

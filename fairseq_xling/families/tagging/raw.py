@@ -175,9 +175,10 @@ class SentenceFile(RawFile):
         for number, raw in enumerate(file, line_before + 1):
             line = decode_line(path, number, raw)
             if as_text:
-                yield block.text(line, number), offset
+                words = split_words(line)
+                yield TaggedSentence(words, None, None, number, path), offset
             elif line.strip(" \t"):
-                if block.is_empty:
+                if not block.line:
                     start = offset
                 block.add(line, number)
             elif block.words:
@@ -233,13 +234,6 @@ class _Block:
         self.tags: List[str] = []
         self.id: Optional[str] = None
         self.line = 0
-
-    @property
-    def is_empty(self) -> bool:
-        return self.line == 0
-
-    def text(self, line: str, number: int) -> TaggedSentence:
-        return TaggedSentence(split_words(line), None, None, number, self.path)
 
     def add(self, line: str, number: int) -> None:
         self.line = self.line or number
