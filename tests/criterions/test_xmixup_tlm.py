@@ -48,7 +48,6 @@ def make_sample(kind, rows=(0, 1, 2, 3)):
         [] if is_text else [SimpleNamespace(input=targets, source=sources)],
         text if is_text else None,
         TokenMasker(dictionary(), 0.4),
-        eos=2,
         separators=2,
         max_length=40,
         concatenate=kind == "concatenated",
