@@ -83,7 +83,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise UserError(f"{path}: no XLM-R or mBERT; it lacks {name}")
     if not options.get("encoder_attention_heads"):
         raise UserError(f"{path}: its options lack encoder_attention_heads")
-    head = find_head(tensors)
+    # The head that it was fine-tuned with, else that for masked tokens.
+    head = LM if "encoder.lm_head.dense.weight" in tensors else NO_HEAD
+    for one in HEADS.values():
+        if one.family is not None and f"{one.output}.weight" in tensors:
+            head = one
+            break
     known = state.get("task_state") or {}
     labels = tuple(known.get("labels") or ())
     if head.has_labels:
@@ -94,8 +99,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 "that was fine-tuned with one of the xmixup tasks"
             )
     task = stored_options(state, "task")
-    if head.family is not None:
-        say_what_is_lost(path, options, task)
+    mixes = str(options.get("mixup_layer") or "0") != "0"
+    if head.family is not None and mixes and not task.get("no_mixup_inference"):
+        logger.warning(f"{path}: {LOST['mixup']}")
+    if head.family is not None and task.get("word_pooling") == "mean":
+        logger.warning(f"{path}: {LOST['pooling']}")
     return Checkpoint(
         path,
         find_shape(options, tensors),
@@ -123,14 +131,6 @@ def modern_names(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return found
 
 
-def find_head(tensors: Dict[str, Tensor]) -> Head:
-    """The head that a checkpoint was fine-tuned with, else that for masked tokens."""
-    for head in HEADS.values():
-        if head.family is not None and f"{head.output}.weight" in tensors:
-            return head
-    return LM if "encoder.lm_head.dense.weight" in tensors else NO_HEAD
-
-
 def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
     """Sizes and constants."""
     backbone = MBERT if options.get("num_segments") else XLMR
@@ -139,7 +139,6 @@ def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
     depth = {
         key[len(marker) :].split(".")[0] for key in tensors if key.startswith(marker)
     }
-    dropout = options.get("dropout", 0.1)
     return Shape(
         backbone,
         vocabulary,
@@ -149,16 +148,7 @@ def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
         len(tensors[f"{ENCODER}layers.0.fc1.weight"]),
         len(tensors[POSITIONS]) - backbone.unused_positions,
         options.get("layer_norm_eps") or 1e-5,
-        dropout,
+        options.get("dropout", 0.1),
         options.get("attention_dropout", 0.1),
         options.get("pooler_dropout") or 0.0,
     )
-
-
-def say_what_is_lost(path: Path, options: Dict[str, Any], task: Dict[str, Any]) -> None:
-    """Log what Hugging Face's models cannot do."""
-    mixes = str(options.get("mixup_layer") or "0") != "0"
-    if mixes and not task.get("no_mixup_inference"):
-        logger.warning(f"{path}: {LOST['mixup']}")
-    if task.get("word_pooling") == "mean":
-        logger.warning(f"{path}: {LOST['pooling']}")

@@ -3,7 +3,7 @@
 import logging
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from fairseq.data import Dictionary
@@ -17,24 +17,10 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.heads import Head
 from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
-from fairseq_xling.interop.names import (
-    Entry,
-    pooler,
-    tensors_of,
-    to_ours,
-)
-from fairseq_xling.interop.shapes import (
-    MBERT,
-    Shape,
-    read_class,
-    read_shape,
-)
+from fairseq_xling.interop.names import Entry, pooler, tensors_of, to_ours
+from fairseq_xling.interop.shapes import MBERT, Shape, read_class, read_shape
 from fairseq_xling.interop.tokenizer_files import take_tokenizer
-from fairseq_xling.interop.vocabulary import (
-    dictionary_text,
-    order_tokens,
-    tokens_by_id,
-)
+from fairseq_xling.interop.vocabulary import dictionary_text, order_tokens, tokens_by_id
 
 logger = logging.getLogger(__name__)
 
@@ -45,24 +31,6 @@ TIED = {
     "cls.predictions.decoder.weight": "{prefix}embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
-
-
-class Model(NamedTuple):
-    """What a Hugging Face folder holds.
-
-    Attributes:
-        shape: its sizes.
-        head: what is on top of the backbone.
-        labels: of classes or tags, in the order of their ids.
-        tensors: by name.
-        entries: what they are here.
-    """
-
-    shape: Shape
-    head: Head
-    labels: Tuple[str, ...]
-    tensors: Dict[str, Tensor]
-    entries: List[Entry]
 
 
 def convert(
@@ -80,21 +48,19 @@ def convert(
     Raises:
         UserError: the folder lacks something, or holds what cannot be converted.
     """
-    model = read_model(source, task)
-    shape = model.shape
+    shape, head, labels = read_settings(source, task)
+    theirs, entries = read_tensors(source, shape, head, len(labels) or 2)
     path = take_tokenizer(shape.backbone, source, folder)
     written = str(folder / shape.backbone.tokenizer)
     tokens = tokens_by_id(shape.backbone, written, str(path))
     symbols, order = order_tokens(tokens, shape.vocabulary, str(path))
-    text = dictionary_text(symbols)
-    (folder / "dict.txt").write_bytes(text.encode("utf-8"))
-    tensors = to_ours(model.tensors, model.entries, shape, order)
-    labels = list(model.labels)
+    (folder / "dict.txt").write_bytes(dictionary_text(symbols).encode("utf-8"))
+    tensors = to_ours(theirs, entries, shape, order)
     ours = LABELS.get(task or "", ())
     places = order_of(labels, ours, SPELLINGS.get(task or ""))
     if places:
         for part in ("weight", "bias"):
-            key = f"{model.head.output}.{part}"
+            key = f"{head.output}.{part}"
             tensors[key] = tensors[key][places]
         labels = list(ours)
     elif len(labels) == len(ours):
@@ -136,28 +102,43 @@ def convert(
     torch.save(state, folder / "model.pt")
 
 
-def read_model(source: Path, task: Optional[str]) -> Model:
-    """Read and check settings and weights.
+def read_settings(source: Path, task: Optional[str]) -> Tuple[Shape, Head, List[str]]:
+    """Sizes, head and labels of a model.
 
     Raises:
-        UserError: they cannot be converted, or ``task`` does not fit them.
+        UserError: it cannot be converted, or ``task`` does not fit it.
     """
     path = source / "config.json"
     config = read_json(path)
     shape = read_shape(config, str(path))
     name, head = read_class(config, shape.backbone, str(path))
-    check_task(task, head, f"{path}: a {name}")
+    known = head.benchmarks
+    if known and task is None:
+        raise UserError(
+            f"{path}: a {name}; say which benchmark it is for: --task {'|'.join(known)}"
+        )
+    if task is not None and task not in known:
+        mend = f"give --task {'|'.join(known)}" if known else "leave --task out"
+        raise UserError(f"{path}: a {name}, which is no model for {task}; {mend}")
     problem = config.get("problem_type")
     if head.problem is not None and problem not in (None, head.problem):
         raise UserError(f"{path}: problem_type {problem}; only {head.problem} is known")
-    labels: Tuple[str, ...] = ()
-    if head.has_labels:
-        labels = labels_of(config, path)
+    return shape, head, labels_of(config, path) if head.has_labels else []
+
+
+def read_tensors(
+    source: Path, shape: Shape, head: Head, classes: int
+) -> Tuple[Dict[str, Tensor], List[Entry]]:
+    """The weights of a model, by Hugging Face's names, and what they are here.
+
+    Raises:
+        UserError: one is missing or another than the settings tell.
+    """
     weights = read_weights(source)
     has_prefix = any(key.startswith(shape.backbone.prefix) for key in weights.tensors)
     prefix = shape.backbone.prefix if has_prefix else ""
     check_tied(weights, prefix)
-    entries = tensors_of(shape, prefix, head, len(labels) or 2)
+    entries = tensors_of(shape, prefix, head, classes)
     if head.family is None and shape.backbone is MBERT:
         found = pooler(shape, prefix)
         entries += [entry for entry in found if entry.theirs in weights.tensors]
@@ -165,31 +146,11 @@ def read_model(source: Path, task: Optional[str]) -> Model:
     if weights.tensors:
         unused = ", ".join(sorted(weights.tensors))
         logger.info(f"{weights.path}: not used: {unused}")
-    return Model(shape, head, labels, tensors, entries)
-
-
-def check_task(task: Optional[str], head: Head, what: str) -> None:
-    """Refuse a benchmark that a model is not fine-tuned for.
-
-    Raises:
-        UserError: as said, or one is needed.
-    """
-    known = head.benchmarks
-    if known and task is None:
-        raise UserError(
-            f"{what}; say which benchmark it is for: --task {'|'.join(known)}"
-        )
-    if task is not None and task not in known:
-        mend = f"give --task {'|'.join(known)}" if known else "leave --task out"
-        raise UserError(f"{what}, which is no model for {task}; {mend}")
+    return tensors, entries
 
 
 def check_tied(weights: Weights, prefix: str) -> None:
-    """Drop what is another tensor, too, or refuse it where it is not.
-
-    Raises:
-        UserError: the output matrix is not that of the embeddings.
-    """
+    """Drop what is another tensor, too, or refuse it where it is not."""
     tensors = weights.tensors
     for name, other in TIED.items():
         tensor, other = tensors.pop(name, None), other.format(prefix=prefix)
@@ -225,13 +186,7 @@ def model_options(shape: Shape) -> Dict[str, Any]:
 
 
 def task_options(options: Dict[str, Any], task: str, data: str) -> Dict[str, Any]:
-    """The options of a run of ``fairseq-train``, as checkpoints have them.
-
-    Args:
-        options: the model's.
-        task: the benchmark.
-        data: folder of dictionary and tokenizer.
-    """
+    """The options of a run of ``fairseq-train``, as checkpoints have them."""
     name = f"xmixup_{task}"
     usual = TASK_DATACLASS_REGISTRY[name]().max_positions
     args = Namespace(**options, task=name, criterion="xmixup", training_set="source")

@@ -7,8 +7,6 @@ from fairseq_xling.families.pairs.task import PairsFamily
 from fairseq_xling.families.questions.task import QuestionsFamily
 from fairseq_xling.families.tagging.task import TaggingFamily
 
-SINGLE_LABEL = "single_label_classification"
-
 
 class Head(NamedTuple):
     """What a class of Hugging Face's has on top of the backbone.
@@ -69,7 +67,7 @@ HEADS: Dict[str, Head] = {
         ),
         PairsFamily,
         has_labels=True,
-        problem=SINGLE_LABEL,
+        problem="single_label_classification",
         benchmarks=("xnli", "pawsx"),
     ),
     "ForTokenClassification": Head(

@@ -2,8 +2,9 @@
 
 import logging
 import pickle
+import re
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -20,12 +21,6 @@ logger = logging.getLogger(__name__)
 
 # In the order in which Hugging Face looks for them.
 FILES = ("model.safetensors", "pytorch_model.bin")
-INDEX = ".index.json"
-# Layer norms of BERT's first checkpoints.
-OLD_ENDINGS = {
-    "LayerNorm.gamma": "LayerNorm.weight",
-    "LayerNorm.beta": "LayerNorm.bias",
-}
 
 
 class Weights(NamedTuple):
@@ -97,7 +92,7 @@ def read_weights(folder: Path) -> Weights:
         UserError: it has none, or a file is damaged or holds code.
     """
     for name in FILES:
-        path, index = folder / name, folder / (name + INDEX)
+        path, index = folder / name, folder / f"{name}.index.json"
         if path.exists():
             return Weights(path, renamed(read_file(path)))
         if index.exists():
@@ -157,17 +152,15 @@ def read_file(path: Path) -> Dict[str, Tensor]:
 
 
 def renamed(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Bring names of the first checkpoints to those of today."""
-    found = {}
-    for name, tensor in tensors.items():
-        for old, new in OLD_ENDINGS.items():
-            if name.endswith(old):
-                name = name[: -len(old)] + new
-        found[name] = tensor
-    return found
+    """Bring names of layer norms of BERT's first checkpoints to those of today."""
+    known = {"gamma": "weight", "beta": "bias"}
+    return {
+        re.sub(r"(?<=LayerNorm\.)(gamma|beta)\Z", lambda old: known[old[1]], name): x
+        for name, x in tensors.items()
+    }
 
 
-def labels_of(config: Dict[str, Any], path: Path) -> Tuple[str, ...]:
+def labels_of(config: Dict[str, Any], path: Path) -> List[str]:
     """The names of classes or tags, in the order of their ids.
 
     Raises:
@@ -190,4 +183,4 @@ def labels_of(config: Dict[str, Any], path: Path) -> Tuple[str, ...]:
         is_line = label.strip() and not set(label) & set("\r\n")
         if label in labels[:i] or label in reserved or not is_line:
             raise UserError(f"{path}: id2label has {label!r}, which cannot be a label")
-    return tuple(labels)
+    return labels

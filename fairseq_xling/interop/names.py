@@ -51,7 +51,22 @@ def tensors_of(shape: Shape, prefix: str, head: Head, classes: int) -> List[Entr
         head: its head.
         classes: number of the head's outputs, where it is not that of tokens.
     """
-    found = encoder(shape, prefix)
+    stem, dim = f"{prefix}embeddings.", shape.dim
+    found = [
+        Entry(f"{stem}word_embeddings.weight", EMBEDDINGS,
+              (shape.vocabulary, dim), True),
+        Entry(f"{stem}position_embeddings.weight", POSITIONS, (shape.positions, dim)),
+        Entry(f"{stem}token_type_embeddings.weight", SEGMENTS,
+              (shape.backbone.segments, dim)),
+        *module(f"{stem}LayerNorm", f"{ENCODER}layernorm_embedding", (dim,)),
+    ]  # fmt: skip
+    for layer in range(shape.layers):
+        for theirs, ours, names in LAYER:
+            found += module(
+                f"{prefix}encoder.layer.{layer}.{theirs}",
+                f"{ENCODER}layers.{layer}.{ours}",
+                tuple(getattr(shape, name) for name in names),
+            )
     is_mbert = shape.backbone is MBERT
     sizes = {**vars(shape), "classes": classes}
     for xlmr, mbert, ours, names in head.modules:
@@ -71,27 +86,6 @@ def module(theirs: str, ours: str, shape: Tuple[int, ...]) -> List[Entry]:
     ]
 
 
-def encoder(shape: Shape, prefix: str) -> List[Entry]:
-    """Embeddings and layers."""
-    stem, dim = f"{prefix}embeddings.", shape.dim
-    found = [
-        Entry(f"{stem}word_embeddings.weight", EMBEDDINGS,
-              (shape.vocabulary, dim), True),
-        Entry(f"{stem}position_embeddings.weight", POSITIONS, (shape.positions, dim)),
-        Entry(f"{stem}token_type_embeddings.weight", SEGMENTS,
-              (shape.backbone.segments, dim)),
-        *module(f"{stem}LayerNorm", f"{ENCODER}layernorm_embedding", (dim,)),
-    ]  # fmt: skip
-    for layer in range(shape.layers):
-        for theirs, ours, sizes in LAYER:
-            found += module(
-                f"{prefix}encoder.layer.{layer}.{theirs}",
-                f"{ENCODER}layers.{layer}.{ours}",
-                tuple(getattr(shape, size) for size in sizes),
-            )
-    return found
-
-
 def pooler(shape: Shape, prefix: str) -> List[Entry]:
     """What BERT was pre-trained to classify pairs with."""
     size = (shape.dim, shape.dim)
@@ -101,21 +95,11 @@ def pooler(shape: Shape, prefix: str) -> List[Entry]:
 def to_ours(
     tensors: Dict[str, Tensor], entries: List[Entry], shape: Shape, order: List[int]
 ) -> Dict[str, Tensor]:
-    """Hugging Face's tensors as ours.
-
-    Args:
-        tensors: Hugging Face's, by name.
-        entries: those to convert.
-        shape: of the model.
-        order: for each token of our dictionary, Hugging Face's id.
-    """
-    rows = torch.tensor(order)
-    found = {
-        entry.ours: tensors[entry.theirs][rows]
-        if entry.has_tokens
-        else tensors[entry.theirs]
-        for entry in entries
-    }
+    """Hugging Face's tensors as ours; ``order`` has its id of each of our tokens."""
+    found = {}
+    for entry in entries:
+        tensor = tensors[entry.theirs]
+        found[entry.ours] = tensor[torch.tensor(order)] if entry.has_tokens else tensor
     found[POSITIONS] = F.pad(
         found[POSITIONS], (0, 0, shape.backbone.unused_positions, 0)
     )
@@ -129,14 +113,7 @@ def to_ours(
 def to_theirs(
     state: Dict[str, Tensor], entries: List[Entry], shape: Shape, rows: List[int]
 ) -> Dict[str, Tensor]:
-    """Our tensors as Hugging Face's.
-
-    Args:
-        state: ours, by name.
-        entries: those to convert.
-        shape: of the model.
-        rows: for each id of Hugging Face, the token of our dictionary.
-    """
+    """Our tensors as Hugging Face's; ``rows`` has our token of each of its ids."""
     found = {}
     for entry in entries:
         if entry.ours == SEGMENTS and entry.ours not in state:

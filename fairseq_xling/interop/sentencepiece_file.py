@@ -5,65 +5,54 @@ matter are read from its wire format, so that no further package is needed.
 """
 
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
+from typing import Any, Iterator, NamedTuple, Tuple
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+VARINT, FIXED64, FIXED32 = 0, 1, 5
 # Fields of the message, and of those in it.
 PIECE, TRAINER, NORMALIZER = 1, 2, 3
 PIECE_TYPE, MODEL_TYPE, CHARACTER_MAP = 3, 3, 2
 SPACE_IS_SUFFIX, ADDS_SPACE, TRIMS_SPACES = 24, 3, 4
 UNIGRAM = NORMAL = 1
-Field = Tuple[int, Union[int, bytes]]
 
 
 class SentencePieceFile(NamedTuple):
     """What the file says.
 
     Attributes:
-        is_unigram: whether it is a unigram model, as XLM-R's, and not one of merges.
-        piece_types: by id; 1 is a normal piece.
+        is_plain: a unigram model, as XLM-R's, of normal pieces behind three specials.
         character_map: how characters are normalised, as the library has compiled it.
         space_is_suffix: whether a space belongs to the word before it.
         adds_space: whether text begins with a space that it has not.
         trims_spaces: whether spaces at both ends go, and several become one.
     """
 
-    is_unigram: bool
-    piece_types: List[int]
+    is_plain: bool
     character_map: bytes
-    space_is_suffix: bool = False
-    adds_space: bool = True
-    trims_spaces: bool = True
+    space_is_suffix: bool
+    adds_space: bool
+    trims_spaces: bool
 
 
-def read_sentencepiece(path: Union[str, Path]) -> SentencePieceFile:
+def read_sentencepiece(path: Path) -> SentencePieceFile:
     """Read a SentencePiece model."""
-    types: List[int] = []
-    trainer: Dict[int, Union[int, bytes]] = {}
-    normalizer: Dict[int, Union[int, bytes]] = {}
-    for number, value in fields(Path(path).read_bytes()):
-        if not isinstance(value, bytes):
-            continue
-        if number == PIECE:
-            kind = dict(fields(value)).get(PIECE_TYPE, NORMAL)
-            types.append(int(kind))
-        elif number == TRAINER:
-            trainer = dict(fields(value))
-        elif number == NORMALIZER:
-            normalizer = dict(fields(value))
-    character_map = normalizer.get(CHARACTER_MAP, b"")
-    assert isinstance(character_map, bytes)
+    messages = [
+        (number, dict(fields(value)))
+        for number, value in fields(path.read_bytes())
+        if number in (PIECE, TRAINER, NORMALIZER)
+    ]
+    types = [held.get(PIECE_TYPE, NORMAL) for x, held in messages if x == PIECE]
+    trainer, normalizer = (dict(messages).get(x, {}) for x in (TRAINER, NORMALIZER))
+    is_unigram = trainer.get(MODEL_TYPE, UNIGRAM) == UNIGRAM
     return SentencePieceFile(
-        trainer.get(MODEL_TYPE, UNIGRAM) == UNIGRAM,
-        types,
-        character_map,
+        is_unigram and set(types[3:]) == {NORMAL},
+        normalizer.get(CHARACTER_MAP, b""),
         bool(trainer.get(SPACE_IS_SUFFIX, False)),
         bool(normalizer.get(ADDS_SPACE, True)),
         bool(normalizer.get(TRIMS_SPACES, True)),
     )
 
 
-def fields(message: bytes) -> Iterator[Field]:
+def fields(message: bytes) -> Iterator[Tuple[int, Any]]:
     """The fields of a message: number and value; numbers of fixed size as bytes."""
     at = 0
     while at < len(message):

@@ -82,19 +82,23 @@ class Shape:
 def read_shape(config: Dict[str, Any], path: str) -> Shape:
     """Read a ``config.json``, and refuse what the model here would compute otherwise.
 
-    Args:
-        config: its contents.
-        path: what messages name.
-
     Raises:
         UserError: another kind of model, or one with other computations; or a size is
             missing.
     """
-    backbone = find_backbone(config.get("model_type"), path)
-    expected = {
-        **COMPUTED,
-        "type_vocab_size": (backbone.segments, 2),
-    }
+    model_type = config.get("model_type")
+    if model_type == "xlm-roberta-xl":
+        raise UserError(
+            f"{path}: an xlm-roberta-xl normalises before each sublayer, where mixing "
+            "is not defined; fairseq's own xlmr.xl runs with --mixup-layer 0"
+        )
+    if model_type not in BACKBONES:
+        raise UserError(
+            f"{path}: model_type {model_type!r}; only {' and '.join(BACKBONES)} can be "
+            "converted"
+        )
+    backbone = BACKBONES[model_type]
+    expected = {**COMPUTED, "type_vocab_size": (backbone.segments, 2)}
     if backbone is XLMR:
         expected["pad_token_id"] = (1, 1)
     for name, (value, default) in expected.items():
@@ -136,32 +140,10 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
     )
 
 
-def find_backbone(model_type: Any, path: str) -> Backbone:
-    """The backbone of a ``model_type``.
-
-    Raises:
-        UserError: it is none that can be converted.
-    """
-    if model_type in BACKBONES:
-        return BACKBONES[model_type]
-    if model_type == "xlm-roberta-xl":
-        raise UserError(
-            f"{path}: an xlm-roberta-xl normalises before each sublayer, where mixing "
-            "is not defined; fairseq's own xlmr.xl runs with --mixup-layer 0"
-        )
-    raise UserError(
-        f"{path}: model_type {model_type!r}; only {' and '.join(BACKBONES)} can be "
-        "converted"
-    )
-
-
 def read_class(
     config: Dict[str, Any], backbone: Backbone, path: str
 ) -> Tuple[str, Head]:
     """Which of Hugging Face's classes a folder holds, and its head.
-
-    Returns:
-        the class, and its head.
 
     Raises:
         UserError: a class that has no counterpart here, or none is named.
@@ -185,7 +167,7 @@ def write_config(
         shape: of the model.
         ending: what follows the backbone in the name of the class.
         labels: of classes or tags, in the order of their ids; else none.
-        specials: such as ``{"pad_token_id": 1}``.
+        specials: the ids of special tokens.
     """
     backbone = shape.backbone
     config: Dict[str, Any] = {

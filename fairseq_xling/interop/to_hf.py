@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 import safetensors.torch
 
@@ -46,7 +46,14 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     files = find_files(checkpoint, data)
     tokenizer = files / shape.backbone.tokenizer
     tokens = tokens_by_id(shape.backbone, str(tokenizer), str(tokenizer))
-    rows = find_rows(checkpoint, files, tokens)
+    dictionary = load_dictionary(f"{files}/dict.txt")
+    have = len(checkpoint.tensors[EMBEDDINGS])
+    if have != len(dictionary):
+        raise UserError(
+            f"{files}/dict.txt: has {len(dictionary)} tokens with <mask>, but "
+            f"{checkpoint.path} {have}; name the folder of its dict.txt with --data"
+        )
+    rows = rows_of_tokens(tokens, dictionary, f"{files}/dict.txt")
     shape = replace(shape, vocabulary=len(rows))
     ending = next(ending for ending, its in HEADS.items() if its is head)
     prefix = "" if head is NO_HEAD else shape.backbone.prefix
@@ -63,7 +70,8 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
                 f"{path}: {entry.ours} makes a {entry.theirs} of shape {found_shape}, "
                 f"where Hugging Face has {entry.shape}"
             )
-    config = write_config(shape, ending, checkpoint.labels, special_ids(tokens))
+    specials = {"pad_token_id": tokens.index(FIRST[1])}
+    config = write_config(shape, ending, checkpoint.labels, specials)
     config["torch_dtype"] = str(tensors[entries[0].theirs].dtype).split(".")[-1]
     if shape.backbone is XLMR:
         config.update(bos_token_id=0, eos_token_id=2)
@@ -87,11 +95,6 @@ def say_what_is_left_out(checkpoint: Checkpoint, entries: List[Entry]) -> None:
     rest = sorted(held - wanted - {OUTPUT})
     if rest:
         logger.info(f"{checkpoint.path}: left out: {', '.join(rest)}")
-
-
-def special_ids(tokens: List[str]) -> Dict[str, int]:
-    """Hugging Face's id of padding."""
-    return {"pad_token_id": tokens.index(FIRST[1])}
 
 
 def find_files(checkpoint: Checkpoint, data: Optional[str]) -> Path:
@@ -119,20 +122,3 @@ def find_files(checkpoint: Checkpoint, data: Optional[str]) -> Path:
             "name another folder with --data"
         )
     return folder
-
-
-def find_rows(checkpoint: Checkpoint, files: Path, tokens: List[str]) -> List[int]:
-    """For each id of Hugging Face, the row of the checkpoint's embeddings.
-
-    Raises:
-        UserError: the checkpoint has other tokens than the dictionary.
-    """
-    path = f"{files}/dict.txt"
-    dictionary = load_dictionary(path)
-    have = len(checkpoint.tensors[EMBEDDINGS])
-    if have != len(dictionary):
-        raise UserError(
-            f"{path}: has {len(dictionary)} tokens with <mask>, but {checkpoint.path} "
-            f"{have}; name the folder of its dict.txt with --data"
-        )
-    return rows_of_tokens(tokens, dictionary, path)

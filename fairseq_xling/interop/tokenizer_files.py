@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, normalizers, pre_tokenizers
@@ -20,7 +20,7 @@ from fairseq_xling.data.tokenizers import (
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import read_text
 from fairseq_xling.interop.hf_folder import read_json
-from fairseq_xling.interop.sentencepiece_file import NORMAL, read_sentencepiece
+from fairseq_xling.interop.sentencepiece_file import read_sentencepiece
 from fairseq_xling.interop.shapes import XLMR, Backbone
 from fairseq_xling.interop.vocabulary import BERT_NAMES, FIRST, MASK, filler_names
 
@@ -55,18 +55,16 @@ BERT_OPTIONS = {
     "strip_accents": (None, "strip_accents"),
     "tokenize_chinese_chars": (True, "handle_chinese_chars"),
 }
+# The files that added tokens may stand in, and where in them.
+ADDED_IN = ("added_tokens.json", WORDPIECE_NAME, SETTINGS, "special_tokens_map.json")
+ADDED = (
+    "added_tokens", "added_tokens_decoder",
+    "additional_special_tokens", "extra_special_tokens",
+)  # fmt: skip
 
 
 def take_tokenizer(backbone: Backbone, source: Path, folder: Path) -> Path:
-    """Write the tokenizer of a fairseq folder.
-
-    Args:
-        backbone: XLM-R or mBERT.
-        source: Hugging Face's folder.
-        folder: the one to write.
-
-    Returns:
-        the file that was read, for messages.
+    """Write the tokenizer of a fairseq folder, and return the file that was read.
 
     Raises:
         UserError: a file is missing, or is no such tokenizer.
@@ -88,7 +86,9 @@ def take_tokenizer(backbone: Backbone, source: Path, folder: Path) -> Path:
         tokenizer = wordpiece(read_vocabulary(path), read_bert_options(source))
     else:
         path = source / WORDPIECE_NAME
-        if (source / SENTENCEPIECE_NAME).exists() or is_unigram(path):
+        model = read_json(path).get("model") if path.exists() else None
+        is_unigram = isinstance(model, dict) and model.get("type") == "Unigram"
+        if (source / SENTENCEPIECE_NAME).exists() or is_unigram:
             raise UserError(
                 f"{source}: a BERT with a SentencePiece tokenizer, which is not "
                 f"converted; give an XLM-R, or a BERT with its {VOCABULARY}"
@@ -105,23 +105,23 @@ def take_tokenizer(backbone: Backbone, source: Path, folder: Path) -> Path:
     return path
 
 
-def is_unigram(path: Path) -> bool:
-    """Whether a ``tokenizer.json`` is that of a SentencePiece model."""
-    model = read_json(path).get("model") if path.exists() else None
-    return isinstance(model, dict) and model.get("type") == "Unigram"
-
-
 def say_what_is_added(source: Path) -> None:
     """Log tokens that were added to a tokenizer: they are read as other text.
 
-    Each file that ``save_pretrained`` has written them to is looked at: which ones
-    there are depends on its version.
+    Which files ``save_pretrained`` has written them to depends on its version.
     """
     known = {*FIRST, MASK, *BERT_NAMES}
-    for name, read in ADDED.items():
+    for name in ADDED_IN:
         path = source / name
-        found = read(read_json(path)) if path.exists() else []
-        added = [token for token in dict.fromkeys(found) if token not in known]
+        settings = read_json(path) if path.exists() else {}
+        listed: List[Any] = list(settings) if name == ADDED_IN[0] else []
+        for key in ADDED:
+            part = settings.get(key)
+            part = list(part.values()) if isinstance(part, dict) else part
+            listed += part if isinstance(part, list) else []
+        found = [one.get("content") if isinstance(one, dict) else one for one in listed]
+        tokens = (token for token in found if isinstance(token, str))
+        added = [token for token in dict.fromkeys(tokens) if token not in known]
         if added:
             logger.warning(
                 f"{path}: {', '.join(added)} are not taken over; such text is read as "
@@ -130,39 +130,8 @@ def say_what_is_added(source: Path) -> None:
         known.update(added)
 
 
-def contents_of(listed: Any) -> List[str]:
-    """The tokens of a list of settings, in which each is a text or an object."""
-    listed = listed if isinstance(listed, list) else []
-    found = [one.get("content") if isinstance(one, dict) else one for one in listed]
-    return [token for token in found if isinstance(token, str)]
-
-
-def added_to_settings(settings: Dict[str, Any]) -> List[str]:
-    """The tokens that a ``tokenizer_config.json`` or its like lists as added."""
-    decoder = settings.get("added_tokens_decoder")
-    further: List[Any] = []
-    for name in ("additional_special_tokens", "extra_special_tokens"):
-        listed = settings.get(name) or []
-        further += listed.values() if isinstance(listed, dict) else listed
-    by_id = decoder.values() if isinstance(decoder, dict) else []
-    return contents_of([*by_id, *further])
-
-
-# The files that added tokens stand in, and what reads them.
-ADDED: Dict[str, Callable[[Dict[str, Any]], List[str]]] = {
-    "added_tokens.json": list,
-    WORDPIECE_NAME: lambda held: contents_of(held.get("added_tokens")),
-    SETTINGS: added_to_settings,
-    "special_tokens_map.json": added_to_settings,
-}
-
-
 def read_vocabulary(path: Path) -> List[str]:
-    """The lines of a ``vocab.txt``; of equal ones, the last is what text is read as.
-
-    Raises:
-        UserError: it is not UTF-8.
-    """
+    """The lines of a ``vocab.txt``; of equal ones, the last is what text is read as."""
     lines = read_text(path).removesuffix("\n").split("\n")
     last = {line: i for i, line in enumerate(lines)}
     names = filler_names(last)
@@ -198,16 +167,10 @@ def wordpiece(vocabulary: List[str], options: Dict[str, Any]) -> tokenizers.Toke
 
 
 def give_tokenizer(backbone: Backbone, path: Path, folder: Path, longest: int) -> None:
-    """Write the tokenizer's files of a Hugging Face folder.
-
-    Args:
-        backbone: XLM-R or mBERT.
-        path: ``sentencepiece.bpe.model`` or ``tokenizer.json``.
-        folder: the one to write.
-        longest: most tokens that the model reads.
+    """Write the tokenizer's files of a Hugging Face folder; ``longest`` in tokens.
 
     Raises:
-        UserError: the file is no such tokenizer.
+        UserError: ``path``, of a fairseq folder, is no such tokenizer.
     """
     specials = SPECIALS[backbone.model_type]
     settings: Dict[str, Any] = {**specials, "model_max_length": longest}
@@ -238,7 +201,7 @@ def give_fast_xlmr(path: Path, folder: Path) -> None:
             f"{path}: was trained with treat_whitespace_as_suffix, which Hugging "
             "Face's XLM-R would tokenise otherwise; it cannot be converted"
         )
-    if not model.is_unigram or set(model.piece_types[3:]) != {NORMAL}:
+    if not model.is_plain:
         logger.warning(
             f"{path}: no unigram model of plain pieces, so no {WORDPIECE_NAME} is "
             "written; Hugging Face's slow tokenizer reads it"
@@ -277,10 +240,7 @@ def give_fast_xlmr(path: Path, folder: Path) -> None:
 
 
 def give_bert(path: Path, folder: Path) -> Dict[str, Any]:
-    """Write BERT's files.
-
-    Returns:
-        how text is normalised, by Hugging Face's names.
+    """Write BERT's files, and return how text is normalised, by Hugging Face's names.
 
     Raises:
         UserError: it is normalised as no BERT does.

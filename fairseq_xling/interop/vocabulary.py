@@ -23,8 +23,7 @@ def tokens_by_id(backbone: Backbone, path: str, shown: str) -> List[str]:
 
     Args:
         backbone: XLM-R or mBERT.
-        path: of the tokenizer's file, ``sentencepiece.bpe.model`` or
-            ``tokenizer.json``.
+        path: ``sentencepiece.bpe.model`` or ``tokenizer.json``.
         shown: the file that messages name.
 
     Raises:
@@ -91,13 +90,7 @@ def order_tokens(
 
 
 def rows_of_tokens(tokens: List[str], dictionary: Dictionary, path: str) -> List[int]:
-    """For each id of Hugging Face, the token of our dictionary.
-
-    Args:
-        tokens: by Hugging Face's id.
-        dictionary: with ``<mask>``.
-        path: of the dictionary, for messages.
-    """
+    """For each id of Hugging Face, the token of our dictionary, which is at ``path``."""
     absent = [token for token in tokens if token not in dictionary]
     if absent:
         logger.warning(
