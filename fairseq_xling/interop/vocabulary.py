@@ -90,7 +90,7 @@ def order_tokens(
 
 
 def rows_of_tokens(tokens: List[str], dictionary: Dictionary, path: str) -> List[int]:
-    """For each id of Hugging Face, the token of our dictionary, which is at ``path``."""
+    """For each id of Hugging Face, the token of our dictionary, the file ``path``."""
     absent = [token for token in tokens if token not in dictionary]
     if absent:
         logger.warning(

@@ -13,10 +13,9 @@ from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.distil_pool import SELECTED, SELECTION
 from fairseq_xling.multimix.distillation import agree
 from fairseq_xling.multimix.pool_predictions import (
-    PoolPredictions,
+    SETTINGS,
     open_predictions,
-    read_json,
-    read_settings,
+    read_part,
 )
 from fairseq_xling.multimix.selected_data import (
     accuracy_of,
@@ -34,8 +33,7 @@ def write_agreed(
     """Write the samples of a pool that all peers selected and label alike.
 
     Args:
-        data: folder of binarized data.
-        split, lang: which part of it is the pool.
+        data, split, lang: the pool: a part of a folder of binarized data.
         peers: folders of ``xling-distill``: two, or one whose selection is taken as
             it is.
         destination: folder to write.
@@ -46,9 +44,18 @@ def write_agreed(
     check_new(destination, "--results-path")
     pool = Path(data)
     check_part(pool, Manifest.load(pool), split, lang)
-    check_pools(data, split, lang, peers)
+    digest = sha256_of(f"{stream_prefix(data, split, lang, 'input')}.bin")
+    settings = [read_part(peer, SETTINGS) for peer in peers]
+    for peer, held in zip(peers, settings):
+        if (held.get("data"), held.get("stream")) != (digest, f"{split}.{lang}"):
+            raise UserError(
+                f"{peer}: holds predictions of other data than {data} {split}.{lang}"
+            )
     opened = [open_predictions(peer) for peer in peers]
-    chosen = [open_selected(peer, one) for peer, one in zip(peers, opened)]
+    chosen = [
+        open_selected(Path(peer) / SELECTED, len(one.confidence))
+        for peer, one in zip(peers, opened)
+    ]
     both = np.logical_and.reduce(chosen)
     labels, offsets = opened[0].labels, opened[0].offsets
     agreed = both & agree(labels, opened[-1].labels, offsets)
@@ -62,7 +69,13 @@ def write_agreed(
     gold = gold_labels(pool, split, lang)
     if gold is not None:
         counts["accuracy_agreed"] = accuracy_of(labels, gold, offsets, agreed)
-    logger.info(f"{data} {split}.{lang}: {said(counts)}")
+    said = f"of {len(both)} samples {' and '.join(map(str, counts['selected']))}"
+    said += " selected"
+    if len(peers) > 1:
+        said += (
+            f", {counts['selected_by_all']} by both, {len(rows)} with the same labels"
+        )
+    logger.info(f"{data} {split}.{lang}: {said}")
     if len(rows) == 0:
         stage = "label alike" if counts["selected_by_all"] else "select"
         raise UserError(
@@ -71,60 +84,24 @@ def write_agreed(
             "the models longer, or use --no-agreement"
         )
     selection = {
-        "pool": read_settings(peers[0])["data"],
+        "pool": digest,
         "peers": [
-            {
-                "checkpoint": read_settings(peer)["checkpoint"],
-                **read_json(Path(peer) / SELECTION),
-            }
-            for peer in peers
+            {"checkpoint": held["checkpoint"], **read_part(peer, SELECTION)}
+            for peer, held in zip(peers, settings)
         ],
         "counts": counts,
     }
     write_selected(pool, split, lang, rows, opened[0], destination, selection)
 
 
-def check_pools(data: str, split: str, lang: str, peers: Sequence[str]) -> None:
-    """Refuse predictions of another pool than the one given.
-
-    Raises:
-        UserError: there are such.
-    """
-    digest = sha256_of(f"{stream_prefix(data, split, lang, 'input')}.bin")
-    for peer in peers:
-        settings = read_settings(peer)
-        held = (settings.get("data"), settings.get("stream"))
-        if held != (digest, f"{split}.{lang}"):
-            raise UserError(
-                f"{peer}: holds predictions of other data than {data} {split}.{lang}"
-            )
-
-
-def open_selected(folder: str, predictions: PoolPredictions) -> np.ndarray:
-    """A peer's selection, bool ``(samples,)``.
-
-    Raises:
-        UserError: it is missing or cut short.
-    """
-    path = Path(folder) / SELECTED
+def open_selected(path: Path, samples: int) -> np.ndarray:
+    """A peer's selection, bool ``(samples,)``."""
     try:
         selected = np.fromfile(path, bool)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error}); run xling-distill again"
         ) from None
-    if len(selected) != len(predictions.confidence):
+    if len(selected) != samples:
         raise UserError(f"{path}: cut short; run xling-distill again")
     return selected
-
-
-def said(counts: Dict[str, Any]) -> str:
-    """What is left, in words."""
-    each = " and ".join(map(str, counts["selected"]))
-    line = f"of {counts['samples']} samples {each} selected"
-    if len(counts["selected"]) == 1:
-        return line
-    return (
-        f"{line}, {counts['selected_by_all']} by both, "
-        f"{counts['agreed']} with the same labels"
-    )

@@ -71,9 +71,6 @@ class AugmentationRun:
     def step(self, samples: Sequence[Sample]) -> List[List[Dict[str, Any]]]:
         """Make, or read, the variants of the next chunk.
 
-        Args:
-            samples: the chunk.
-
         Returns:
             what :func:`~fairseq_xling.multimix.store.describe` tells of each variant
             of each sample, and its ``tokens``.

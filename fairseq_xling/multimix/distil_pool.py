@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from fairseq_xling.multimix.pool_predictions import (
     labels_per_row,
     open_predictions,
     predict_rows,
-    read_settings,
+    read_part,
     write_predictions,
 )
 from fairseq_xling.multimix.selected_data import accuracy_of, gold_labels
@@ -145,7 +145,7 @@ def distil_pool(
             raise UserError(f"{folder}: is not empty; give another --results-path")
         predicted = predict_rows(task, model, dataset, batches, name)
         write_predictions(folder, settings, labels_per_row(streams), predicted)
-    elif read_settings(folder) != settings:
+    elif read_part(folder, SETTINGS) != settings:
         raise UserError(
             f"{folder}: holds predictions of another pool or checkpoint; give another "
             "--results-path"
@@ -154,8 +154,13 @@ def distil_pool(
     selected = select(predictions, streams, data, name, selecting)
     with atomic_file(folder / SELECTED, "wb") as file:
         selected.tofile(file)
+    counts: Dict[str, Any] = {"samples": len(selected), "selected": int(selected.sum())}
     gold = gold_labels(Path(data), split, lang)
-    counts = count_selected(predictions, selected, gold)
+    if gold is not None:
+        labels, offsets = predictions.labels, predictions.offsets
+        everything = np.ones(len(selected), bool)
+        counts["accuracy"] = accuracy_of(labels, gold, offsets, everything)
+        counts["accuracy_selected"] = accuracy_of(labels, gold, offsets, selected)
     with atomic_file(folder / SELECTION) as file:
         json.dump({**selecting.settings(), **counts}, file, indent=2)
     line = (
@@ -176,12 +181,7 @@ def select(
     name: str,
     selecting: Selecting,
 ) -> np.ndarray:
-    """Select samples of a pool, bool ``(samples,)``.
-
-    Args:
-        predictions, streams: of the pool.
-        data, name: the folder, and split and language in it.
-        selecting: how to select.
+    """Select samples of a pool, bool ``(samples,)``; ``name`` is ``train.en``, say.
 
     Raises:
         UserError: the pool lacks a feature.
@@ -203,16 +203,3 @@ def select(
         )
     features = np.stack([known[name] for name in selecting.names], axis=1)
     return select_clustered(features, selecting.posterior_threshold, selecting.seed)
-
-
-def count_selected(
-    predictions: PoolPredictions, selected: np.ndarray, gold: Optional[np.ndarray]
-) -> Dict[str, Any]:
-    """Numbers of samples, and accuracies of their labels in percent."""
-    counts: Dict[str, Any] = {"samples": len(selected), "selected": int(selected.sum())}
-    if gold is not None:
-        labels, offsets = predictions.labels, predictions.offsets
-        everything = np.ones(len(selected), bool)
-        counts["accuracy"] = accuracy_of(labels, gold, offsets, everything)
-        counts["accuracy_selected"] = accuracy_of(labels, gold, offsets, selected)
-    return counts

@@ -13,8 +13,6 @@ from fairseq_xling.files.hashes import sha256_of
 
 HEAD = "encoder.lm_head.dense.weight"
 EMBEDDINGS = "encoder.sentence_encoder.embed_tokens.weight"
-
-
 NO_HEAD = (
     "no head for masked tokens; give the masked language model that it was made from"
 )
@@ -29,15 +27,7 @@ def fine_tuned(benchmark: str) -> str:
 
 
 def check_loaded(hub: RobertaHubInterface, name: str) -> None:
-    """Refuse a loaded model that fills no masks.
-
-    Args:
-        hub: the model.
-        name: what messages call it.
-
-    Raises:
-        UserError: it was fine-tuned, or has no head for masked tokens.
-    """
+    """Refuse a loaded model, called ``name``, that fills no masks."""
     model = hub.model
     benchmark = getattr(hub.task, "benchmark", None)
     heads = [*model.classification_heads, *getattr(model, "token_heads", ())]

@@ -1,14 +1,12 @@
 """The parts of a sample that are changed by themselves, and how they join again."""
 
 from dataclasses import dataclass
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from fairseq_xling.data.sequences import join_pair, split_pair
 from fairseq_xling.multimix.pieces import PieceTable, find_units
-
-Units = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,24 +78,13 @@ class Filled(NamedTuple):
         return original - np.searchsorted(self.lost, original)
 
     def changed(self, original: np.ndarray) -> np.ndarray:
-        """Positions of tokens that differ from the original's, or stand for several.
-
-        Args:
-            original: the tokens before, ``(len + lost,)``.
-        """
+        """Positions of tokens that differ from ``original``, or stand for several."""
         places = np.delete(np.arange(len(original)), self.lost)
         is_several = np.diff(places, append=len(original)) > 1
         return np.flatnonzero((self.tokens != original[places]) | is_several)
 
     def aligned(self, original: np.ndarray) -> np.ndarray:
-        """The tokens in the places of the original's, -1 where one is lost.
-
-        Args:
-            original: the tokens before, ``(len + lost,)``.
-
-        Returns:
-            ``(len + lost,)``.
-        """
+        """The tokens where ``original`` has its own, -1 where one is lost."""
         found = np.full(len(original), -1)
         found[np.delete(np.arange(len(original)), self.lost)] = self.tokens
         return found
@@ -130,10 +117,10 @@ def split_sample(
     """
     tokens = sample.tokens
 
-    def part(text: np.ndarray, units: Units) -> Part:
-        if len(text) > longest:
-            units = units[0][:0], units[1][:0], units[2][:0]
-        return Part(text, *units, mask_unit == "single")
+    def part(text: np.ndarray, units: Sequence[np.ndarray]) -> Part:
+        most = len(text) if len(text) <= longest else 0
+        starts, widths, begins = (values[:most] for values in units)
+        return Part(text, starts, widths, begins, mask_unit == "single")
 
     if is_cross and sample.word_starts is None:
         return [
@@ -145,8 +132,7 @@ def split_sample(
         return [part(tokens, units)]
     bound = half_bound(sample)
     in_first = units[0] < bound
-    halves = (in_first, ~in_first)
-    return [part(tokens, (units[0][x], units[1][x], units[2][x])) for x in halves]
+    return [part(tokens, [x[half] for x in units]) for half in (in_first, ~in_first)]
 
 
 def half_bound(sample: Sample) -> int:
@@ -157,13 +143,7 @@ def half_bound(sample: Sample) -> int:
 
 
 def join(table: PieceTable, sample: Sample, chosen: List[Filled]) -> Filled:
-    """Join a variant of each part.
-
-    Args:
-        table: of the dictionary.
-        sample: what was split.
-        chosen: one variant a part.
-    """
+    """Join a variant of each part of a sample that was split."""
     if len(chosen) == 1:
         return chosen[0]
     first, second = chosen

@@ -38,16 +38,11 @@ class PieceTable:
     def __init__(self, dictionary: Dictionary, kind: str = "sentencepiece") -> None:
         self.kind = kind
         self.separators = SEPARATORS[kind]
-        symbols = dictionary.symbols
-        self.symbols = symbols
-        self.bos, self.eos, self.pad = (
-            dictionary.bos(),
-            dictionary.eos(),
-            dictionary.pad(),
-        )
+        symbols = self.symbols = dictionary.symbols
+        self.eos, self.pad = dictionary.eos(), dictionary.pad()
         self.mask = dictionary.index("<mask>")
         self.special = np.zeros(len(symbols), bool)
-        self.special[[self.bos, self.eos, self.pad, self.mask]] = True
+        self.special[[dictionary.bos(), self.eos, self.pad, self.mask]] = True
         self.special[dictionary.unk()] = False
         never = self.special.copy()
         never[: dictionary.nspecial] = True

@@ -58,7 +58,7 @@ def write_predictions(
 
     Args:
         folder: to be written.
-        settings: what the predictions depend on, remembered with them.
+        settings: what the predictions depend on.
         words: number of labels of each sample, ``(samples,)``.
         predicted: row and probabilities ``(words, classes)`` of each sample, each row
             once, in any order.
@@ -100,22 +100,9 @@ def write_predictions(
         (work / SETTINGS).write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Dict[str, Any]:
-    """Read an object that ``xling-distill`` wrote.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    return read_object(path, "write it with xling-distill")
-
-
-def read_settings(folder: Union[str, Path]) -> Dict[str, Any]:
-    """What a folder's predictions depend on.
-
-    Raises:
-        UserError: the folder holds none.
-    """
-    return read_json(Path(folder) / SETTINGS)
+def read_part(folder: Union[str, Path], name: str) -> Dict[str, Any]:
+    """Read an object that ``xling-distill`` wrote."""
+    return read_object(Path(folder) / name, "write it with xling-distill")
 
 
 def open_predictions(folder: Union[str, Path]) -> PoolPredictions:

@@ -34,7 +34,7 @@ def run_algorithm(
     percentage: float = 100.0,
     shares: Sequence[int] = (1,),
 ) -> str:
-    """Run what is not complete.
+    """Run what is not complete, ``jobs`` commands at once, and return the tables.
 
     Args:
         plan: of the run.
@@ -43,9 +43,6 @@ def run_algorithm(
         charts: whether to draw appendix B's figures.
         percentage: of the data that is trained on.
         shares: as of :meth:`Plan.sampling`.
-
-    Returns:
-        the tables as text.
 
     Raises:
         UserError: a stage failed, or the folder holds the stages of other settings.
@@ -87,21 +84,12 @@ def check_data(
     target_split: Optional[str] = None,
     lm_data: Optional[str] = None,
 ) -> Tuple[str, str]:
-    """Refuse data that a run cannot learn from.
-
-    Args:
-        data: their folder.
-        task: of the run.
-        target_lang: the language without labels.
-        target_split: the split of its text; without it, the task's own.
-        lm_data: the same data as the generating model reads them, if they differ.
-
-    Returns:
-        the source language and the target's split.
+    """The source language and the target's split (if not given, the task's usual one).
 
     Raises:
-        UserError: they are of another benchmark, or lack one of the languages; or
-            ``lm_data`` are other data.
+        UserError: a run cannot learn from the data: they are of another benchmark, or
+            lack one of the languages; or ``lm_data``, the same as the generating model
+            reads them, are other data.
     """
     manifest = Manifest.load(data)
     benchmark, usual = DATA[task]

@@ -71,15 +71,6 @@ class SampleDataset(FairseqDataset):
             "net_input": {},
         }
 
-    def num_tokens(self, index: int) -> int:
-        return int(self.sizes[index]) * self.variants
-
-    def size(self, index: int) -> int:
-        return int(self.sizes[index])
-
-    def ordered_indices(self) -> np.ndarray:
-        return np.arange(len(self))
-
     def batch_by_size(
         self,
         indices: np.ndarray,
@@ -87,13 +78,9 @@ class SampleDataset(FairseqDataset):
         max_sentences: Optional[int] = None,
         required_batch_size_multiple: int = 1,
     ) -> List[np.ndarray]:
-        """Cut the rows into this shard's chunks.
+        """Cut the rows, which are all, into this shard's chunks, of any size.
 
-        Args:
-            indices: all rows.
-            max_tokens: tokens of a batch of the language model.
-            max_sentences: rows of a batch of the language model.
-            required_batch_size_multiple: not used; a chunk may have any size.
+        The limits are those of a batch of the language model, in tokens and rows.
         """
         cost = self.sizes * self.variants
         # A chunk ends where either limit is reached, and with its language.

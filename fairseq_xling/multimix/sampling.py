@@ -87,14 +87,9 @@ def draw_rows(
     percentage: float,
     allowed: Optional[np.ndarray],
 ) -> np.ndarray:
-    """Draw a share of a part's rows, in rising order.
+    """Draw a share of all rows of a part, at least one, in rising order.
 
-    Args:
-        generator: where randomness comes from.
-        manifest: of the data.
-        part: split and language.
-        percentage: of all rows; at least one is drawn.
-        allowed: rows to draw from, ``(allowed,)``; None for all.
+    They are drawn from those ``allowed``, ``(allowed,)``; None for all.
 
     Raises:
         UserError: fewer are allowed than are to be drawn.

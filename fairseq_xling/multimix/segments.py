@@ -1,7 +1,5 @@
 """Text of sentence pairs that keeps its two sentences apart."""
 
-from typing import Optional
-
 import torch
 from fairseq.data import Dictionary
 
@@ -35,14 +33,7 @@ class SegmentDictionary(Dictionary):
 
 
 class SegmentDecoder:
-    """Pieces to text, with a tab between the sentences of a pair.
-
-    Args:
-        path: of the tokenizer.
-
-    Raises:
-        UserError: it cannot be read.
-    """
+    """Pieces to text by a tokenizer's file, with a tab between a pair's sentences."""
 
     def __init__(self, path: str) -> None:
         self.tokenizer = open_tokenizer(path)
@@ -52,12 +43,3 @@ class SegmentDecoder:
         return "\t".join(
             self.tokenizer.decode(part.split()) for part in pieces.split(SEPARATOR)
         )
-
-    def encode(self, text: str) -> str:
-        """Encode text as pieces with spaces between them."""
-        return " ".join(self.tokenizer.tokenize(text))
-
-
-def build_decoder(path: str, post_process: Optional[str]) -> Optional[SegmentDecoder]:
-    """The decoder of D- lines, unless ``--post-process`` has joined the pieces."""
-    return None if post_process else SegmentDecoder(path)

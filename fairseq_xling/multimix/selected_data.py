@@ -24,11 +24,7 @@ MOST_SYMBOLS = 2**31 - 1
 
 
 def check_part(data: PathLike, manifest: Manifest, split: str, lang: str) -> None:
-    """Refuse a split or language that a folder does not hold.
-
-    Raises:
-        UserError: as said.
-    """
+    """Refuse a split or language that a folder does not hold."""
     if lang not in manifest.splits.get(split, {}):
         raise UserError(f"{data}: no split {split} in {lang}")
 
@@ -42,15 +38,10 @@ def write_selected(
     destination: Path,
     selection: Dict[str, Any],
 ) -> None:
-    """Write a folder of data to train on; it appears when it is complete.
+    """Write rows of a part of a pool as a folder to train on, with predicted labels.
 
-    Args:
-        pool: folder of binarized data.
-        split, lang: which part of it.
-        rows: the selected rows, in rising order.
-        predictions: whose labels they get.
-        destination: folder to write.
-        selection: how they were selected, for the manifest.
+    It appears when it is complete. ``selection``, how the rows were selected, is for
+    its manifest.
     """
     manifest = Manifest.load(pool)
     kept = [x for x in KEPT if x in manifest.splits[split][lang].streams]
@@ -107,7 +98,7 @@ def accuracy_of(
 
     Args:
         labels, gold: ``(words of all samples,)``.
-        offsets: where each sample's labels begin, and their end, ``(samples + 1,)``.
+        offsets: where a sample's labels begin, and their end, ``(samples + 1,)``.
         chosen: bool ``(samples,)``.
     """
     words = np.repeat(chosen, np.diff(offsets))

@@ -16,8 +16,6 @@ from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.destination import check_new
 from fairseq_xling.multimix.store import variants_name
 
-SHARD_SETTINGS = ("shard", "shards")
-
 
 def join_shards(shards: Sequence[str], destination: Union[str, Path]) -> None:
     """Write what a run in one process would have written.
@@ -58,18 +56,14 @@ def join_shards(shards: Sequence[str], destination: Union[str, Path]) -> None:
 
 
 def order_shards(manifests: Dict[Path, Manifest]) -> List[Path]:
-    """Bring the folders of a run's shards into order.
-
-    Raises:
-        UserError: they are not all the shards of one run.
-    """
+    """Bring the folders of a run's shards into order, or refuse them if some lack."""
     by_number: Dict[int, Path] = {}
     run = None
     for folder, manifest in manifests.items():
         if manifest.augmentation is None:
             raise UserError(f"{folder}: not written by multimix_augment")
         settings = dict(manifest.augmentation["settings"])
-        number, shards = (settings.pop(name) for name in SHARD_SETTINGS)
+        number, shards = settings.pop("shard"), settings.pop("shards")
         if run is None:
             run = (settings, shards)
         if run != (settings, shards):
@@ -88,14 +82,7 @@ def order_shards(manifests: Dict[Path, Manifest]) -> List[Path]:
 
 
 def join_stream(folders: List[Path], out: Path, stream: str, kinds: List[str]) -> None:
-    """Append one language's files to each other.
-
-    Args:
-        folders: the shards that hold the language, in order.
-        out: the folder to write.
-        stream: split and language, such as ``"train.en"``.
-        kinds: such as ``["input"]``.
-    """
+    """Append the files of a stream, such as ``train.en``, to each other in ``out``."""
     for name in [variants_name(stream), *(f"{stream}.{kind}.bin" for kind in kinds)]:
         with open(out / name, "wb") as joined:
             for folder in folders:

@@ -8,7 +8,6 @@ import torch
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.decoding import Decoding, choose_tokens
 from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.masked_words import Choice
 from fairseq_xling.multimix.parts import Filled, Part, unchanged
 from fairseq_xling.multimix.pieces import PieceTable
 
@@ -51,10 +50,19 @@ class Limits(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One variant to be made: a part, and which of its units are masked when."""
+    """One variant to be made: a part, and what is masked in it, as it was chosen.
+
+    Attributes:
+        part: what the language model reads.
+        units: indices of its units in the order in which they are masked,
+            ``(masked,)``.
+        uniforms: for each token of theirs, in the order of prediction, a number in
+            [0, 1) that sampling uses, ``(predicted,)``.
+    """
 
     part: Part
-    choice: Choice
+    units: np.ndarray
+    uniforms: np.ndarray
 
 
 class _Plan:
@@ -65,9 +73,8 @@ class _Plan:
     """
 
     def __init__(self, request: Request) -> None:
-        part, order = request.part, request.choice.units
+        part, order, self.uniforms = request
         self.tokens = part.tokens
-        self.uniforms = request.choice.uniforms
         self.widths, self.masked = part.widths[order], part.masks[order]
         self.starts = part.starts[order]
         # How far into its unit each step is.
@@ -146,20 +153,13 @@ class SuccessiveGenerator:
         requests: Sequence[Request],
         progress: Callable[[int], None] = lambda done: None,
     ) -> List[Filled]:
-        """Make variants.
-
-        Args:
-            requests: what to make.
-            progress: told how many requests were made, again and again.
-
-        Returns:
-            one variant a request, in the same order.
+        """Make one variant a request, and tell ``progress`` how many were made.
 
         Raises:
             UserError: the model predicts no numbers.
         """
         filled = [unchanged(request.part.tokens) for request in requests]
-        todo = [i for i, request in enumerate(requests) if len(request.choice.units)]
+        todo = [i for i, request in enumerate(requests) if len(request.units)]
         progress(len(requests) - len(todo))
         lengths = np.array([len(requests[i].part.tokens) for i in todo], np.int64)
         for batch in self.limits.batches(lengths):

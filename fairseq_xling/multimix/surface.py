@@ -1,6 +1,6 @@
 """The text of a variant: what was not changed stands as it was given."""
 
-from typing import Iterator, List, Sequence, Tuple
+from typing import List, Tuple
 
 import numpy as np
 
@@ -38,7 +38,10 @@ class Surface:
             return self.tokenizer.decode([self.symbols[x] for x in new if x >= 0])
         out: List[str] = []
         place = 0
-        for low, high in self._groups():
+        # Runs of tokens, of which the last alone covers characters.
+        bounds = np.flatnonzero(self.ends > self.begins) + 1
+        bounds = [0, *bounds[:-1].tolist(), len(self.ends)] if len(bounds) else []
+        for low, high in zip(bounds, bounds[1:]):
             if (old[low:high] == new[low:high]).all():
                 continue
             begin, end = self._visible(
@@ -53,16 +56,6 @@ class Surface:
             out += [self.text[place:begin], self.tokenizer.decode(names).strip()]
             place = max(begin, end)
         return "".join([*out, self.text[place:]])
-
-    def _groups(self) -> Iterator[Tuple[int, int]]:
-        """Runs of tokens, of which the last alone covers characters."""
-        covers: Sequence[int] = np.flatnonzero(self.ends > self.begins)
-        low = 0
-        for position, last in enumerate(covers):
-            is_end = position == len(covers) - 1
-            high = len(self.ends) if is_end else int(last) + 1
-            yield low, high
-            low = high
 
     def _visible(self, begin: int, end: int) -> Tuple[int, int]:
         """A span without white space around it."""

@@ -10,11 +10,7 @@ from fairseq_xling.errors import UserError
 
 
 def refuse(message: str) -> NoReturn:
-    """Stands for the parser's own way, which prints its usage and leaves.
-
-    Raises:
-        UserError: always.
-    """
+    """Stands for the parser's own way, which prints its usage and leaves."""
     raise UserError(
         f"--train-options, --warmup-options, --adaptation-options: {message}"
     )
@@ -23,11 +19,9 @@ def refuse(message: str) -> NoReturn:
 def read_options(words: Sequence[str]) -> argparse.Namespace:
     """What is said in a call of fairseq-train, by its own parser; no defaults.
 
-    Args:
-        words: all arguments but ``--user-dir``, which is this package.
-
     Raises:
-        UserError: fairseq-train would refuse them.
+        UserError: fairseq-train would refuse one of ``words``: all arguments but
+            ``--user-dir``, which is this package.
     """
     parser = options.get_training_parser()
     parser.error = refuse
@@ -36,10 +30,6 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
 
 def count_updates(said: argparse.Namespace, rows: int) -> int:
     """Updates of a training: one epoch's where the options give no other end.
-
-    Args:
-        said: as of :func:`read_options`.
-        rows: number of training samples.
 
     Raises:
         UserError: the options do not tell how many samples an update has.
@@ -69,14 +59,10 @@ def count_updates(said: argparse.Namespace, rows: int) -> int:
 
 
 def schedule(words: Sequence[str], rows: int) -> List[str]:
-    """What a training's options leave open.
+    """What options leave open of a training on some rows.
 
     Its updates; a tenth of them to warm up; and checkpoints as often as it validates,
     since fairseq keeps the best only of those that it saves.
-
-    Args:
-        words: as of :func:`read_options`.
-        rows: number of training samples.
 
     Raises:
         UserError: the options are wrong.

@@ -7,18 +7,16 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.masked_words import choose_units, sample_generator
-from fairseq_xling.multimix.parts import (
-    Filled,
-    Sample,
-    join,
-    split_sample,
-    unchanged,
-)
+from fairseq_xling.multimix.parts import Filled, Sample, join, split_sample, unchanged
 from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.successive import Request, SuccessiveGenerator
 
 AUG_TYPES = ["successive-max", "successive-cross"]
 MASK_UNITS = ["word", "piece", "single"]
+# What is counted of all samples, see GenLM.
+COUNTED = (
+    "samples", "variants", "duplicates", "unchangeable", "masked", "as_they_were"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def read_augmentation(
         UserError: one is out of range.
     """
     aug_type = aug_type or AUG_TYPES[has_parts]
-    check_percentage(percentage)
+    if not 0 <= percentage <= 100:
+        raise UserError(f"--aug-percentage {percentage}: give a value from 0 to 100")
     factors = factor or ("2x2" if aug_type == "successive-cross" else "3")
     return Augmentation(
         aug_type,
@@ -112,16 +111,6 @@ def read_factors(text: str, aug_type: str) -> Tuple[int, ...]:
             "numbers, such as 2x2"
         )
     return tuple(int(part) for part in parts)
-
-
-def check_percentage(percentage: float) -> None:
-    """Refuse a P that is no percentage.
-
-    Raises:
-        UserError: it is not from 0 to 100.
-    """
-    if not 0 <= percentage <= 100:
-        raise UserError(f"--aug-percentage {percentage}: give a value from 0 to 100")
 
 
 class Variant(NamedTuple):
@@ -161,17 +150,7 @@ class GenLM:
     ) -> None:
         self.generator = generator
         self.augmentation = augmentation
-        self.counts: Dict[str, int] = dict.fromkeys(
-            [
-                "samples",
-                "variants",
-                "duplicates",
-                "unchangeable",
-                "masked",
-                "as_they_were",
-            ],
-            0,
-        )
+        self.counts: Dict[str, int] = dict.fromkeys(COUNTED, 0)
 
     @property
     def table(self) -> PieceTable:
@@ -183,11 +162,7 @@ class GenLM:
         samples: Sequence[Sample],
         progress: Callable[[int], None] = lambda done: None,
     ) -> List[List[Variant]]:
-        """Make the variants of some samples.
-
-        Args:
-            samples: the samples.
-            progress: told how many samples were made, again and again.
+        """Make the variants of samples, and tell ``progress`` how many were made.
 
         Returns:
             the variants of each sample; none where all were duplicates.
@@ -216,19 +191,14 @@ class GenLM:
 
     def _requests_of(self, sample: Sample) -> List[List[Request]]:
         what = self.augmentation
-        parts = split_sample(
-            self.table,
-            sample,
-            what.is_cross,
-            what.mask_unit,
-            self.generator.lm.longest,
-        )
+        longest = self.generator.lm.longest
+        parts = split_sample(self.table, sample, what.is_cross, what.mask_unit, longest)
         if not any(len(part.starts) for part in parts):
             return []
         random = sample_generator(what.seed, sample.stream, sample.row)
         return [
             [
-                Request(part, choice)
+                Request(part, *choice)
                 for choice in choose_units(random, part.masks, what.percentage, factor)
             ]
             for part, factor in zip(parts, what.factors)

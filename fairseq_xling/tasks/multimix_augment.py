@@ -28,7 +28,7 @@ from fairseq_xling.multimix.lm_checkpoint import check_when_loaded, fine_tuned
 from fairseq_xling.multimix.masked_lm import MaskedLM
 from fairseq_xling.multimix.pieces import PieceTable
 from fairseq_xling.multimix.sample_dataset import SampleDataset
-from fairseq_xling.multimix.segments import SegmentDictionary, build_decoder
+from fairseq_xling.multimix.segments import SegmentDecoder, SegmentDictionary
 from fairseq_xling.multimix.store import VariantStore
 from fairseq_xling.multimix.successive import Limits, SuccessiveGenerator
 from fairseq_xling.multimix.variants import (
@@ -135,7 +135,9 @@ class MultiMixAugmentTask(FairseqTask):
                 f"--distributed-world-size {cfg.shards}"
             )
         self.limits = Limits(None, None)
-        self.decoder = build_decoder(str(find_tokenizer(cfg.data)), cfg.post_process)
+        tokenizer = str(find_tokenizer(cfg.data))
+        # --post-process has joined the pieces already.
+        self.decoder = None if cfg.post_process else SegmentDecoder(tokenizer)
         self.has_variants = False
 
     @classmethod

@@ -71,22 +71,22 @@ def test_words_are_chosen_afresh_for_every_variant(widths, percentage, variants,
     random = sample_generator(1, "train.en", row)
     count = count_masked(len(widths), percentage)
     assert len(choices) == variants
-    for choice in choices:
+    for chosen, drawn in choices:
         units = random.permutation(len(widths))[:count]
         uniforms = random.random(int(widths[units].sum()))
-        assert choice.units.tolist() == units.tolist()
-        assert choice.uniforms.tolist() == uniforms.tolist()
+        assert chosen.tolist() == units.tolist()
+        assert drawn.tolist() == uniforms.tolist()
         assert len(set(units.tolist())) == count
 
 
 def test_every_word_is_as_likely_and_as_early_as_any_other():
     chosen, first, rows = np.zeros(10), np.zeros(10), 4000
     for row in range(rows):
-        (choice,) = choose_units(
+        ((units, _),) = choose_units(
             sample_generator(3, "train.en", row), np.ones(10, np.int64), 30, 1
         )
-        chosen[choice.units] += 1
-        first[choice.units[0]] += 1
+        chosen[units] += 1
+        first[units[0]] += 1
     # Five standard deviations.
     assert chosen == pytest.approx(0.3 * rows, abs=5 * (rows * 0.21) ** 0.5)
     assert first == pytest.approx(0.1 * rows, abs=5 * (rows * 0.09) ** 0.5)
@@ -98,6 +98,6 @@ def test_more_variants_begin_with_the_same_ones():
         choose_units(sample_generator(1, "train.en", 5), widths, 50, count)
         for count in (3, 5)
     )
-    assert [x.units.tolist() for x in few] == [x.units.tolist() for x in many[:3]]
-    assert [x.uniforms.tolist() for x in few] == [x.uniforms.tolist() for x in many[:3]]
-    assert len({tuple(x.units.tolist()) for x in many}) > 1
+    few, many = ([[x.tolist() for x in one] for one in made] for made in (few, many))
+    assert few == many[:3]
+    assert len({tuple(units) for units, _ in many}) > 1

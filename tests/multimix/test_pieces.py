@@ -45,7 +45,7 @@ def test_a_word_begins_with_one_beginning_and_goes_on_without():
 
 def test_only_the_ids_of_special_tokens_are_special():
     table = TABLE
-    assert (table.bos, table.pad, table.eos) == (0, 1, 2)
+    assert (table.pad, table.eos) == (1, 2)
     assert table.symbols[table.mask] == "<mask>"
     assert table.mask == len(table.symbols) - 1
     # Unknown text is text, but nothing to be predicted.

@@ -144,8 +144,6 @@ def test_sample_tells_its_stream_and_its_row_there():
     assert tokens == [[1] * 4, [0] * 5, [2] * 7]
     words = [one.word_starts.tolist() for one in batch["samples"]]
     assert words == [[1] * 2, [1] * 2, [1] * 3]
-    assert [data.size(i) for i in range(5)] == [3, 4, 5, 6, 7]
-    assert data.num_tokens(4) == 21
 
 
 @pytest.mark.parametrize("shards", [2, 3])

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from augment_data import draw_pairs, write_pairs
 from lm_data import BEGIN
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.segments import (
-    SegmentDecoder,
-    SegmentDictionary,
-    build_decoder,
+from fairseq_xling.multimix.segments import SegmentDecoder, SegmentDictionary
+from fairseq_xling.tasks.multimix_augment import (
+    MultiMixAugmentConfig,
+    MultiMixAugmentTask,
 )
 
 SYMBOLS = ["_a", "b", "_c", "d"]
@@ -62,9 +63,7 @@ def test_decoded_sentences_are_apart_by_a_tab(spm):
     decoder = SegmentDecoder(spm.model)
     sentences = ["the dog runs", "собака спит", "狗跑"]
     pieces = [" ".join(spm.processor.encode(x, out_type=str)) for x in sentences]
-    for text, encoded in zip(sentences, pieces):
-        assert decoder.encode(text) == encoded
-        assert decoder.decode(encoded) == text
+    assert [decoder.decode(encoded) for encoded in pieces] == sentences
     assert decoder.decode(f"{pieces[0]} </s> {pieces[1]}") == "\t".join(sentences[:2])
     assert decoder.decode(f" </s> {pieces[2]}") == "\t狗跑"
     assert decoder.decode(f"{pieces[2]} </s> ") == "狗跑\t"
@@ -96,6 +95,11 @@ def test_what_is_no_sentencepiece_model_is_refused(tmp_path):
         assert "\n" not in message
 
 
-def test_joined_pieces_are_not_decoded_again(spm):
-    assert build_decoder(spm.model, "sentencepiece") is None
-    assert build_decoder(spm.model, None).decode(f"{BEGIN}the") == "the"
+def test_joined_pieces_are_not_decoded_again(spm, tmp_path):
+    pairs = {"train": {"en": draw_pairs("en", 1)}}
+    options = {"data": str(write_pairs(tmp_path / "data", spm, pairs)), "path": None}
+    options.update(gen_subset="train", seed=1, shards=1, shard=0)
+    for joins in (None, "sentencepiece"):
+        cfg = MultiMixAugmentConfig(post_process=joins, **options)
+        decoder = MultiMixAugmentTask.setup_task(cfg).build_bpe(None)
+        assert (decoder is None) == (joins is not None)

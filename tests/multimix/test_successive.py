@@ -23,24 +23,17 @@ from lm_data import (
 from naive_generator import NaiveGenerator
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.decoding import Decoding
-from fairseq_xling.multimix.masked_lm import MaskedLM
-from fairseq_xling.multimix.masked_words import Choice
 from fairseq_xling.multimix.parts import split_sample
 from fairseq_xling.multimix.pieces import PieceTable, find_units
-from fairseq_xling.multimix.successive import (
-    PROJECTED_ROWS,
-    SIMILAR,
-    Limits,
-    Request,
-    SuccessiveGenerator,
-)
+from fairseq_xling.multimix.successive import PROJECTED_ROWS, SIMILAR, Limits, Request
 
 SAMPLES = 500
 # How close two logits are whose order may depend on rounding.
 NEAR = 1e-4
 FACTORS = {"successive-max": (3,), "successive-cross": (2, 2)}
 SYMBOLS = piece_dictionary().symbols
+TABLE = PieceTable(piece_dictionary())
+IDS = Writer().ids
 # What the model said of a sentence it says again.
 CACHE = {}
 
@@ -111,6 +104,17 @@ def in_shards(generate, samples, shards):
     bounds = np.linspace(0, len(samples), shards + 1).astype(int).tolist()
     groups = [samples[a:b] for a, b in zip(bounds, bounds[1:])]
     return [variants for group in groups for variants in generate(group)]
+
+
+def part_of(sample, mask_unit="word"):
+    return split_sample(TABLE, sample, False, mask_unit, 99)[0]
+
+
+def always(*pieces):
+    """A language model that always says the same."""
+    logits = torch.zeros(len(SYMBOLS))
+    logits[IDS(" ".join(pieces))] = 9.0
+    return FakeLM(len(SYMBOLS), logits)
 
 
 def all_steps(naive):
@@ -212,22 +216,11 @@ def read_words(text):
 
 
 def test_each_word_is_masked_alone_and_sees_what_was_predicted_before_it():
-    writer = Writer()
-    tokens = np.array([0, *writer.ids("_the _do g s _cat _run ning"), 2])
-    part = split_sample(
-        PieceTable(writer.dictionary), tagged_of([tokens[1:2]]), False, "word", 99
-    )[0]._replace(
-        tokens=tokens,
-        starts=np.array([1, 2, 5, 6]),
-        widths=np.array([1, 3, 1, 2]),
-        begins=np.ones(4, bool),
-    )
-    begin, inside = writer.ids("_house ed")
-    logits = torch.zeros(len(SYMBOLS))
-    logits[[begin, inside]] = 9.0
-    lm = FakeLM(len(SYMBOLS), logits)
-    generator = build_gen_lm(lm).generator
-    (filled,) = generator.fill([Request(part, Choice(np.array([3, 1]), np.zeros(5)))])
+    words = [IDS(x) for x in ("_the", "_do g s", "_cat", "_run ning")]
+    part, lm = part_of(tagged_of(words)), always("_house", "ed")
+    tokens = part.tokens.copy()
+    request = Request(part, np.array([3, 1]), np.zeros(5))
+    (filled,) = build_gen_lm(lm).generator.fill([request])
     read = [read_words(rows[0]) for rows, _ in lm.calls]
     assert [" ".join(words[1:-1]) for words in read] == [
         "_the _do g s _cat <mask> <mask>",
@@ -242,7 +235,7 @@ def test_each_word_is_masked_alone_and_sees_what_was_predicted_before_it():
     )
     assert filled.positions.tolist() == [2, 3, 4, 6, 7]
     assert (filled.masked, filled.kept) == (2, 0)
-    assert tokens.tolist() == [0, *writer.ids("_the _do g s _cat _run ning"), 2]
+    assert part.tokens.tolist() == tokens.tolist()
 
 
 @pytest.mark.parametrize(
@@ -254,21 +247,14 @@ def test_each_word_is_masked_alone_and_sees_what_was_predicted_before_it():
 )
 def test_a_single_mask_stands_for_a_whole_word(order, read, places):
     """As the authors' code does it: "dogs" and "running" become one ``<mask>`` each."""
-    writer = Writer()
-    words = [writer.ids(x) for x in ("_the", "_do g s", "_cat", "_run ning")]
-    sample = tagged_of(words)
-    part = split_sample(PieceTable(writer.dictionary), sample, False, "single", 99)[0]
-    logits = torch.zeros(len(SYMBOLS))
-    logits[writer.ids("_house ed")] = 9.0
-    lm = FakeLM(len(SYMBOLS), logits)
-    generator = build_gen_lm(lm).generator
-    # Beside another that keeps its length.
-    other = split_sample(PieceTable(writer.dictionary), sample, False, "word", 99)[0]
+    words = [IDS(x) for x in ("_the", "_do g s", "_cat", "_run ning")]
+    sample, lm = tagged_of(words), always("_house", "ed")
     requests = [
-        Request(part, Choice(np.array(order), np.zeros(2))),
-        Request(other, Choice(np.array([0, 2]), np.zeros(2))),
+        Request(part_of(sample, "single"), np.array(order), np.zeros(2)),
+        # Beside another that keeps its length.
+        Request(part_of(sample), np.array([0, 2]), np.zeros(2)),
     ]
-    filled, unlike = generator.fill(requests)
+    filled, unlike = build_gen_lm(lm).generator.fill(requests)
     seen = [read_words(tokens) for rows, _ in lm.calls for tokens in rows[:1]]
     assert [
         " ".join(x for x in one[1:-1] if x[0] != "<" or x == "<mask>") for one in seen
@@ -276,9 +262,8 @@ def test_a_single_mask_stands_for_a_whole_word(order, read, places):
     assert [at[0] for _, at in lm.calls] == places
     assert read_words(filled.tokens[1:-1]) == "_the _house _cat _house".split()
     assert filled.positions.tolist() == [2, 4]
-    assert filled.log_probs == pytest.approx(
-        logits.log_softmax(0)[writer.ids("_house")[0]].item()
-    )
+    log_probs = lm.always.log_softmax(0)
+    assert filled.log_probs == pytest.approx(log_probs[IDS("_house")[0]].item())
     assert filled.lost.tolist() == [3, 4, 7]
     assert filled.word_starts(sample.word_starts).tolist() == [1, 2, 3, 4]
     assert (filled.masked, filled.kept) == (2, 0)
@@ -287,13 +272,10 @@ def test_a_single_mask_stands_for_a_whole_word(order, read, places):
 
 def test_a_first_piece_alone_is_another_word():
     """Of "unable" "un" is predicted: its first token stays, and yet it changed."""
-    writer = Writer()
-    logits = torch.zeros(len(SYMBOLS))
-    logits[writer.ids("_do")] = 9.0
     gen_lm = build_gen_lm(
-        FakeLM(len(SYMBOLS), logits), percentage=100, factors=(1,), mask_unit="single"
+        always("_do"), percentage=100, factors=(1,), mask_unit="single"
     )
-    sample = tagged_of([writer.ids("_do gs"), writer.ids("_do")])
+    sample = tagged_of([IDS("_do gs"), IDS("_do")])
     ((variant,),) = gen_lm.generate([sample])
     assert read_words(variant.filled.tokens[1:-1]) == ["_do", "_do"]
     assert variant.filled.changed(sample.tokens).tolist() == [1]
@@ -301,16 +283,14 @@ def test_a_first_piece_alone_is_another_word():
 
 
 def test_log_probabilities_stand_in_the_order_of_positions():
-    writer = Writer()
-    sample = tagged_of([writer.ids("_the"), writer.ids("_do gs"), writer.ids("_cat")])
-    part = split_sample(PieceTable(writer.dictionary), sample, False, "word", 99)[0]
+    sample = tagged_of([IDS("_the"), IDS("_do gs"), IDS("_cat")])
     generator = build_gen_lm(small_lm()).generator
-    order = np.array([2, 1, 0])
-    (filled,) = generator.fill([Request(part, Choice(order, np.zeros(4)))])
+    request = Request(part_of(sample), np.array([2, 1, 0]), np.zeros(4))
+    (filled,) = generator.fill([request])
     read = sample.tokens.copy()
     found = {}
     for word in ([4], [2, 3], [1]):
-        read[word] = writer.dictionary.index("<mask>")
+        read[word] = TABLE.mask
         for place in word:
             with torch.no_grad():
                 logits = generator.lm.model(torch.tensor(read[None]))[0][0, place]
@@ -321,13 +301,9 @@ def test_log_probabilities_stand_in_the_order_of_positions():
 
 
 def test_words_predicted_as_they_were_are_counted():
-    writer = Writer()
-    sample = tagged_of([writer.ids(x) for x in ("_the ed", "_house", "_house s")])
-    begin, inside = writer.ids("_house ed")
-    logits = torch.zeros(len(SYMBOLS))
-    logits[[begin, inside]] = 9.0
-    lm = FakeLM(len(SYMBOLS), logits)
-    ((variant,),) = build_gen_lm(lm, percentage=100, factors=(1,)).generate([sample])
+    sample = tagged_of([IDS(x) for x in ("_the ed", "_house", "_house s")])
+    gen_lm = build_gen_lm(always("_house", "ed"), percentage=100, factors=(1,))
+    ((variant,),) = gen_lm.generate([sample])
     assert variant.filled.masked == 3
     assert variant.filled.kept == 1
 
@@ -357,7 +333,7 @@ def expected(units, percentage):
     return max(1, math.floor(units * percentage / 100))
 
 
-def check_variants(table, variants, tokens, starts, mask_unit, groups, percentage):
+def check_variants(table, variants, tokens, mask_unit, groups, percentage):
     """Check how many units of each group change, and that no word boundary does.
 
     Args:
@@ -394,85 +370,43 @@ def check_variants(table, variants, tokens, starts, mask_unit, groups, percentag
             assert differing <= filled.masked
 
 
-@settings(max_examples=60)
+@settings(max_examples=120)
 @given(
-    length=LENGTHS,
+    lengths=LENGTHS | st.tuples(LENGTHS, st.just(0) | LENGTHS),
     lang=st.sampled_from(["en", "zh", "hi"]),
     percentage=PERCENTAGES,
     mask_unit=st.sampled_from(["word", "piece"]),
-    is_cross=st.booleans(),
+    factors=st.sampled_from([(2,), (1, 2), (2, 1)]),
     seed=st.integers(0, 99),
 )
-def test_as_many_words_of_a_tagged_sentence_change_as_the_percentage_says(
-    length, lang, percentage, mask_unit, is_cross, seed
+def test_as_many_words_change_as_the_percentage_says(
+    lengths, lang, percentage, mask_unit, factors, seed
 ):
+    """Of a tagged sentence of ``lengths`` words, or of a pair."""
     writer = Writer(seed, odd=0)
-    sample = tagged_of([writer.word(lang) for _ in range(length)], row=seed)
+    if isinstance(lengths, int):
+        words = [writer.word(lang) for _ in range(lengths)]
+        sample, lengths = tagged_of(words, row=seed), (lengths // 2, -(-lengths // 2))
+        bound = sample.word_starts[lengths[0]]
+    else:
+        parts = [sum((writer.word("en") for _ in range(n)), []) for n in lengths]
+        sample, bound = pair_of(*parts, row=seed), len(parts[0]) + 1
     gen_lm = build_gen_lm(
         FakeLM(len(SYMBOLS)),
-        aug_type="successive-cross" if is_cross else "successive-max",
-        factors=(2, 1) if is_cross else (2,),
+        aug_type="successive-max" if len(factors) == 1 else "successive-cross",
+        factors=factors,
         percentage=percentage,
         mask_unit=mask_unit,
     )
     (variants,) = gen_lm.generate([sample])
     units = spans(gen_lm.table, sample.tokens, sample.word_starts, mask_unit)
     groups = [units]
-    if is_cross:
-        bound = sample.word_starts[length // 2]
-        groups = [
-            [x for x in units if min(x) < bound],
-            [x for x in units if min(x) >= bound],
-        ]
-        if mask_unit == "word":
-            assert [len(x) for x in groups] == [length // 2, (length + 1) // 2]
-    assert len(variants) == 2
-    check_variants(
-        gen_lm.table,
-        variants,
-        sample.tokens,
-        sample.word_starts,
-        mask_unit,
-        groups,
-        percentage,
-    )
-
-
-@settings(max_examples=60)
-@given(
-    lengths=st.tuples(LENGTHS, st.one_of(st.just(0), LENGTHS)),
-    percentage=PERCENTAGES,
-    mask_unit=st.sampled_from(["word", "piece"]),
-    is_cross=st.booleans(),
-    seed=st.integers(0, 99),
-)
-def test_as_many_words_of_a_pair_change_as_the_percentage_says(
-    lengths, percentage, mask_unit, is_cross, seed
-):
-    writer = Writer(seed, odd=0)
-    first, second = (sum((writer.word("en") for _ in range(n)), []) for n in lengths)
-    sample = pair_of(first, second, row=seed)
-    gen_lm = build_gen_lm(
-        FakeLM(len(SYMBOLS)),
-        aug_type="successive-cross" if is_cross else "successive-max",
-        factors=(1, 2) if is_cross else (2,),
-        percentage=percentage,
-        mask_unit=mask_unit,
-    )
-    (variants,) = gen_lm.generate([sample])
-    units = spans(gen_lm.table, sample.tokens, None, mask_unit)
-    groups = [units]
-    if is_cross:
-        groups = [
-            [x for x in units if min(x) <= len(first)],
-            [x for x in units if min(x) > len(first)],
-        ]
+    if len(factors) == 2:
+        groups = [[x for x in units if (min(x) >= bound) == late] for late in (0, 1)]
         if mask_unit == "word":
             assert [len(x) for x in groups] == list(lengths)
     assert len(variants) == 2
-    check_variants(
-        gen_lm.table, variants, sample.tokens, None, mask_unit, groups, percentage
-    )
+    check_variants(gen_lm.table, variants, sample.tokens, mask_unit, groups, percentage)
 
 
 @settings(max_examples=40)
@@ -553,10 +487,8 @@ def test_what_may_not_be_predicted_never_is_though_the_model_wants_it(kind, deco
 
 
 def test_a_word_begins_with_a_beginning_though_the_model_wants_another_piece():
-    dictionary = piece_dictionary()
-    table = PieceTable(dictionary)
     samples = Writer(seed=4).samples("tagged", 60, most=6)
-    for wanted in (table.may_continue, table.may_begin):
+    for wanted in (TABLE.may_continue, TABLE.may_begin):
         lm = FakeLM(len(SYMBOLS), torch.from_numpy(wanted).float() * 99)
         places = set()
         for sample, variants in zip(samples, build_gen_lm(lm).generate(samples)):
@@ -572,25 +504,23 @@ def test_a_word_begins_with_a_beginning_though_the_model_wants_another_piece():
 
 def test_a_model_that_predicts_no_numbers_is_refused():
     lm = FakeLM(len(SYMBOLS), torch.full((len(SYMBOLS),), math.nan))
-    sample = pair_of(Writer().ids("_the _cat"), [])
+    sample = pair_of(IDS("_the _cat"), [])
     with pytest.raises(UserError, match="predicts no numbers.*--bf16") as caught:
         build_gen_lm(lm).generate([sample])
     assert "\n" not in str(caught.value)
 
 
 def test_progress_counts_every_request_once_and_nothing_to_mask_at_once():
-    writer = Writer(seed=3)
-    table = PieceTable(writer.dictionary)
     generator = build_gen_lm(FakeLM(len(SYMBOLS)), max_rows=2).generator
-    parts = [
-        split_sample(table, sample, False, "word", 99)[0]
-        for sample in (tagged_of([]), *(tagged_of([writer.ids("_cat")]),) * 5)
+    empty, one = part_of(tagged_of([])), part_of(tagged_of([IDS("_cat")]))
+    requests = [
+        Request(empty, np.arange(0), np.zeros(0)),
+        *[Request(one, np.arange(1), np.zeros(1))] * 5,
     ]
-    choices = [Choice(np.arange(len(x.starts)), np.zeros(len(x.starts))) for x in parts]
     told = []
-    filled = generator.fill([Request(*x) for x in zip(parts, choices)], told.append)
+    filled = generator.fill(requests, told.append)
     assert told == [1, 2, 2, 1]
-    assert filled[0].tokens is parts[0].tokens
+    assert filled[0].tokens is empty.tokens
     assert [x.masked for x in filled] == [0, 1, 1, 1, 1, 1]
 
 
@@ -601,16 +531,11 @@ def test_nothing_to_do_asks_nothing():
 
 
 def test_a_sequence_leaves_the_batch_after_its_last_prediction():
-    writer = Writer()
-    table = PieceTable(writer.dictionary)
-    samples = [
-        tagged_of([writer.ids("_the"), writer.ids("_do g s")]),
-        tagged_of([writer.ids("_cat")] * 4),
-    ]
-    parts = [split_sample(table, x, False, "word", 99)[0] for x in samples]
+    cats = part_of(tagged_of([IDS("_cat")] * 4))
+    dogs = part_of(tagged_of([IDS("_the"), IDS("_do g s")]))
     requests = [
-        Request(parts[1], Choice(np.array([2]), np.zeros(1))),
-        Request(parts[0], Choice(np.array([0, 1]), np.zeros(4))),
+        Request(cats, np.array([2]), np.zeros(1)),
+        Request(dogs, np.array([0, 1]), np.zeros(4)),
     ]
     lm = FakeLM(len(SYMBOLS))
     build_gen_lm(lm).generator.fill(requests)
@@ -618,14 +543,11 @@ def test_a_sequence_leaves_the_batch_after_its_last_prediction():
 
 
 def test_padding_goes_when_the_longest_sequence_has_left():
-    writer = Writer()
-    table = PieceTable(writer.dictionary)
-    words = [writer.ids("_the")] * 20
-    long, short = tagged_of(words), tagged_of([*words[3:], writer.ids("_do g")])
-    parts = [split_sample(table, x, False, "word", 99)[0] for x in (long, short)]
+    words = [IDS("_the")] * 20
+    long, short = tagged_of(words), tagged_of([*words[3:], IDS("_do g")])
     requests = [
-        Request(parts[0], Choice(np.array([5]), np.zeros(1))),
-        Request(parts[1], Choice(np.array([17]), np.zeros(2))),
+        Request(part_of(long), np.array([5]), np.zeros(1)),
+        Request(part_of(short), np.array([17]), np.zeros(2)),
     ]
     lm = FakeLM(len(SYMBOLS))
     build_gen_lm(lm).generator.fill(requests)
@@ -647,7 +569,7 @@ def test_only_so_many_rows_are_projected_at_once_each_row_once():
             return super().logits(states)
 
     count = 2 * PROJECTED_ROWS + 3
-    samples = [tagged_of([Writer().ids("_cat")], row) for row in range(count)]
+    samples = [tagged_of([IDS("_cat")], row) for row in range(count)]
     build_gen_lm(Counting(len(SYMBOLS)), factors=(1,)).generate(samples)
     assert [len(rows) for rows in projected] == [PROJECTED_ROWS, PROJECTED_ROWS, 3]
     assert sum(projected, []) == list(range(count))
@@ -700,8 +622,7 @@ def test_much_shorter_sequences_fill_a_quarter_of_a_batch():
 
 
 def test_what_is_longer_than_the_model_reads_stays_as_it_is():
-    writer = Writer()
-    words = [writer.ids("_cat")] * (LONGEST - 2)
+    words = [IDS("_cat")] * (LONGEST - 2)
     gen_lm = build_gen_lm(small_lm())
     fits, not_fits = gen_lm.generate([tagged_of(words), tagged_of([*words, words[0]])])
     assert [x.number for x in fits] == [(0,), (1,), (2,)]
@@ -712,16 +633,12 @@ def test_what_is_longer_than_the_model_reads_stays_as_it_is():
 
 def test_a_generator_needs_no_uniform_numbers_of_its_own():
     """Sampling goes by the numbers of the request, so that any batch gives the same."""
-    writer = Writer()
-    dictionary = piece_dictionary()
-    lm = MaskedLM(small_lm(), dictionary)
-    table = PieceTable(dictionary)
-    part = split_sample(table, tagged_of([writer.ids("_cat")]), False, "word", 99)[0]
-    generator = SuccessiveGenerator(lm, table, Decoding(topk=0), Limits(None, None))
-    uniforms = np.linspace(0, 0.999, 200)
-    one = np.array([0])
-    filled = generator.fill(
-        [Request(part, Choice(one, np.array([u]))) for u in uniforms]
+    part = part_of(tagged_of([IDS("_cat")]))
+    filled = build_gen_lm(small_lm(), topk=0).generator.fill(
+        [
+            Request(part, np.array([0]), np.array([uniform]))
+            for uniform in np.linspace(0, 0.999, 200)
+        ]
     )
     predicted = np.array([x.tokens[1] for x in filled])
     # Tokens follow their order in the vocabulary.

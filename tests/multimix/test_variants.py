@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from augment_data import COUNTS
 from lm_data import (
     FakeLM,
     Writer,
@@ -17,24 +18,12 @@ from lm_data import (
 from naive_generator import NaiveGenerator
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.multimix.variants import (
-    AUG_TYPES,
-    check_percentage,
-    read_factors,
-)
+from fairseq_xling.multimix.variants import AUG_TYPES, read_augmentation, read_factors
 
 WRITER = Writer()
 IDS = WRITER.ids
 SYMBOLS = piece_dictionary().symbols
 FACTORS = {"successive-max": (3,), "successive-cross": (2, 2)}
-COUNTS = [
-    "samples",
-    "variants",
-    "duplicates",
-    "unchangeable",
-    "masked",
-    "as_they_were",
-]
 
 
 def always(begin, inside):
@@ -473,32 +462,33 @@ def test_what_is_no_factor_is_refused(text, aug_type):
     assert "\n" not in message
 
 
-def test_two_factors_are_for_successive_cross_alone():
-    with pytest.raises(UserError) as caught:
-        read_factors("2x3", "successive-max")
-    message = str(caught.value)
-    assert message.startswith("--diversification-factor 2x3: successive-max makes")
-    assert "such as 6;" in message and "--aug-type successive-cross" in message
-    assert "\n" not in message
+@pytest.mark.parametrize(
+    "text, aug_type, told",
+    [
+        ("2x3", "successive-max", "makes .*such as 6; .*--aug-type successive-cross"),
+        ("4", "successive-cross", "makes .*two numbers, such as 2x2"),
+    ],
+)
+def test_as_many_factors_as_parts_are_needed(text, aug_type, told):
+    start = f"^--diversification-factor {text}: {aug_type} "
+    with pytest.raises(UserError, match=start + told) as caught:
+        read_factors(text, aug_type)
+    assert "\n" not in str(caught.value)
 
 
-def test_successive_cross_needs_two_factors():
-    with pytest.raises(UserError) as caught:
-        read_factors("4", "successive-cross")
-    message = str(caught.value)
-    assert message.startswith("--diversification-factor 4: successive-cross makes")
-    assert "two numbers, such as 2x2" in message and "\n" not in message
+def read_percentage(percentage):
+    return read_augmentation(False, None, percentage, None, "word", 1, False).percentage
 
 
 @pytest.mark.parametrize("percentage", [0, 0.5, 30, 99.9, 100])
 def test_percentages_from_0_to_100_will_do(percentage):
-    check_percentage(percentage)
+    assert read_percentage(percentage) == percentage
 
 
 @pytest.mark.parametrize("percentage", [-1, -1e-9, 100.1, float("nan"), float("inf")])
 def test_other_percentages_are_refused(percentage):
     with pytest.raises(UserError) as caught:
-        check_percentage(percentage)
+        read_percentage(percentage)
     assert str(caught.value) == (
         f"--aug-percentage {percentage}: give a value from 0 to 100"
     )
