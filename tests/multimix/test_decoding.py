@@ -69,7 +69,7 @@ def naive_sample(values, may, uniform, topk, temperature):
 @given(
     seed=st.integers(0, 999),
     topk=st.sampled_from([0, 2, 5, 100]),
-    temperature=st.sampled_from([0.3, 1.0, 2.5]),
+    temperature=st.sampled_from([1e-3, 0.3, 1.0, 2.5]),
     by_row=st.booleans(),
 )
 def test_sampling_inverts_the_cumulated_probabilities(seed, topk, temperature, by_row):
@@ -96,28 +96,6 @@ def test_sampling_inverts_the_cumulated_probabilities(seed, topk, temperature, b
     assert compared >= ROWS - 1
 
 
-@pytest.mark.parametrize(
-    "topk, temperature", [(0, 1.0), (5, 1.0), (5, 0.5), (0, 3.0), (2, 2.0)]
-)
-def test_tokens_are_sampled_as_often_as_they_are_probable(topk, temperature):
-    draws = 20000
-    logits = draw(rows=1, seed=3)[0]
-    allowed = draw_allowed((SYMBOLS,), seed=3)
-    uniforms = torch.from_numpy(np.random.default_rng(1).random(draws))
-    tokens, _ = choose_tokens(
-        logits.repeat(draws, 1), allowed, uniforms, Decoding(topk, temperature)
-    )
-    counts = np.bincount(tokens.numpy(), minlength=SYMBOLS)
-    weights = np.where(allowed, np.exp(logits.double() / temperature), 0)
-    if topk:
-        weights[np.argsort(-weights)[topk:]] = 0
-    probs = weights / weights.sum()
-    assert (probs > 0).sum() == (topk or allowed.sum())
-    assert counts[probs == 0].sum() == 0
-    # Five standard deviations.
-    assert (np.abs(counts - draws * probs) <= 5 * np.sqrt(draws * probs) + 1).all()
-
-
 @pytest.mark.parametrize("topk", [0, 4, 30, 99])
 def test_uniform_numbers_near_0_and_1_take_the_first_and_the_last_candidate(topk):
     # What stands first and last in the vocabulary may not be taken.
@@ -134,27 +112,6 @@ def test_uniform_numbers_near_0_and_1_take_the_first_and_the_last_candidate(topk
         tokens, log_probs = choose_tokens(logits, allowed, uniforms, Decoding(topk))
         assert tokens.tolist() == [order[0], order[-1]]
         assert torch.isfinite(log_probs).all()
-
-
-def test_fewer_allowed_tokens_than_candidates_are_all_that_is_sampled():
-    allowed = torch.zeros(SYMBOLS, dtype=torch.bool)
-    allowed[[4, 9]] = True
-    uniforms = torch.linspace(0, 1 - 1e-9, 500, dtype=torch.double)
-    logits = draw(rows=1).repeat(500, 1)
-    tokens, log_probs = choose_tokens(logits, allowed, uniforms, Decoding(10))
-    assert set(tokens.tolist()) == {4, 9}
-    assert torch.isfinite(log_probs).all()
-
-
-def test_a_temperature_near_0_takes_the_most_probable_token():
-    logits, allowed = draw(seed=5), draw_allowed((SYMBOLS,), seed=5)
-    best, _ = choose_tokens(logits.clone(), allowed, None, Decoding())
-    for topk in (0, 5):
-        uniforms = torch.linspace(0.001, 0.999, ROWS, dtype=torch.double)
-        tokens, _ = choose_tokens(
-            logits.clone(), allowed, uniforms, Decoding(topk, 1e-3)
-        )
-        assert tokens.tolist() == best.tolist()
 
 
 @pytest.mark.parametrize("decoding", [Decoding(), Decoding(0), Decoding(3)], ids=str)

@@ -160,29 +160,20 @@ def test_a_masked_language_model_of_the_data_is_loaded():
     assert all(torch.equal(state[name], loaded[name]) for name in state)
 
 
-def test_a_model_without_a_head_for_masks_is_refused():
+def test_a_model_that_fills_no_masks_of_the_data_is_refused():
+    usual, larger = piece_dictionary(), larger_dictionary()
     state = small_lm().state_dict()
-    state = {name: x for name, x in state.items() if "lm_head" not in name}
-    message = refused(state)
+    headless = {name: x for name, x in state.items() if "lm_head" not in name}
+    message = refused(headless)
     assert message.startswith("--path lm/model.pt: no head for masked tokens")
-
-
-def test_a_model_of_a_dictionary_without_a_mask_is_refused():
-    state = small_lm(dictionary=piece_dictionary(with_mask=False)).state_dict()
-    message = refused(state)
-    assert message.startswith("--path lm/model.pt: trained with a dictionary without")
-    assert "<mask>" in message
-
-
-@pytest.mark.parametrize("is_larger", [True, False])
-def test_a_model_of_another_dictionary_is_refused(is_larger):
-    theirs, ours = larger_dictionary(), piece_dictionary()
-    if not is_larger:
-        theirs, ours = ours, theirs
-    message = refused(small_lm(dictionary=theirs).state_dict(), ours)
-    assert message.startswith(
-        f"--path lm/model.pt: has {len(theirs)} tokens, the data {len(ours)}"
-    )
+    maskless = small_lm(dictionary=piece_dictionary(with_mask=False)).state_dict()
+    message = refused(maskless)
+    start = "--path lm/model.pt: trained with a dictionary without <mask>"
+    assert message.startswith(start)
+    for theirs, ours in ((usual, larger), (larger, usual)):
+        message = refused(small_lm(dictionary=theirs).state_dict(), ours)
+        start = f"--path lm/model.pt: has {len(theirs)} tokens, the data {len(ours)}"
+        assert message.startswith(start)
 
 
 @pytest.fixture

@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 from lm_data import Writer, pair_of, tagged_of
 
 from fairseq_xling.data.sequences import split_pair
-from fairseq_xling.multimix.parts import (
-    Filled,
-    half_bound,
-    join,
-    split_sample,
-    unchanged,
-)
+from fairseq_xling.multimix.parts import Filled, join, split_sample, unchanged
 from fairseq_xling.multimix.pieces import PieceTable
 
 WRITER = Writer()
@@ -126,11 +120,6 @@ def test_a_sentence_of_words_is_halved_and_the_second_half_is_longer(count, star
     assert all(part.tokens.tolist() == sample.tokens.tolist() for part in parts)
     joined = join(TABLE, sample, [unchanged(part.tokens) for part in parts])
     assert joined.tokens.tolist() == sample.tokens.tolist()
-
-
-@pytest.mark.parametrize("count, bound", [(0, 1), (1, 1), (2, 2), (3, 2), (4, 5)])
-def test_the_second_half_begins_with_its_first_word(count, bound):
-    assert half_bound(tagged_of(WORDS[:count])) == bound
 
 
 def test_pieces_are_halved_where_words_are():

@@ -87,90 +87,56 @@ def test_two_splits_of_a_word_are_one_text():
     assert texts == {"\u2581dogs"}
 
 
-def test_words_reach_from_one_beginning_to_the_next():
-    assert units_of("<s> _the _do g s _cat ing </s>") == [
-        [1, 2, 5],
-        [1, 3, 2],
-        [True, True, True],
-    ]
-
-
-def test_words_of_both_sentences_of_a_pair_are_found():
-    assert units_of("<s> _the _do gs </s> </s> _cat s </s>")[:2] == [
-        [1, 2, 6],
-        [1, 2, 2],
-    ]
-
-
 @pytest.mark.parametrize(
     "text, starts, widths",
     [
+        # Words reach from one beginning to the next, in both sentences of a pair.
+        ("<s> _the _do g s _cat ing </s>", [1, 2, 5], [1, 3, 2]),
+        ("<s> _the _do gs </s> </s> _cat s </s>", [1, 2, 6], [1, 2, 2]),
+        # Empty sentences have none.
         ("<s> </s>", [], []),
         ("<s> </s> </s> </s>", [], []),
         ("<s> </s> </s> _cat s </s>", [3], [2]),
         ("<s> _cat s </s> </s> </s>", [1], [2]),
+        # What stands first begins one, in a sentence that was cut or is unknown.
+        (
+            "<s> gs _cat </s> </s> not-known s _cat </s>",
+            [1, 2, 5, 7], [1, 1, 2, 1],
+        ),
+        # An unknown piece is part of the word before it, a boundary of that after it.
+        ("<s> _cat not-known s _the </s>", [1, 4], [3, 1]),
+        ("<s> _ 狗 _cat _ not-known </s>", [1, 3, 4], [2, 1, 2]),
+        ("<s> _狗 睡 在 红色 房子 . </s>", [1], [6]),  # no spaces
     ],
-)
-def test_empty_sentences_have_no_words(text, starts, widths):
-    assert units_of(text)[:2] == [starts, widths]
+)  # fmt: skip
+def test_words_are_found(text, starts, widths):
+    assert units_of(text) == [starts, widths, [True] * len(starts)]
     assert units_of(text, mask_unit="piece")[1] == [1] * sum(widths)
-
-
-def test_what_stands_first_begins_a_word_though_it_is_not_marked():
-    # A sentence that was cut, or whose first piece is unknown.
-    assert units_of("<s> gs _cat </s> </s> not-known s _cat </s>")[:2] == [
-        [1, 2, 5, 7],
-        [1, 1, 2, 1],
-    ]
-
-
-def test_an_unknown_piece_is_part_of_the_word_before_it():
-    assert units_of("<s> _cat not-known s _the </s>")[:2] == [[1, 4], [3, 1]]
-
-
-def test_a_boundary_alone_begins_the_word_after_it():
-    assert units_of("<s> _ 狗 _cat _ not-known </s>")[:2] == [[1, 3, 4], [2, 1, 2]]
-
-
-def test_a_sentence_without_spaces_is_one_word():
-    assert units_of("<s> _狗 睡 在 红色 房子 . </s>")[:2] == [[1], [6]]
 
 
 def test_given_words_are_taken_as_they_are():
     # "the" and "cat" are one word here, and "dogs" two.
-    assert units_of("<s> _the _cat _do gs </s>", [1, 3, 4]) == [
-        [1, 3, 4],
-        [2, 1, 1],
-        [True, True, True],
-    ]
-
-
-def test_a_given_sentence_without_words_has_none():
+    found = units_of("<s> _the _cat _do gs </s>", [1, 3, 4])
+    assert found == [[1, 3, 4], [2, 1, 1], [True] * 3]
     assert units_of("<s> </s>", []) == [[], [], []]
 
 
-def test_each_piece_may_be_masked_alone():
-    assert units_of("<s> _the _do g s </s> </s> _cat </s>", mask_unit="piece") == [
-        [1, 2, 3, 4, 7],
-        [1, 1, 1, 1, 1],
-        [True, True, False, False, True],
-    ]
-
-
-def test_pieces_know_where_given_words_begin():
-    assert units_of("<s> _the _cat gs s </s>", [1, 3], "piece") == [
-        [1, 2, 3, 4],
-        [1, 1, 1, 1],
-        [True, False, True, False],
-    ]
-
-
-def test_an_unknown_piece_that_stands_first_begins_a_word_as_a_piece_too():
-    assert units_of("<s> not-known s _cat </s>", mask_unit="piece")[2] == [
-        True,
-        False,
-        True,
-    ]
+@pytest.mark.parametrize(
+    "text, words, starts, begins",
+    [
+        (
+            "<s> _the _do g s </s> </s> _cat </s>",
+            None,
+            [1, 2, 3, 4, 7],
+            [1, 1, 0, 0, 1],
+        ),
+        ("<s> _the _cat gs s </s>", [1, 3], [1, 2, 3, 4], [1, 0, 1, 0]),
+        ("<s> not-known s _cat </s>", None, [1, 2, 3], [1, 0, 1]),
+    ],
+)
+def test_pieces_masked_alone_know_where_words_begin(text, words, starts, begins):
+    found = units_of(text, words, "piece")
+    assert found == [starts, [1] * len(starts), [bool(x) for x in begins]]
 
 
 @given(

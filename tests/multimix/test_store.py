@@ -26,7 +26,6 @@ from fairseq_xling.multimix.store import VariantStore, describe
 from fairseq_xling.multimix.variants import Variant
 
 SETTINGS = {"seed": 1, "temperature": 1.0, "data": {"train.en": "abc"}}
-WORDS = pytest.mark.parametrize("has_words", [False, True], ids=["pairs", "words"])
 
 
 def open_store(folder: Path, has_words: bool = False, **settings) -> VariantStore:
@@ -138,62 +137,6 @@ def test_description_of_a_variant():
     assert "words" not in describe(pair, Variant((), filled))
 
 
-@WORDS
-@pytest.mark.parametrize("chunks", range(7))
-def test_stored_variants_are_read_again(tmp_path, has_words, chunks):
-    write_all(open_store(tmp_path, has_words), has_words, chunks)
-    again = open_store(tmp_path, has_words)
-    assert again.chunks == chunks and not again.is_finished
-    assert again.counts == ({"samples": chunks - 1} if chunks else {})
-    rows = [
-        (one.stream, one.row)
-        for chunk in made_up_samples(has_words)[:chunks]
-        for one in chunk
-    ]
-    for stream in STREAMS:
-        want = [
-            (describe(sample, variant), variant.filled.tokens.tolist())
-            for sample, variant in expected(has_words, stream)
-            if (stream, sample.row) in rows
-        ]
-        found = [(dict(x), x.pop("tokens").tolist()) for x in again.read(stream)]
-        assert [({k: v for k, v in x.items() if k != "tokens"}, t) for x, t in found] \
-            == want  # fmt: skip
-
-
-def test_finished_folder_is_read_and_never_changed(finished):
-    folder, has_words = finished
-    before = snapshot(folder)
-    store = open_store(folder, has_words)
-    assert store.is_finished and store.counts == {"samples": 5}
-    for stream in STREAMS:
-        want = expected(has_words, stream)
-        found = [about["tokens"].tolist() for about in store.read(stream)]
-        assert found == [variant.filled.tokens.tolist() for _, variant in want]
-    assert snapshot(folder) == before
-
-
-@WORDS
-@pytest.mark.parametrize("rest", [b"", b"{", b'{"row": 1, "len', b"\x00" * 5000])
-def test_what_a_killed_run_wrote_after_its_last_chunk_is_cut_off(
-    tmp_path, has_words, rest
-):
-    manifest = made_up_source(tmp_path / "source")
-    for name in ("killed", "whole"):
-        store = open_store(tmp_path / name, has_words)
-        write_all(store, has_words, 2)
-        if name == "killed":
-            for file in store.files.values():
-                file.write(rest)
-                file.close()
-            for left_over in ("progress.json.abc", "train.en.input.idx"):
-                (tmp_path / name / "unfinished" / f".{left_over}").write_bytes(rest)
-            store = open_store(tmp_path / name, has_words)
-        write_all(store, has_words)
-        store.finish(tmp_path / "source", manifest, "train")
-    assert snapshot(tmp_path / "killed") == snapshot(tmp_path / "whole")
-
-
 @pytest.mark.parametrize("is_finished", [False, True])
 @pytest.mark.parametrize(
     "change", [{"seed": 2}, {"temperature": 0.5}, {"data": {"train.en": "x"}}, {"P": 3}]
@@ -246,6 +189,14 @@ DAMAGE = {
 }
 
 
+def refused_at(path: Path, folder: Path, has_words: bool = False) -> None:
+    with pytest.raises(UserError) as caught:
+        open_store(folder, has_words)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    assert "remove the folder" in message
+
+
 @pytest.mark.parametrize("damage", [*DAMAGE, "no chunks", "no sizes"])
 def test_damaged_progress_is_named(tmp_path, damage):
     write_all(open_store(tmp_path))
@@ -253,11 +204,7 @@ def test_damaged_progress_is_named(tmp_path, damage):
     key = damage[3:]
     change = DAMAGE.get(damage, lambda text: text.replace(f'"{key}"', '"other"'))
     path.write_text(change(path.read_text()))
-    with pytest.raises(UserError) as caught:
-        open_store(tmp_path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    assert "remove the folder" in message
+    refused_at(path, tmp_path)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -270,11 +217,7 @@ def test_damaged_manifest_is_named(finished, damage):
         path.write_text(json.dumps(contents))
     else:
         path.write_text(DAMAGE[damage](path.read_text()))
-    with pytest.raises(UserError) as caught:
-        open_store(folder, has_words)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    assert "remove the folder" in message
+    refused_at(path, folder, has_words)
 
 
 @pytest.mark.parametrize("stream", ["input.bin", "word_starts.bin", "variants.jsonl"])
@@ -286,9 +229,7 @@ def test_lost_output_of_an_unfinished_run_is_named(tmp_path, stream, is_gone):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match="remove") as caught:
-        open_store(tmp_path, True)
-    assert str(caught.value).startswith(f"{path}: ")
+    refused_at(path, tmp_path, True)
 
 
 @pytest.mark.parametrize("name", ["train.en.input.bin", "dict.txt", "unfinished/mine"])

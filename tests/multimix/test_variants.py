@@ -147,13 +147,6 @@ def test_more_variants_of_the_second_part_begin_with_the_same_ones():
 # How many there are.
 
 
-def test_successive_max_makes_as_many_variants_as_the_factor():
-    for factor in (1, 3, 5):
-        gen_lm = build_gen_lm(small_lm(), factors=(factor,))
-        ((*variants,),) = gen_lm.generate([tagged_of(WORDS)])
-        assert numbers(variants) == [(i,) for i in range(factor)]
-
-
 @pytest.mark.parametrize("sample", [pair_of(WORDS[1], WORDS[2]), tagged_of(WORDS)])
 def test_successive_cross_joins_every_variant_of_one_part_with_every_other(sample):
     gen_lm = build_gen_lm(
@@ -194,21 +187,21 @@ def count(gen_lm, samples):
     return made, tuple(gen_lm.counts[name] for name in COUNTS[1:])
 
 
-@pytest.mark.parametrize("keeps", [False, True])
-def test_variants_that_equal_another_are_dropped_or_kept(keeps):
-    # Of one word there is one variant, three times.
+@pytest.mark.parametrize(
+    "word, keeps, kept, expected",
+    [
+        # Of one word there is one variant, three times.
+        ("_the", True, 3, (3, 2, 0, 3, 0)),
+        ("_the", False, 1, (1, 2, 0, 1, 0)),
+        # It equals the original.
+        ("_house ed", True, 3, (3, 3, 0, 3, 3)),
+        ("_house ed", False, 0, (0, 3, 0, 0, 0)),
+    ],
+)
+def test_variants_that_equal_others_are_dropped_or_kept(word, keeps, kept, expected):
     gen_lm = build_gen_lm(always("_house", "ed"), keep_duplicates=keeps)
-    made, counts = count(gen_lm, [tagged_of([IDS("_the")])])
-    assert numbers(made[0]) == ([(0,), (1,), (2,)] if keeps else [(0,)])
-    assert counts == ((3, 2, 0, 3, 0) if keeps else (1, 2, 0, 1, 0))
-
-
-@pytest.mark.parametrize("keeps", [False, True])
-def test_variants_that_equal_the_original_are_dropped_or_kept(keeps):
-    gen_lm = build_gen_lm(always("_house", "ed"), keep_duplicates=keeps)
-    made, counts = count(gen_lm, [tagged_of([IDS("_house ed")])])
-    assert numbers(made[0]) == ([(0,), (1,), (2,)] if keeps else [])
-    assert counts == ((3, 3, 0, 3, 3) if keeps else (0, 3, 0, 0, 0))
+    made, counts = count(gen_lm, [tagged_of([IDS(word)])])
+    assert numbers(made[0]) == [(i,) for i in range(kept)] and counts == expected
 
 
 @pytest.mark.parametrize("keeps", [False, True])
