@@ -28,13 +28,6 @@ COMPUTED: Dict[str, Any] = {
     "no_token_positional_embeddings": False,
     "no_scale_embedding": True,
 }
-LOST = {
-    "mixup": "was trained to mix with translations; Hugging Face reads the target "
-    "alone, so its predictions are those of --no-mixup-inference, and the ratio's "
-    "parameters are left out",
-    "pooling": "was trained with --word-pooling mean; Hugging Face scores pieces, so "
-    "take the mean of a word's pieces' logits, not those of the first",
-}
 
 
 class Checkpoint(NamedTuple):
@@ -101,9 +94,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     task = stored_options(state, "task")
     mixes = str(options.get("mixup_layer") or "0") != "0"
     if head.family is not None and mixes and not task.get("no_mixup_inference"):
-        logger.warning(f"{path}: {LOST['mixup']}")
+        logger.warning(
+            f"{path}: was trained to mix with translations; Hugging Face reads the "
+            "target alone, so its predictions are those of --no-mixup-inference, and "
+            "the ratio's parameters are left out"
+        )
     if head.family is not None and task.get("word_pooling") == "mean":
-        logger.warning(f"{path}: {LOST['pooling']}")
+        logger.warning(
+            f"{path}: was trained with --word-pooling mean; Hugging Face scores "
+            "pieces, so take the mean of a word's pieces' logits, not those of the "
+            "first"
+        )
     return Checkpoint(
         path,
         find_shape(options, tensors),

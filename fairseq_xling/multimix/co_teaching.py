@@ -108,11 +108,8 @@ class Plan:
     def sampling(self, percentage: float, shares: Sequence[int] = (1,)) -> List[Stage]:
         """A share of the data, source and target not parallel (section 4.2).
 
-        From here on, the plan is about that share.
-
-        Args:
-            percentage: of the rows of the source, and as many of the target.
-            shares: of the target, the numbers of the models that have one of their own.
+        From here on, the plan is about that share: a percentage of the source's rows,
+        and of the target's one for each of the models numbered in ``shares``.
         """
         stages = []
         for name, data in (("sampled", self.data), ("sampled-lm", self.lm_data)):
@@ -127,9 +124,8 @@ class Plan:
                     *([f"--target-seed={share}"] if share > 1 else []),
                     f"--results-path={folder}",
                 ]  # fmt: skip
-                inputs, outputs = [data / "manifest.json"], [folder / "manifest.json"]
-                stage = Stage(folder.name, folder, command, inputs, outputs, False)
-                stages.append(stage)
+                files = [data / "manifest.json"], [folder / "manifest.json"]
+                stages.append(Stage(folder.name, folder, command, *files, False))
         self.shares = shares
         self.data = self.folder / "sampled"
         self.lm_data = self.lm_data and self.folder / "sampled-lm"
@@ -158,20 +154,18 @@ class Plan:
 
     def _warm_up(self, model: int, options: List[str], name: str = "") -> Stage:
         name = name or f"model{model}"
+        title = f"warm-up, {name.replace('model', 'model ')}"
+        folder, start, lang = (
+            self.epoch_folder(0) / name,
+            self.pretrained,
+            self.source_lang,
+        )
         words = [
             "--criterion=confidence_penalty", *RECIPES[self.task].warm_up,
             *self.train_options, *self.warm_up_options, *options,
         ]  # fmt: skip
-        return self.training(
-            f"warm-up, {name.replace('model', 'model ')}",
-            self.epoch_folder(0) / name,
-            model,
-            self.pretrained,
-            self.source_lang,
-            words,
-            self.rows(self.data, self.source_lang),
-            [],
-        )
+        rows = self.rows(self.data, lang)
+        return self.training(title, folder, model, start, lang, words, rows, [])
 
     def generation(self) -> List[Stage]:
         """Lines 8 and 15: virtual samples, which do not depend on the models."""
@@ -246,12 +240,7 @@ class Plan:
         ]  # fmt: skip
 
     def check_trainings(self) -> None:
-        """Refuse options now rather than hours later.
-
-        Raises:
-            UserError: fairseq's commands would refuse them or a path, or updates cannot
-                be counted.
-        """
+        """Refuse now, not hours later, what fairseq's commands would refuse."""
         for option, path in (
             ("", self.data),
             ("--lm-data", self.lm_data or ""),
@@ -275,17 +264,10 @@ class Plan:
         rows: int,
         inputs: Sequence[Path],
     ) -> Stage:
-        """A call of fairseq-train.
+        """A call of fairseq-train, seeded by the model, with options of its own.
 
-        Args:
-            title: as it is shown.
-            folder: for its checkpoints.
-            model: which of the three; it decides the seed.
-            start: checkpoint that it starts from.
-            selected_on: language of the dev set that checkpoints are selected on.
-            options: beside those of every training.
-            rows: number of training samples.
-            inputs: further files that it reads.
+        It starts from ``start``, has ``rows`` samples, and reads ``inputs`` as well;
+        checkpoints are selected on the dev set of the language ``selected_on``.
 
         Raises:
             UserError: the options are wrong.
@@ -313,14 +295,7 @@ class Plan:
     def evaluating(
         self, title: str, folder: Path, split: str, checkpoints: Dict[int, Path]
     ) -> Stage:
-        """A call of xling-evaluate.
-
-        Args:
-            title: as it is shown.
-            folder: for the results.
-            split: dev or test set.
-            checkpoints: what is evaluated, by model.
-        """
+        """A call of xling-evaluate for some models on the dev or test set."""
         first, *others = map(str, checkpoints.values())
         # Without X-Mixup, the target's text alone is read, not its translation.
         way = "mean" if self.mixup else "target"

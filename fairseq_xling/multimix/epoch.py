@@ -120,25 +120,22 @@ class Epoch:
         plan = self.plan
         stages = []
         for model in step.peers:
-            rows, folders = 0, []
-            for name in MIXTURES[self.number]:
-                if name == "source":
-                    folders.append(plan.data)
-                    rows += plan.rows(plan.data, plan.source_lang)
-                else:
-                    folders.append(self.selected(step, name, model))
-                    rows += plan.rows(folders[-1])
-            checkpoint = self.checkpoint(step.number, model)
+            folders = [self.selected(step, name, model) for name in self.pools]
+            rows = sum(plan.rows(folder) for folder in folders)
+            inputs = [folder / "manifest.json" for folder in folders]
+            if "source" in MIXTURES[self.number]:
+                folders = [plan.data, *folders]
+                rows += plan.rows(plan.data, plan.source_lang)
             stages.append(
                 plan.training(
                     self._title(step, model),
-                    checkpoint.parent,
+                    self.checkpoint(step.number, model).parent,
                     model,
                     self.checkpoint(self.trained_in[model], model),
                     plan.selected_on,
                     plan.adaptation_options_on(folders),
                     rows,
-                    [x / "manifest.json" for x in folders if x != plan.data],
+                    inputs,
                 )
             )
         return stages

@@ -57,7 +57,6 @@ def write_predictions(
     """Write a pool's predictions; the folder appears when they are complete.
 
     Args:
-        folder: to be written.
         settings: what the predictions depend on.
         words: number of labels of each sample, ``(samples,)``.
         predicted: row and probabilities ``(words, classes)`` of each sample, each row

@@ -18,12 +18,7 @@ from fairseq_xling.tables import Cell, markdown_table
 
 
 def describe_warm_up(plan: Plan, stages: Sequence[Stage]) -> Dict[str, Any]:
-    """The trainings of the warm-up, if any, and its models' scores.
-
-    Returns:
-        ``epoch``, 0; ``trainings``; ``pools``, which are none; ``scores``, as
-        :func:`describe_epoch` gives them.
-    """
+    """The trainings of the warm-up, if any, as :func:`describe_epoch` tells of them."""
     trainings = [
         {"model": model, **describe_training(stage)}
         for model, stage in zip(MODELS, stages)
@@ -34,10 +29,6 @@ def describe_warm_up(plan: Plan, stages: Sequence[Stage]) -> Dict[str, Any]:
 
 def describe_epoch(epoch: Epoch, trainings: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     """An epoch's trainings, sizes of the pools at each selection, and scores.
-
-    Args:
-        epoch: at its end.
-        trainings: what :func:`describe_training` and :meth:`Epoch.choose` say of each.
 
     Returns:
         ``epoch``; ``trainings``; ``pools`` by name and learner, with ``samples``,
@@ -71,11 +62,7 @@ def describe_epoch(epoch: Epoch, trainings: Sequence[Dict[str, Any]]) -> Dict[st
 
 
 def describe_training(stage: Stage) -> Dict[str, int]:
-    """How long a training was, how often it was validated, and which update was best.
-
-    Args:
-        stage: a call of fairseq-train, complete.
-    """
+    """How long a training was, how often it was validated, which update was best."""
     said = read_options(stage.command[3:])  # without the program and --user-dir
     state = look_into(stage.outputs[0])
     return {
@@ -103,11 +90,7 @@ def read_scores(plan: Plan, epoch: int) -> Dict[str, Dict[str, List[float]]]:
 
 
 def write_report(plan: Plan, reports: Sequence[Dict[str, Any]]) -> str:
-    """Write ``report.json`` and ``report.md``.
-
-    Returns:
-        the tables as text.
-    """
+    """Write ``report.json`` and ``report.md``, and return the tables as text."""
     tables = [score_table(plan, reports), training_table(reports), pool_table(reports)]
     text = "\n".join(tables)
     with atomic_file(plan.folder / "report.json") as file:

@@ -33,11 +33,7 @@ ANOTHER = "give another --results-path, or remove the folder"
 
 
 def read_variants(path: Path, *names: str) -> Iterator[Dict[str, Any]]:
-    """What a file of variants tells of each.
-
-    Args:
-        path: of the file.
-        names: what must be told.
+    """What a file of variants tells of each; all ``names`` must be among it.
 
     Raises:
         UserError: a line is damaged or lacks one of them.
@@ -172,11 +168,7 @@ class VariantStore:
         return _with_parts(path, state, parts)
 
     def _refuse_others(self) -> None:
-        """Refuse a folder that holds what this run would overwrite or remove.
-
-        Raises:
-            UserError: there is something that is not from a run killed at once.
-        """
+        """Refuse a folder that holds what this run would overwrite or remove."""
         for name in names_below(self.folder):
             folder, _, own = name.rpartition("/")
             is_left = own in self._names() or own.startswith(f".{PROGRESS}.")
@@ -218,13 +210,7 @@ class VariantStore:
         variants: Sequence[Sequence[Variant]],
         counts: Dict[str, int],
     ) -> None:
-        """Append a chunk of one stream's samples.
-
-        Args:
-            samples: the samples.
-            variants: the variants of each.
-            counts: what was counted since the run began.
-        """
+        """Append a chunk of one stream's samples, and what was counted so far."""
         stream = samples[0].stream
         lines = self.files[variants_name(stream)]
         for sample, made in zip(samples, variants):
@@ -243,11 +229,7 @@ class VariantStore:
         self._save_progress()
 
     def read(self, stream: str) -> Iterator[Dict[str, Any]]:
-        """Read what was written of a stream, in order.
-
-        Yields:
-            what :func:`describe` tells of each variant, and ``tokens``.
-        """
+        """What :func:`describe` tells of each variant of a stream, and ``tokens``."""
         lines = self._find(variants_name(stream))
         if not lines.exists():  # There is no variant in this stream.
             return
@@ -260,10 +242,7 @@ class VariantStore:
     def finish(self, data: Path, manifest: Manifest, split: str) -> None:
         """Write indexes and the manifest, and move everything to its place.
 
-        Args:
-            data: the folder of the original data.
-            manifest: its manifest.
-            split: the split that was augmented.
+        All else is of the original data, of which ``split`` was augmented.
         """
         for file in self.files.values():
             file.close()

@@ -4,6 +4,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.decoding import Decoding, choose_tokens
@@ -185,16 +186,23 @@ class SuccessiveGenerator:
         Returns:
             predicted tokens and their log-probabilities, each ``(steps, rows)``.
         """
-        lengths, *arrays = _tables(plans, self.table.pad)
-        shrinks = arrays[1].any(axis=1)
+        # Of each step of each plan, ``(steps, rows)``; 0 after its last.
+        tables = [
+            pad_sequence([torch.from_numpy(getattr(plan, name)) for plan in plans])
+            for name in ("lengths", "drops", "places", "masks", "begins", "uniforms")
+        ]
+        # ``(rows, len)``, of which the last are padding.
+        texts = [torch.from_numpy(np.append(x.tokens, self.table.pad)) for x in plans]
+        tables.append(pad_sequence(texts, True, self.table.pad))
+        lengths, shrinks = tables[0].numpy(), tables[1].any(dim=1).tolist()
         rows = (lengths > 0).sum(axis=1)
         longest = lengths.max(axis=1)
         has_padding = [
             bool((lengths[step, :n] < longest[step]).any())
             for step, n in enumerate(rows)
         ]
-        tokens, drops, places, masks, begins, uniforms = (
-            torch.from_numpy(array).to(self.lm.device) for array in arrays
+        drops, places, masks, begins, uniforms, tokens = (
+            table.to(self.lm.device) for table in tables[1:]
         )
         predicted = torch.zeros_like(places)
         scores = torch.zeros(places.shape, device=self.lm.device)
@@ -231,29 +239,3 @@ class SuccessiveGenerator:
                 "or neither"
             )
         return predicted.cpu().numpy(), found
-
-
-def _tables(plans: List[_Plan], pad: int) -> Tuple[np.ndarray, ...]:
-    """What a batch needs to know of its plans, one column a plan.
-
-    Returns:
-        lengths ``(steps, rows)``, 0 where a plan has come to its end; tokens
-        ``(rows, len)``, of which the last are padding; how many tokens go, where a
-        token is predicted, how many are masked from there on, whether it begins a
-        word, and uniform numbers, each ``(steps, rows)``.
-    """
-    shape = (len(plans[0].places), len(plans))
-    longest = max(len(plan.tokens) for plan in plans)
-    tokens = np.full((len(plans), longest + 1), pad)
-    lengths, drops, places, masks = (np.zeros(shape, np.int64) for _ in range(4))
-    begins, uniforms = np.ones(shape, bool), np.zeros(shape)
-    for row, plan in enumerate(plans):
-        steps = len(plan.places)
-        tokens[row, : len(plan.tokens)] = plan.tokens
-        lengths[:steps, row] = plan.lengths
-        drops[:steps, row] = plan.drops
-        places[:steps, row] = plan.places
-        masks[:steps, row] = plan.masks
-        begins[:steps, row] = plan.begins
-        uniforms[:steps, row] = plan.uniforms[:steps]
-    return lengths, tokens, drops, places, masks, begins, uniforms
