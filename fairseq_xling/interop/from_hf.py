@@ -36,14 +36,11 @@ TIED = {
 def convert(
     source: Path, folder: Path, task: Optional[str], source_lang: str, destdir: Path
 ) -> None:
-    """Write ``model.pt``, ``dict.txt`` and the tokenizer.
+    """Write ``model.pt``, ``dict.txt`` and the tokenizer of Hugging Face's ``source``.
 
     Args:
-        source: Hugging Face's folder.
-        folder: where to write.
-        task: the benchmark of a fine-tuned model, else None.
-        source_lang: the language that it was fine-tuned in.
-        destdir: what the folder will be called.
+        folder: where to write; in the end it is called ``destdir``.
+        task: the benchmark of a model that was fine-tuned, in ``source_lang``.
 
     Raises:
         UserError: the folder lacks something, or holds what cannot be converted.

@@ -30,13 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 def convert(path: Path, folder: Path, data: Optional[str]) -> None:
-    """Write ``config.json``, ``model.safetensors`` and the tokenizer.
+    """Write ``config.json``, ``model.safetensors`` and the tokenizer of a checkpoint.
 
-    Args:
-        path: the checkpoint.
-        folder: where to write.
-        data: a folder with its ``dict.txt`` and tokenizer (default: its own, else the
-            data that it was trained on).
+    Its ``dict.txt`` and tokenizer are in the folder ``data`` (default: its own, else
+    the data that it was trained on).
 
     Raises:
         UserError: the checkpoint cannot be converted, or a file is missing.

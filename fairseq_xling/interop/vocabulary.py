@@ -64,12 +64,9 @@ def tokens_by_id(backbone: Backbone, path: str, shown: str) -> List[str]:
 def order_tokens(
     tokens: List[str], rows: int, path: str
 ) -> Tuple[List[str], List[int]]:
-    """The dictionary for Hugging Face's tokens.
+    """The dictionary for Hugging Face's tokens, which are ordered by its ids.
 
-    Args:
-        tokens: by Hugging Face's id.
-        rows: of the embeddings; for those beyond the tokens, fairseq's fillers stand.
-        path: of the tokenizer, for messages.
+    For rows of the embeddings beyond the tokens, fairseq's fillers stand.
 
     Returns:
         the lines of ``dict.txt``, without specials; and for each token of the loaded

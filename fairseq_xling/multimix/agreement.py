@@ -32,11 +32,8 @@ def write_agreed(
 ) -> None:
     """Write the samples of a pool that all peers selected and label alike.
 
-    Args:
-        data, split, lang: the pool: a part of a folder of binarized data.
-        peers: folders of ``xling-distill``: two, or one whose selection is taken as
-            it is.
-        destination: folder to write.
+    The pool is a part of a folder of binarized data; the peers are two folders of
+    ``xling-distill``, or one whose selection is taken as it is.
 
     Raises:
         UserError: the folders do not belong to the pool, or nothing is left.

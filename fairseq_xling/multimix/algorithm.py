@@ -40,12 +40,9 @@ def steps_of(schedule: str, agreement: bool) -> List[Step]:
     Source: MultiMix Algorithm 1, lines 3 to 22; Figure 1.
     """
     if schedule == "simultaneous":
-        peers = {
-            model: tuple(peer for peer in MODELS if peer != model) for model in MODELS
-        }
-        if not agreement:
-            peers = {model: (model % len(MODELS) + 1,) for model in MODELS}
-        return [Step(1, peers)]
+        following = {model: (model % 3 + 1,) for model in MODELS}
+        others = {model: tuple(x for x in MODELS if x != model) for model in MODELS}
+        return [Step(1, others if agreement else following)]
     return [
         Step(number, {sum(MODELS) - k - j: (k, j) if agreement else (k,)})
         for number, (k, j) in enumerate(permutations(MODELS, 2), 1)

@@ -109,13 +109,8 @@ def distil_pool(
 ) -> None:
     """Predict a pool, unless that was done, select, and write and log it.
 
-    Args:
-        path: of the checkpoint that predicts, or its folder.
-        data: folder of binarized data.
-        split, lang: which part of it is the pool.
-        folder: where labels, scores and selection go.
-        selecting: how samples are selected.
-        batches: how the model is run.
+    The checkpoint at ``path``, or in that folder, predicts the pool: a part of a folder
+    of binarized data. Labels, scores and selection go to ``folder``.
 
     Raises:
         UserError: the checkpoint does not fit, the pool is no such data or lacks a

@@ -40,13 +40,9 @@ def check_loaded(hub: RobertaHubInterface, name: str) -> None:
 def check_when_loaded(
     model: RobertaModel, dictionary: Dictionary, manifest: Manifest, path: str
 ) -> None:
-    """Check a checkpoint at the moment that the model loads it.
+    """Check a checkpoint at the moment that the model, still without weights, loads it.
 
-    Args:
-        model: the model, without its weights.
-        dictionary: of the data, with ``<mask>``.
-        manifest: of the data.
-        path: of the checkpoint.
+    Dictionary and manifest are those of the data.
 
     Raises:
         UserError: the model is none that fills masks, or the dictionary beside the

@@ -14,7 +14,13 @@ from fairseq_xling.files.json_text import read_object
 from fairseq_xling.multimix.distillation import score
 
 SETTINGS = "predictions.json"
-PARTS = ("labels", "offsets", "confidence", "loss")
+# Plain files of numbers, by the names of PoolPredictions.
+DTYPES = {
+    "labels": np.dtype(np.int16),
+    "offsets": np.dtype(np.int64),
+    "confidence": np.dtype(np.float64),
+    "loss": np.dtype(np.float64),
+}
 
 
 class PoolPredictions(NamedTuple):
@@ -66,19 +72,15 @@ def write_predictions(
         UserError: a probability is not a number.
     """
     offsets = np.concatenate([[0], np.cumsum(words, dtype=np.int64)])
-    shapes = {
-        "labels": (np.int16, int(offsets[-1])),
-        "offsets": (np.int64, len(offsets)),
-        "confidence": (np.float64, len(words)),
-        "loss": (np.float64, len(words)),
-    }
+    sizes = dict.fromkeys(DTYPES, len(words))
+    sizes.update(labels=int(offsets[-1]), offsets=len(offsets))
     with atomic_folder(folder) as work:
-        # Plain files of numbers: numpy cannot map an empty array.
+        # numpy cannot map an empty array.
         arrays = {
-            name: np.zeros(size, dtype)
-            if size == 0
-            else np.memmap(work / f"{name}.bin", dtype, "w+", shape=(size,))
-            for name, (dtype, size) in shapes.items()
+            name: np.memmap(work / f"{name}.bin", dtype, "w+", shape=(sizes[name],))
+            if sizes[name]
+            else np.zeros(0, dtype)
+            for name, dtype in DTYPES.items()
         }
         arrays["offsets"][:] = offsets
         for row, probabilities in predicted:
@@ -110,11 +112,9 @@ def open_predictions(folder: Union[str, Path]) -> PoolPredictions:
     Raises:
         UserError: a part is missing or cut short.
     """
-    dtypes = {"labels": np.int16, "offsets": np.int64}
     parts = {}
-    for name in PARTS:
+    for name, dtype in DTYPES.items():
         path = Path(folder) / f"{name}.bin"
-        dtype = np.dtype(dtypes.get(name, np.float64))
         try:
             size = path.stat().st_size
             parts[name] = np.memmap(path, dtype, "r") if size else np.zeros(0, dtype)

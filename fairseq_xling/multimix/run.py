@@ -37,12 +37,9 @@ def run_algorithm(
     """Run what is not complete, ``jobs`` commands at once, and return the tables.
 
     Args:
-        plan: of the run.
-        jobs: how many commands run at once.
         epochs: how many of Algorithm 1's.
         charts: whether to draw appendix B's figures.
-        percentage: of the data that is trained on.
-        shares: as of :meth:`Plan.sampling`.
+        percentage, shares: of the data that is trained on, see :meth:`Plan.sampling`.
 
     Raises:
         UserError: a stage failed, or the folder holds the stages of other settings.

@@ -34,8 +34,6 @@ def sample_data(
         target_lang, target_split: where the target's rows are; those that translate
             the source's are not drawn.
         percentage: of the rows of each that are drawn; all other splits are kept whole.
-        destination: folder to write.
-        seed: of what is drawn.
         target_seed: of the target's share, for another beside the same of the source.
 
     Raises:

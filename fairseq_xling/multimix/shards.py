@@ -18,11 +18,7 @@ from fairseq_xling.multimix.store import variants_name
 
 
 def join_shards(shards: Sequence[str], destination: Union[str, Path]) -> None:
-    """Write what a run in one process would have written.
-
-    Args:
-        shards: folders of all shards of a run, in any order.
-        destination: folder to write.
+    """Write what a run in one process would have written, of all its shards' folders.
 
     Raises:
         UserError: a shard is missing, unfinished or of another run, or the destination

@@ -124,14 +124,13 @@ class VariantStore:
             ):
                 shutil.rmtree(self.work)
             return
-        state = self._read_progress()
-        if not state:
-            self._refuse_others()
-        sizes: Dict[str, int] = {}
+        state, sizes = self._read_progress(), {}
         if state:
             self._check(state["settings"])
             self.chunks, self.counts = state["chunks"], state["counts"]
             sizes = state["sizes"]
+        else:
+            self._refuse_others()
         self.work.mkdir(parents=True, exist_ok=True)
         for name in self._names():
             path, size = self._find(name), sizes.get(name, 0)

@@ -1,6 +1,6 @@
 """The text of a variant: what was not changed stands as it was given."""
 
-from typing import List, Tuple
+from typing import List
 
 import numpy as np
 
@@ -44,10 +44,10 @@ class Surface:
         for low, high in zip(bounds, bounds[1:]):
             if (old[low:high] == new[low:high]).all():
                 continue
-            begin, end = self._visible(
-                int(self.begins[low]), int(self.ends[low:high].max())
-            )
-            begin = max(begin, place)
+            begin, end = int(self.begins[low]), int(self.ends[low:high].max())
+            span = self.text[begin:end]  # and without white space around it:
+            end = begin + len(span.rstrip())
+            begin = max(begin + len(span) - len(span.lstrip()), place)
             names = [
                 self.pieces[i] if old[i] == new[i] else self.symbols[new[i]]
                 for i in range(low, high)
@@ -56,11 +56,3 @@ class Surface:
             out += [self.text[place:begin], self.tokenizer.decode(names).strip()]
             place = max(begin, end)
         return "".join([*out, self.text[place:]])
-
-    def _visible(self, begin: int, end: int) -> Tuple[int, int]:
-        """A span without white space around it."""
-        while begin < end and self.text[begin].isspace():
-            begin += 1
-        while end > begin and self.text[end - 1].isspace():
-            end -= 1
-        return begin, end

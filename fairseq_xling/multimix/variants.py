@@ -62,12 +62,8 @@ def read_augmentation(
 ) -> Augmentation:
     """What options ask for.
 
-    Args:
-        has_parts: whether samples are pairs, of which both parts are changed and
-            crossed where ``aug_type`` is None.
-        factor: as :func:`read_factors` takes it; None for 3, or 2x2.
-        aug_type, percentage, mask_unit, seed, keep_duplicates: as of
-            :class:`Augmentation`.
+    Without an ``aug_type``, samples that have parts, pairs, are crossed. Factors are
+    as :func:`read_factors` takes them; None for 3, or 2x2.
 
     Raises:
         UserError: one is out of range.
