@@ -40,9 +40,8 @@ def steps_of(schedule: str, agreement: bool) -> List[Step]:
     Source: MultiMix Algorithm 1, lines 3 to 22; Figure 1.
     """
     if schedule == "simultaneous":
-        following = {model: (model % 3 + 1,) for model in MODELS}
-        others = {model: tuple(x for x in MODELS if x != model) for model in MODELS}
-        return [Step(1, others if agreement else following)]
+        peers: Dict[int, Tuple[int, ...]] = {1: (2, 3), 2: (1, 3), 3: (1, 2)}
+        return [Step(1, peers if agreement else {1: (2,), 2: (3,), 3: (1,)})]
     return [
         Step(number, {sum(MODELS) - k - j: (k, j) if agreement else (k,)})
         for number, (k, j) in enumerate(permutations(MODELS, 2), 1)
