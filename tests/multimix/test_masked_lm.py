@@ -65,14 +65,6 @@ def test_logits_are_those_of_the_whole_model_there(options, has_padding):
     assert not torch.allclose(every[:, 0], every[:, 1], atol=1e-3)
 
 
-def test_saying_that_there_may_be_padding_changes_nothing():
-    lm = MaskedLM(small_lm().double(), piece_dictionary())
-    tokens, positions = torch.randint(2, SYMBOLS, (3, 6)), torch.tensor([5, 0, 3])
-    with torch.no_grad():
-        one, other = (lm.states(tokens, positions, x) for x in (True, False))
-    assert torch.allclose(one, other, rtol=0, atol=1e-12)
-
-
 def test_padding_changes_nothing():
     lm = MaskedLM(small_lm().double(), piece_dictionary())
     positions = torch.tensor([3, 8, 1])

@@ -177,11 +177,3 @@ def test_halves_of_a_sentence_longer_than_the_model_reads_have_nothing_to_mask()
     length = len(sample.tokens)
     assert starts_of(split(sample, longest=length - 1)) == [[], []]
     assert starts_of(split(sample, longest=length)) == [[1, 2], [5, 7, 8]]
-
-
-def test_unchanged_tokens_were_not_predicted():
-    tokens = np.array([0, 5, 2])
-    one = unchanged(tokens)
-    assert one.tokens is tokens
-    assert one.positions.tolist() == one.log_probs.tolist() == []
-    assert (one.masked, one.kept) == (0, 0)

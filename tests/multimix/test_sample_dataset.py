@@ -4,7 +4,6 @@ from types import SimpleNamespace
 from typing import List, Sequence
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,13 +143,3 @@ def test_sample_tells_its_stream_and_its_row_there():
     assert tokens == [[1] * 4, [0] * 5, [2] * 7]
     words = [one.word_starts.tolist() for one in batch["samples"]]
     assert words == [[1] * 2, [1] * 2, [1] * 3]
-
-
-@pytest.mark.parametrize("shards", [2, 3])
-def test_shards_of_equal_rows_have_equally_many(shards):
-    lengths = [[8] * 24, [8] * 24]
-    sizes = []
-    for shard in range(shards):
-        data = dataset(lengths, variants=1, shards=shards, shard=shard)
-        sizes.append(sum(map(len, chunks_of(data, 8, None))))
-    assert max(sizes) - min(sizes) <= 8 and sum(sizes) == 48
