@@ -158,9 +158,7 @@ def distil_pool(
         counts["accuracy_selected"] = accuracy_of(labels, gold, offsets, selected)
     with atomic_file(folder / SELECTION) as file:
         json.dump({**selecting.settings(), **counts}, file, indent=2)
-    line = (
-        f"{data} {name}: {counts['selected']} of {counts['samples']} samples selected"
-    )
+    line = f"{counts['selected']} of {counts['samples']} samples selected"
     if counts.get("accuracy_selected") is not None:
         line += (
             f"; labels right {counts['accuracy']:.2f} % before, "
