@@ -1,5 +1,6 @@
 """What tasks that train an encoder share: one dictionary, and options of the model."""
 
+from contextlib import nullcontext
 from typing import Any, Dict, List, Tuple, Type
 
 from fairseq.criterions import CRITERION_REGISTRY, FairseqCriterion
@@ -73,14 +74,14 @@ class EncoderTask(FairseqTask):
                 f"{self.manifest.tokenizer}; give --arch xmixup_xlmr_..., or binarize "
                 "them with mBERT's tokenizer.json"
             )
-        if OmegaConf.is_config(cfg):
-            if not from_checkpoint:  # which may be of a version that had others
-                check_names(XMixupXLMRModel.add_args, cfg)
-                fill_schedule(cfg)
-            with open_dict(cfg):
-                self._fill_model_options(cfg)
-        else:
-            self._fill_model_options(cfg)
+        is_config = OmegaConf.is_config(cfg)
+        if is_config and not from_checkpoint:  # which may be of a version with others
+            check_names(XMixupXLMRModel.add_args, cfg)
+            fill_schedule(cfg)
+        with open_dict(cfg) if is_config else nullcontext():
+            cfg.max_positions = self.cfg.max_positions
+            if getattr(cfg, "mixup_layer", None) is None:
+                cfg.mixup_layer = self.mixup_layer_of(cfg)
         return super().build_model(cfg, from_checkpoint)
 
     def build_criterion(self, cfg, from_checkpoint: bool = False):
@@ -126,11 +127,6 @@ class EncoderTask(FairseqTask):
         logging_outputs = as_numbers(logging_outputs)
         super().reduce_metrics(logging_outputs, criterion)
         log_peak_memory(logging_outputs)
-
-    def _fill_model_options(self, cfg) -> None:
-        cfg.max_positions = self.cfg.max_positions
-        if getattr(cfg, "mixup_layer", None) is None:
-            cfg.mixup_layer = self.mixup_layer_of(cfg)
 
     def get_batch_iterator(self, dataset, max_tokens=None, *args, **kwargs):
         """As fairseq's."""

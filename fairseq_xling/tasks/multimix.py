@@ -10,7 +10,7 @@ from fairseq.tasks import register_task
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.mixture_dataset import MixtureDataset
-from fairseq_xling.data.streams import Streams, open_streams
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.pairs.task import PairsConfig, PairsFamily
@@ -101,10 +101,9 @@ class MultiMixTask(XMixupTask):
                 f"{','.join(self.languages)}; leave it out"
             )
         paired = self._streams_for(True, None)
-        own = paired | self.family.own_streams(paired)
-        needed = self.family.needed_streams(is_train=True)
         return [
-            open_streams(folder, manifest, split, lang, own, needed) for lang in wanted
+            self._open_part(folder, manifest, (split, lang), paired, True)
+            for lang in wanted
         ]
 
     def state_dict(self) -> Dict[str, Any]:

@@ -14,7 +14,7 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.scheduled_sampling import decay_for_midpoint, run_length
 from fairseq_xling.data.source_sampling import sample_sources
-from fairseq_xling.data.streams import open_streams
+from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import Family, PredictedRow
 from fairseq_xling.families.config import XMixupConfig, check_options
@@ -128,19 +128,17 @@ class XMixupTask(EncoderTask):
         Args:
             paired: which of ``source`` and ``backtranslation`` to read.
         """
-        streams = [
-            open_streams(
-                self.cfg.data,
-                self.manifest,
-                part,
-                lang,
-                paired | self.family.own_streams(paired),
-                self.family.needed_streams(is_train),
-            )
-            for part, lang in parts
-        ]
+        data = self.cfg.data, self.manifest
+        streams = [self._open_part(*data, part, paired, is_train) for part in parts]
         splits = [split for split, _ in parts]
         return self.family.make_dataset(streams, splits, is_train)
+
+    def _open_part(
+        self, data: str, held: Manifest, part: Part, paired: Set[str], is_train: bool
+    ) -> Streams:
+        wanted = paired | self.family.own_streams(paired)
+        needed = self.family.needed_streams(is_train)
+        return open_streams(data, held, *part, wanted, needed)
 
     def score_names(self) -> List[str]:
         """The scores of all languages, and of each that is validated on."""

@@ -203,14 +203,8 @@ class Table(RawFile):
             self.file = None
 
     def own_source(self, row: Row) -> Row:
-        return Row(
-            str(row.source_first),
-            str(row.source_second),
-            None,
-            None,
-            row.line,
-            row.path,
-        )
+        texts = str(row.source_first), str(row.source_second)
+        return Row(*texts, None, None, row.line, row.path)
 
     def refuse_repeats(self, index: IdIndex) -> None:
         repeat = index.finish()
