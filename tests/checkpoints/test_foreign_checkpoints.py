@@ -4,16 +4,14 @@ import re
 import shutil
 from argparse import Namespace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
-from augment_data import draw_pairs, write_lm, write_pairs
 from fairseq.checkpoint_utils import load_model_ensemble_and_task
 from fairseq.criterions import CRITERION_REGISTRY
 from family_data import copy_with
 from hostile import call
-from test_hostile_checkpoints import COMMANDS, TRAIN, fill
+from test_hostile_checkpoints import COMMANDS, fill
 from training import ROOT
 
 from fairseq_xling import from_pretrained
@@ -25,21 +23,6 @@ VALIDATE = [
     *("fairseq-validate", "{data}", f"--user-dir={ROOT / 'fairseq_xling'}"),
     *("--cpu", "--batch-size=8", "--num-workers=0", "--path={bad}"),
 ]
-
-
-@pytest.fixture(scope="module")
-def files(spm, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    splits = {
-        split: {lang: draw_pairs(lang, 8, seed) for lang in ("en", "de")}
-        for seed, split in enumerate(("train", "valid"))
-    }
-    data = write_pairs(folder / "bin", spm, splits)
-    lm = write_lm(folder / "lm", spm)
-    done = call(fill(TRAIN, data=data, out=folder / "good"))
-    assert done.returncode == 0, done.stdout[-4000:]
-    good = folder / "good" / "checkpoint_last.pt"
-    return SimpleNamespace(data=data, lm=lm, good=good)
 
 
 def of_task(state, task, as_args=False):

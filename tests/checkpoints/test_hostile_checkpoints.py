@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import hostile
 import pytest
-from augment_data import draw_pairs, write_lm, write_pairs
 from hostile import EVALUATED, FORMATS, call
 from training import ROOT, train_command
 
@@ -78,22 +77,6 @@ FUNCTIONS = {
     "load_task_model": lambda bad, data: load_task_model(str(bad), str(data)),
 }
 NAMES = ("checkpoint_last.pt", "checkpoint_best.pt", "model.pt")
-
-
-@pytest.fixture(scope="module")
-def files(spm, tmp_path_factory):
-    """Binarized data, a language model, and a checkpoint to compare with."""
-    folder = tmp_path_factory.mktemp("trusted")
-    splits = {
-        split: {lang: draw_pairs(lang, 8, seed) for lang in ("en", "de")}
-        for seed, split in enumerate(("train", "valid"))
-    }
-    data = write_pairs(folder / "bin", spm, splits)
-    found = SimpleNamespace(data=data, lm=write_lm(folder / "lm", spm))
-    done = call(fill(TRAIN, data=data, out=folder / "good"))
-    assert done.returncode == 0, done.stdout[-4000:]
-    found.good = folder / "good" / "checkpoint_last.pt"
-    return found
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_data import files
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from training import ROOT, environment
@@ -45,11 +46,6 @@ def write_demo(out: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Path:
     return write_demo(tmp_path_factory.mktemp("demo") / "raw")
-
-
-def files(folder: Path) -> dict:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def read(path: Path) -> list:

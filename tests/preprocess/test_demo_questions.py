@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_data import files
 from training import ROOT
 
 sys.path.insert(0, str(ROOT / "preprocess"))
@@ -35,11 +36,6 @@ def write(folder: Path, seed: int = 1, noise: float = 0.1) -> Path:
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
     return write(tmp_path_factory.mktemp("questions"))
-
-
-def files(folder: Path) -> dict:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def paragraphs(content: bytes) -> list:

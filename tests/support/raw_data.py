@@ -26,3 +26,9 @@ def write_rows(path: Path, rows, end="\n") -> None:
 
 def draw_rows(generator: random.Random, lang: str, labels) -> list:
     return [[sentence(generator, lang), sentence(generator, lang), x] for x in labels]
+
+
+def files(folder: Path) -> dict:
+    """The contents of all files below a folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
