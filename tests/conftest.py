@@ -17,12 +17,23 @@ import hypothesis
 import pytest
 import sentencepiece
 import torch
+from fairseq.dataclass import utils
 from pair_data import write_pair_data
+from quick_options import Composer
 from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
 
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_options(tmp_path_factory):
+    """Options are composed as ever in processes of their own alone."""
+    composer = Composer(utils.compose, tmp_path_factory.mktemp("options"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "compose", composer)
+        yield composer
 
 
 @pytest.fixture(autouse=True)

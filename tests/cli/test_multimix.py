@@ -3,10 +3,9 @@
 import json
 import logging
 import os
-import random
 import shutil
 import signal
-import time
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -100,7 +99,7 @@ def arguments(setting, out, *options):
     ]  # fmt: skip
 
 
-def run_in_fork(command, stdout, **_):
+def run_in_fork(command, stdout, before=None, **_):
     """Stands for subprocess.run, without the seconds that imports take."""
     import fairseq_cli.generate
     import fairseq_cli.train
@@ -115,7 +114,7 @@ def run_in_fork(command, stdout, **_):
         "xling-sample": sample.cli_main,
         "xling-retokenize": retokenize.cli_main,
     }
-    child = fork(mains[Path(command[0]).name], command, stdout, stdout)
+    child = fork(mains[Path(command[0]).name], command, stdout, stdout, before)
     _, status = os.waitpid(child, 0)
     return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
 
@@ -338,52 +337,55 @@ def test_jobs_side_by_side_change_nothing(setting, reference, forks, tmp_path):
     assert found and all(expected[name] == value for name, value in found.items())
 
 
-def start_in_fork(setting, out, options):
+def killed_in(program, is_all_killed):
+    """Stands for subprocess.run, and kills where a program's file comes to its place.
+
+    Or where the program has ended without one, before that is recorded.
+    """
+
+    def run_or_kill(command, stdout, **_):
+        if Path(command[0]).name != program:
+            return run_in_fork(command, stdout)
+        driver, todo = os.getpid(), [os.killpg if is_all_killed else os.kill]
+
+        def kill(event, _):
+            if event == "os.rename" and todo:
+                todo.pop()(driver, signal.SIGKILL)
+
+        run_in_fork(command, stdout, lambda: sys.addaudithook(kill))
+        kill("os.rename", None)
+
+    return run_or_kill
+
+
+def status_in_fork(setting, out, run_command):
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setsid()
             logging.disable(logging.CRITICAL)
-            stages.subprocess.run = run_in_fork
-            run(setting, out, *options)
+            stages.subprocess.run = run_command
+            run(setting, out, "--epochs=1")
             code = 0
         finally:
             os._exit(code)
-    return child
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_killed_at_random_moments_it_ends_the_same(setting, reference, tmp_path):
-    # Of the longer schedule, one epoch is enough.
-    options = ["--epochs=1"] if setting.schedule == "sequential" else []
-    expected = contents(reference)
-    generator = random.Random(1)
-    kills = folders = 0
-    while kills < 15:
-        out = tmp_path / f"out{folders}"
-        folders += 1
-        while True:
-            child = start_in_fork(setting, out, options)
-            end = time.monotonic() + generator.uniform(0.02, 2)
-            status = 0
-            done = 0
-            while not done and (kills >= 15 or time.monotonic() < end):
-                done, status = os.waitpid(child, os.WNOHANG)
-                time.sleep(0.002)
-            if done:
-                assert status == 0
-                break
-            # A machine that stops takes all along; an impatient user the driver alone.
-            if generator.random() < 0.5:
-                os.killpg(child, signal.SIGKILL)
-            else:
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            kills += 1
-        found = contents(out)
-        assert found == {x: v for x, v in expected.items() if not options or x in found}
-        assert f"epoch{1 if options else 3}/model3/checkpoint_best.pt" in found
-    assert kills == 15
+def test_killed_in_any_command_it_ends_the_same(setting, reference, tmp_path):
+    programs = ["train", "generate", "distill", "agree", "train", "evaluate"]
+    for number, name in enumerate(programs):
+        program = f"fairseq-{name}" if name in programs[:2] else f"xling-{name}"
+        # A machine that stops takes all along; an impatient user the driver alone.
+        is_all_killed = (number + (setting.schedule == "sequential")) % 2 == 0
+        killer = killed_in(program, is_all_killed)
+        status = status_in_fork(setting, tmp_path / "out", killer)
+        assert status == -signal.SIGKILL, program
+    assert status_in_fork(setting, tmp_path / "out", run_in_fork) == 0
+    found, expected = contents(tmp_path / "out"), contents(reference)
+    assert found == {name: expected[name] for name in found}
+    assert "epoch1/model3/checkpoint_best.pt" in found
 
 
 def test_x_mixup_models_are_adapted(spm, forks, tmp_path):

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import signal
 import tempfile
 import time
 import warnings
@@ -205,7 +204,6 @@ class Result(SimpleNamespace):
 def generate_in_fork(
     arguments: Sequence[str],
     check: bool = True,
-    kill: Optional[Callable[[], bool]] = None,
     before: Optional[Callable[[], None]] = None,
 ) -> Result:
     """Run the command without the seconds that its imports take.
@@ -213,7 +211,6 @@ def generate_in_fork(
     Args:
         arguments: as :func:`generate_command` gives them.
         check: fail unless it succeeds.
-        kill: asked again and again whether to kill it now.
         before: called in the new process.
     """
     import fairseq_cli.generate
@@ -222,7 +219,7 @@ def generate_in_fork(
         began = time.monotonic()
         command_line = [*arguments, "--num-workers=0"]
         child = fork(fairseq_cli.generate.cli_main, command_line, out, err, before)
-        status = _wait(child, kill)
+        _, status = os.waitpid(child, 0)
         seconds = time.monotonic() - began
         for file in (out, err):
             file.seek(0)
@@ -235,18 +232,6 @@ def generate_in_fork(
     if check and done.returncode:
         raise AssertionError(f"{arguments[:2]} failed:\n{done.stderr[-4000:]}")
     return done
-
-
-def _wait(child: int, kill: Optional[Callable[[], bool]]) -> int:
-    while kill is not None:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status
-        if kill():
-            os.kill(child, signal.SIGKILL)
-            break
-        time.sleep(0.0005)
-    return os.waitpid(child, 0)[1]
 
 
 def draw_pairs(lang: str, count: int, seed: int = 0) -> List[List[str]]:
