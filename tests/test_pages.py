@@ -27,8 +27,7 @@ from fairseq.criterions import CRITERION_REGISTRY
 from fairseq.models import ARCH_MODEL_REGISTRY
 from fairseq.tasks import TASK_REGISTRY
 from family_data import tag_folder, train
-from forked import fork
-from hostile import main_of
+from forked import fork, main_of
 from pages import blocks, pages, pipelines, prose, read, slugs, spans, target_of
 from recipe_calls import call_recipe
 from training import ROOT

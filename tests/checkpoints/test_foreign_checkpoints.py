@@ -10,7 +10,7 @@ import torch
 from fairseq.checkpoint_utils import load_model_ensemble_and_task
 from fairseq.criterions import CRITERION_REGISTRY
 from family_data import copy_with
-from hostile import call
+from forked import call
 from test_hostile_checkpoints import COMMANDS, fill
 from training import ROOT
 

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import hostile
 import pytest
-from hostile import EVALUATED, FORMATS, call
+from forked import call
+from hostile import EVALUATED, FORMATS
 from training import ROOT, train_command
 
 import fairseq_xling

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
+from forked import run_in_fork
 from pair_data import write_pair_data
 from tag_data import write_tag_data
-from training import run, train_command
+from training import train_command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import agree, distill
@@ -24,7 +25,7 @@ GOLD = {"multimix_xnli": "label", "multimix_xner": "tags"}
 
 
 def warm_up(task, data, save_dir, seed, *options):
-    run(
+    run_in_fork(
         train_command(
             data,
             save_dir,
@@ -35,7 +36,8 @@ def warm_up(task, data, save_dir, seed, *options):
             "--disable-validation",
             f"--seed={seed}",
             *options,
-        )
+        ),
+        check=True,
     )
     return save_dir / "checkpoint_last.pt"
 

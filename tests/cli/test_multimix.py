@@ -12,20 +12,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
-from forked import fork
+from forked import run_stage
 from mbert_data import write_mbert
 from raw_data import WORDS
 
 from fairseq_xling import stages
-from fairseq_xling.cli import (
-    agree,
-    distill,
-    evaluate,
-    multimix,
-    penalty_charts,
-    retokenize,
-    sample,
-)
+from fairseq_xling.cli import multimix, retokenize
 from fairseq_xling.data.manifest import Manifest, stream_prefix
 from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.co_teaching import Plan
@@ -99,29 +91,9 @@ def arguments(setting, out, *options):
     ]  # fmt: skip
 
 
-def run_in_fork(command, stdout, before=None, **_):
-    """Stands for subprocess.run, without the seconds that imports take."""
-    import fairseq_cli.generate
-    import fairseq_cli.train
-
-    mains = {
-        "fairseq-train": fairseq_cli.train.cli_main,
-        "fairseq-generate": fairseq_cli.generate.cli_main,
-        "xling-distill": distill.cli_main,
-        "xling-agree": agree.cli_main,
-        "xling-evaluate": evaluate.cli_main,
-        "xling-penalty-charts": penalty_charts.cli_main,
-        "xling-sample": sample.cli_main,
-        "xling-retokenize": retokenize.cli_main,
-    }
-    child = fork(mains[Path(command[0]).name], command, stdout, stdout, before)
-    _, status = os.waitpid(child, 0)
-    return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
-
-
 @pytest.fixture
 def forks(monkeypatch):
-    monkeypatch.setattr(stages.subprocess, "run", run_in_fork)
+    monkeypatch.setattr(stages.subprocess, "run", run_stage)
 
 
 def run(setting, out, *options):
@@ -136,7 +108,7 @@ def reference(setting, monkeypatch):
     folder = setting.folder / "reference"
     if not (folder / "report.json").exists():
         with monkeypatch.context() as patch:
-            patch.setattr(stages.subprocess, "run", run_in_fork)
+            patch.setattr(stages.subprocess, "run", run_stage)
             run(setting, folder)
     return folder
 
@@ -345,14 +317,14 @@ def killed_in(program, is_all_killed):
 
     def run_or_kill(command, stdout, **_):
         if Path(command[0]).name != program:
-            return run_in_fork(command, stdout)
+            return run_stage(command, stdout)
         driver, todo = os.getpid(), [os.killpg if is_all_killed else os.kill]
 
         def kill(event, _):
             if event == "os.rename" and todo:
                 todo.pop()(driver, signal.SIGKILL)
 
-        run_in_fork(command, stdout, lambda: sys.addaudithook(kill))
+        run_stage(command, stdout, lambda: sys.addaudithook(kill))
         kill("os.rename", None)
 
     return run_or_kill
@@ -382,7 +354,7 @@ def test_killed_in_any_command_it_ends_the_same(setting, reference, tmp_path):
         killer = killed_in(program, is_all_killed)
         status = status_in_fork(setting, tmp_path / "out", killer)
         assert status == -signal.SIGKILL, program
-    assert status_in_fork(setting, tmp_path / "out", run_in_fork) == 0
+    assert status_in_fork(setting, tmp_path / "out", run_stage) == 0
     found, expected = contents(tmp_path / "out"), contents(reference)
     assert found == {name: expected[name] for name in found}
     assert "epoch1/model3/checkpoint_best.pt" in found

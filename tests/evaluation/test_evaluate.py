@@ -9,6 +9,7 @@ import numpy as np
 import pair_data
 import pytest
 import torch
+from forked import run_in_fork
 from pair_data import LABELS, write_pair_data
 from training import command, run, train_command
 
@@ -35,7 +36,8 @@ def checkpoints(data, tmp_path_factory) -> SimpleNamespace:
         "alone": ["--no-mixup-inference"],
     }
     for name, more in options.items():
-        run(train_command(data, folder / name, *SHORT, *more))
+        arguments = train_command(data, folder / name, *SHORT, *more)
+        run_in_fork(arguments, check=True)
     return SimpleNamespace(
         folder=folder,
         **{name: str(folder / name / "checkpoint_last.pt") for name in options},

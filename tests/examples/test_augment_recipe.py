@@ -3,14 +3,12 @@
 import os
 from pathlib import Path
 
-import fairseq_cli.generate
 import pytest
 from augment_data import draw_pairs, snapshot, write_lm, write_pairs
-from forked import fork
+from forked import fork, main_of
 from recipe_calls import call_recipe, dry_run
 
 from fairseq_xling import stages
-from fairseq_xling.cli import join_shards
 
 
 def bash(*arguments, visible=""):
@@ -67,12 +65,8 @@ class Forked:
     """Stands for subprocess.Popen, without the seconds that imports take."""
 
     def __init__(self, command, **_):
-        mains = {
-            "fairseq-generate": fairseq_cli.generate.cli_main,
-            "xling-join-shards": join_shards.cli_main,
-        }
         with open(os.devnull, "w") as out, open("errors", "a") as errors:
-            main = mains[Path(command[0]).name]
+            main = main_of(Path(command[0]).name)
             self.child = fork(main, command, out, errors)
 
     def wait(self):

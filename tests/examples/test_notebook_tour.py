@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 from matplotlib.image import imread
-from test_features import write_model
+from mixing_model import write_model
 from training import ROOT, environment
 
 SCRIPT = ROOT / "examples/notebook_tour.py"

@@ -13,7 +13,8 @@ from fairseq import options, tasks
 from fairseq.data import FairseqDataset
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.tasks import FairseqTask
-from family_data import logged, run_in_fork
+from family_data import logged
+from forked import run_in_fork
 from pair_data import tiny_dictionary, write_pair_data
 from question_data import write_question_data
 from recipe_calls import UPDATES, call_recipe, counted

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import run_in_fork
 from training import ROOT, command, environment, run, train_command
 
 SHORT = ["--max-update=2", "--seed=3"]
@@ -14,7 +15,7 @@ SHORT = ["--max-update=2", "--seed=3"]
 @pytest.fixture(scope="module")
 def trained(pair_data, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    run(train_command(pair_data, folder, *SHORT))
+    run_in_fork(train_command(pair_data, folder, *SHORT), check=True)
     return folder / "checkpoint_last.pt"
 
 
@@ -71,7 +72,7 @@ def test_runs_when_already_imported(pair_data, tmp_path):
 
 
 def validate(data: Path, checkpoint: Path, *options: str) -> str:
-    return run(
+    return run_in_fork(
         [
             command("fairseq-validate"),
             str(data),
@@ -81,7 +82,8 @@ def validate(data: Path, checkpoint: Path, *options: str) -> str:
             "--batch-size=8",
             "--cpu",
             *options,
-        ]
+        ],
+        check=True,
     ).stdout
 
 
@@ -94,7 +96,8 @@ def test_fairseq_validate_mixes_and_reads_every_row(pair_data, trained):
 
 
 def test_checkpoint_of_a_baseline_is_validated_without_the_source(pair_data, tmp_path):
-    run(train_command(pair_data, tmp_path, *SHORT, "--training-set=concatenated"))
+    options = [*SHORT, "--training-set=concatenated"]
+    run_in_fork(train_command(pair_data, tmp_path, *options), check=True)
     log = validate(pair_data, tmp_path / "checkpoint_last.pt")
     assert "lambda" not in log and "task_source" not in log
 

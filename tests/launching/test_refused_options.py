@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 from fairseq.dataclass.configs import FairseqConfig
-from family_data import run_in_fork
+from forked import run_in_fork
 from omegaconf import OmegaConf
 from pair_data import write_pair_data
 from torch.multiprocessing import ProcessRaisedException

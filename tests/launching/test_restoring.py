@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from family_data import run_in_fork
+from forked import run_in_fork
 from pair_data import write_pair_data
 from question_data import question_task, write_question_data
 from tag_data import TAGS, tagging_task, write_tag_data

@@ -60,8 +60,8 @@ def text_of(tokens):
 
 @pytest.fixture(scope="module")
 def samples():
-    tagged = [replace(x, row=x.row + 99) for x in Writer(9).samples("tagged", 40)]
-    return [*Writer(8).samples("pair", 40), *tagged]
+    tagged = [replace(x, row=x.row + 99) for x in Writer(9).samples("tagged", 20)]
+    return [*Writer(8).samples("pair", 20), *tagged]
 
 
 @pytest.mark.parametrize("aug_type", AUG_TYPES)

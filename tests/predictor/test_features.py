@@ -1,25 +1,19 @@
 """extract_features and mix: states, alignments and ratios of both backbones."""
 
 import itertools
-import shutil
-from argparse import Namespace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tokenizers
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixing_model import LENGTH, write_model
 from naive_mixing import naive_mix
 from raw_data import WORDS
-from small_model import checkpoint, small_args
 
 from fairseq_xling import from_pretrained
-from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
-from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 BACKBONES = ["xlmr", "mbert"]
 SENTENCES = [
@@ -29,46 +23,6 @@ SENTENCES = [
     "狗猫跑",
 ]
 ENGLISH = ["the dog runs", "a cat", "dog", "the dog and a cat run in the big red house"]
-LENGTH = 40
-
-
-def write_mbert_files(folder):
-    words = sorted({word for rows in WORDS.values() for word in rows} - {"Hundehaus"})
-    letters = sorted({letter for word in words for letter in word})
-    parts = [f"##{letter}" for letter in letters] + ["##haus", "##e"]
-    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    names += list(dict.fromkeys([*letters, *words, *parts]))
-    vocabulary = {name: i for i, name in enumerate(names)}
-    tokenizers.BertWordPieceTokenizer(vocabulary, lowercase=False).save(
-        str(folder / "tokenizer.json")
-    )
-    lines = "".join(f"{name} 1\n" for name in names[5:])
-    (folder / "dict.txt").write_text(lines, encoding="utf-8")
-
-
-def write_model(folder, backbone, spm):
-    """A pre-trained model with random weights, none near zero."""
-    folder.mkdir()
-    options = {"encoder_layers": 3, "mixup_layer": None, "max_positions": LENGTH}
-    if backbone == "mbert":
-        options.update(num_segments=2, layer_norm_eps=1e-12)
-        write_mbert_files(folder)
-    else:
-        shutil.copy(spm.model, folder / "sentencepiece.bpe.model")
-        shutil.copy(spm.dictionary, folder / "dict.txt")
-    args = Namespace(
-        **vars(small_args(**options)), arch="roberta_base", task="masked_lm"
-    )
-    task = SimpleNamespace(
-        source_dictionary=load_dictionary(str(folder / "dict.txt")),
-        max_positions=lambda: None,
-    )
-    torch.manual_seed(3)
-    model = XMixupXLMRModel.build_model(args, task)
-    for parameter in model.parameters():
-        parameter.data.add_(0.2 * torch.randn_like(parameter))
-    torch.save(checkpoint(args, model.state_dict()), folder / "model.pt")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from family_data import copy_with
-from test_features import write_model
+from mixing_model import write_model
 from training import environment
 
 from fairseq_xling import from_pretrained

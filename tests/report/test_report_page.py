@@ -7,7 +7,8 @@ import re
 
 import hostile
 import pytest
-from hostile import FORMATS, call
+from forked import call
+from hostile import FORMATS
 from pair_data import write_pair_data
 from report_files import (
     LOG,

@@ -5,7 +5,6 @@ import os
 import random
 import re
 import tempfile
-import time
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -197,7 +196,6 @@ class Result(SimpleNamespace):
     Attributes:
         returncode: minus the signal that killed it, if one did.
         stdout, stderr: what it wrote.
-        seconds: how long it took.
     """
 
 
@@ -216,18 +214,15 @@ def generate_in_fork(
     import fairseq_cli.generate
 
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = time.monotonic()
         command_line = [*arguments, "--num-workers=0"]
         child = fork(fairseq_cli.generate.cli_main, command_line, out, err, before)
         _, status = os.waitpid(child, 0)
-        seconds = time.monotonic() - began
         for file in (out, err):
             file.seek(0)
         done = Result(
             returncode=os.waitstatus_to_exitcode(status),
             stdout=out.read(),
             stderr=err.read(),
-            seconds=seconds,
         )
     if check and done.returncode:
         raise AssertionError(f"{arguments[:2]} failed:\n{done.stderr[-4000:]}")

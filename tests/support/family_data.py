@@ -2,18 +2,16 @@
 
 import json
 import logging
-import os
 import random
-import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from binarized import preprocess
+from forked import run_in_fork
 from raw_data import LABELS, WORDS, draw_rows, write_rows
-from training import environment, run, train_command
+from training import train_command
 
 from fairseq_xling.cli import pseudo_label
 
@@ -226,56 +224,9 @@ def training(task: str, data: Path, save_dir: Path, *options: str) -> List[str]:
     return [replaced.get(option, option) for option in command]
 
 
-def run_in_fork(arguments: Sequence[str]) -> SimpleNamespace:
-    """A command of fairseq's, without the seconds that its imports take."""
-    import fairseq_cli.train
-    import fairseq_cli.validate
-
-    mains = {
-        "fairseq-train": fairseq_cli.train.cli_main,
-        "fairseq-validate": fairseq_cli.validate.cli_main,
-    }
-    with tempfile.TemporaryFile("w+") as log:
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                os.dup2(log.fileno(), 1)
-                os.dup2(log.fileno(), 2)
-                sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)
-                torch.set_num_threads(1)
-                logging.root.handlers.clear()
-                logging.disable(logging.NOTSET)
-                logging.basicConfig(
-                    stream=sys.stdout,
-                    level=logging.INFO,
-                    format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
-                )
-                os.environ.update(environment())
-                sys.argv = list(arguments)
-                mains[Path(arguments[0]).name]()
-                code = 0
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            finally:
-                sys.stdout.flush()
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        log.seek(0)
-        return SimpleNamespace(
-            returncode=os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
-            stdout=log.read(),
-        )
-
-
-def train(task: str, data: Path, save_dir: Path, *options: str, fresh=False) -> str:
+def train(task: str, data: Path, save_dir: Path, *options: str) -> str:
     """Train, and return the log."""
-    arguments = training(task, data, save_dir, *options)
-    if fresh:
-        return run(arguments).stdout
-    done = run_in_fork(arguments)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
+    return run_in_fork(training(task, data, save_dir, *options), check=True).stdout
 
 
 def label_arguments(data: Path, checkpoint: Path, *options: str):
@@ -290,10 +241,10 @@ def tagging(spm, folder: Path) -> SimpleNamespace:
     options = ["--training-set=source", "--best-checkpoint-metric=f1_en"]
     options += ["--max-update=30", "--lr=0.01", "--seed=3"]
     task = "xmixup_udpos"
-    logs["zero"] = train(task, data, folder / "zero", *options, fresh=True)
+    logs["zero"] = train(task, data, folder / "zero", *options)
     zero = folder / "zero/checkpoint_best.pt"
     pseudo_label.main(label_arguments(data, zero))
-    logs["mixed"] = train(task, data, folder / "mixed", *SAMPLING, fresh=True)
+    logs["mixed"] = train(task, data, folder / "mixed", *SAMPLING)
     return models(folder, data, logs)
 
 
@@ -302,7 +253,7 @@ def questions(spm, folder: Path) -> SimpleNamespace:
     data = question_folder(folder / "raw", spm)
     task, logs = "xmixup_xquad", {}
     options = [*SAMPLING, *NO_DROPOUT, "--update-freq=2"]
-    logs["mixed"] = train(task, data, folder / "mixed", *options, fresh=True)
+    logs["mixed"] = train(task, data, folder / "mixed", *options)
     options = ["--training-set=source", "--max-update=6"]
     logs["zero"] = train(task, data, folder / "zero", *options)
     return models(folder, data, logs)

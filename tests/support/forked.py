@@ -1,9 +1,15 @@
 """Commands in a forked process, without the seconds that their imports take."""
 
+import importlib
 import logging
 import os
+import signal
 import sys
-from typing import Any, Callable, Optional, Sequence
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any, Callable, Optional, Sequence
 
 import torch
 from training import environment
@@ -53,3 +59,67 @@ def fork(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def main_of(program: str) -> Callable[[], Any]:
+    """The function behind a command."""
+    kind, _, name = program.partition("-")
+    package = {"fairseq": "fairseq_cli", "xling": "fairseq_xling.cli"}[kind]
+    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    # What preprocess/*.py calls has no console script.
+    return getattr(module, "cli_main", None) or module.main
+
+
+def call(
+    arguments: Sequence[str],
+    before: Optional[Callable[[], None]] = None,
+    kill_at: Optional[str] = None,
+) -> SimpleNamespace:
+    """Run a command in a fork; its two outputs come back together in ``stdout``.
+
+    Args:
+        kill_at: it is killed when it has written this.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        main = main_of(Path(arguments[0]).name)
+        child = fork(main, arguments, out, out, before)
+        if kill_at is not None:
+            _kill_at(kill_at, child, out)
+        status = os.waitpid(child, 0)[1]
+        out.seek(0)
+        return SimpleNamespace(
+            returncode=os.waitstatus_to_exitcode(status), stdout=out.read()
+        )
+
+
+def _kill_at(text: str, child: int, out: IO[str]) -> None:
+    end = time.monotonic() + 600
+    # The child writes where its parent's file stands, too: nothing may move that.
+    while text.encode() not in os.pread(out.fileno(), 1 << 24, 0):
+        assert os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+
+
+def log_to_stdout() -> None:
+    form = "%(asctime)s | %(levelname)s | %(name)s | %(message)s"
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format=form)
+
+
+def run_in_fork(arguments: Sequence[str], check: bool = False, **more: Any):
+    """The same with fairseq's log, as its commands show it.
+
+    Args:
+        check: fail unless it succeeds.
+    """
+    done = call(arguments, log_to_stdout, **more)
+    assert not (check and done.returncode), done.stdout[-4000:]
+    return done
+
+
+def run_stage(command: Sequence[str], stdout, before=None, **_: Any) -> SimpleNamespace:
+    """Stands for subprocess.run where stages run their commands."""
+    main = main_of(Path(command[0]).name)
+    status = os.waitpid(fork(main, command, stdout, stdout, before), 0)[1]
+    return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))

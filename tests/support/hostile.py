@@ -3,19 +3,16 @@
 The code makes a folder, which shows that it ran.
 """
 
-import importlib
 import io
 import os
 import pickle
 import tarfile
-import tempfile
 from argparse import Namespace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict
 
 import torch
-from forked import fork
+from forked import run_stage
 
 from fairseq_xling import stages
 
@@ -123,35 +120,6 @@ def write_archive(path: Path, mark: Path) -> None:
         archive.addfile(outside)
 
 
-def main_of(program: str) -> Callable[[], Any]:
-    """The function behind a command."""
-    kind, _, name = program.partition("-")
-    package = {"fairseq": "fairseq_cli", "xling": "fairseq_xling.cli"}[kind]
-    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
-    # What preprocess/*.py calls has no console script.
-    return getattr(module, "cli_main", None) or module.main
-
-
-def call(
-    arguments: Sequence[str], before: Optional[Callable[[], None]] = None
-) -> SimpleNamespace:
-    """Run a command in a fork; its two outputs come back together in ``stdout``."""
-    with tempfile.TemporaryFile("w+") as out:
-        main = main_of(Path(arguments[0]).name)
-        child = fork(main, arguments, out, out, before)
-        status = os.waitpid(child, 0)[1]
-        out.seek(0)
-        return SimpleNamespace(
-            returncode=os.waitstatus_to_exitcode(status), stdout=out.read()
-        )
-
-
 def fork_stages() -> None:
     """Let the stages of xling-multimix run without the seconds that imports take."""
-
-    def run(command, stdout, **_):
-        child = fork(main_of(Path(command[0]).name), command, stdout, stdout)
-        status = os.waitpid(child, 0)[1]
-        return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
-
-    stages.subprocess.run = run  # type: ignore[assignment]
+    stages.subprocess.run = run_stage  # type: ignore[assignment]

@@ -7,8 +7,11 @@ import numpy as np
 import torch
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDatasetBuilder
+from omegaconf import OmegaConf
 
 from fairseq_xling.data.manifest import Manifest, SplitEntry, stream_prefix
+from fairseq_xling.families.pairs.task import PairsConfig
+from fairseq_xling.tasks import XMixupXNLITask
 from fairseq_xling.version import __version__
 
 LABELS = ["contradiction", "entailment", "neutral"]
@@ -99,3 +102,16 @@ def write_pair_data(
         version=__version__,
     ).save(folder)
     return folder
+
+
+def pair_task(data, task=XMixupXNLITask, **options):
+    values = {
+        "data": str(data),
+        "seed": 3,
+        "train_subset": "train",
+        "max_update": 0,
+        "max_epoch": 0,
+        "update_freq": [1],
+        **options,
+    }
+    return task.setup_task(OmegaConf.merge(OmegaConf.structured(PairsConfig), values))

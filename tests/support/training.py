@@ -1,10 +1,8 @@
 """Running the real commands on the small data of these tests."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import List, Optional
 
@@ -67,21 +65,3 @@ def run(
     if check and done.returncode:
         raise AssertionError(f"{arguments[:3]} failed:\n{done.stdout[-4000:]}")
     return done
-
-
-def kill_after_update(update: int, arguments: List[str], log: Path) -> None:
-    """Train until an update is logged; then kill the command and its workers."""
-    with open(log, "w") as file:
-        process = subprocess.Popen(
-            arguments,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment(PYTHONUNBUFFERED="1"),
-            start_new_session=True,
-        )
-        deadline = time.time() + 120
-        while f'"num_updates": "{update}"' not in log.read_text():
-            assert process.poll() is None and time.time() < deadline, log.read_text()
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -1,16 +1,14 @@
-"""Tagging and question answering by fairseq-train: logs, resuming, processes, refusals.
-
-The first runs are whole commands in processes of their own.
-"""
+"""Tagging and questions by fairseq-train: logs, resuming, processes, refusals."""
 
 import json
+import os
 import re
 import shutil
 import socket
-import subprocess
 
 import pytest
 import torch
+from fairseq_cli.train import cli_main as train_main
 from family_data import (
     NO_DROPOUT,
     SAMPLING,
@@ -18,12 +16,12 @@ from family_data import (
     UPDATES,
     copy_with,
     logged,
-    run_in_fork,
     tag_folder,
     train,
     training,
 )
-from training import ROOT, command, environment, kill_after_update, run
+from forked import fork, log_to_stdout, run_in_fork
+from training import ROOT, command
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -93,8 +91,8 @@ def test_source_model_learns_tags_and_is_selected_by_the_sources_f1(tagged):
 def test_killed_and_resumed_run_ends_with_the_same_parameters(tagged, tmp_path):
     options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=0"]
     arguments = training("xmixup_udpos", tagged.data, tmp_path, *options)
-    kill_after_update(5, arguments, tmp_path / "log")
-    resumed = run(arguments).stdout
+    run_in_fork(arguments, kill_at='"num_updates": "5"')
+    resumed = run_in_fork(arguments, check=True).stdout
     # An epoch has 9 updates, so the kill fell into its middle.
     assert "Loaded checkpoint" in resumed and 0 < len(losses(resumed)) < UPDATES
     want, got = (
@@ -114,21 +112,16 @@ def test_two_processes_equal_one_with_two_micro_batches(asked, tmp_path):
     options += [f"--distributed-init-method=tcp://127.0.0.1:{port}"]
     options += ["--distributed-no-spawn", "--distributed-backend=gloo"]
     options += ["--ddp-backend=legacy_ddp"]
-    logs, processes = [tmp_path / f"log{rank}" for rank in (0, 1)], []
+    logs = [open(tmp_path / f"log{rank}", "w+") for rank in (0, 1)]
+    arguments = training("xmixup_xquad", asked.data, tmp_path / "two", *options)
+    children = []
     for rank, log in enumerate(logs):
-        arguments = training("xmixup_xquad", asked.data, tmp_path / "two", *options)
-        with open(log, "w") as file:
-            processes.append(
-                subprocess.Popen(
-                    [*arguments, f"--distributed-rank={rank}"],
-                    stdout=file,
-                    stderr=file,
-                    env=environment(),
-                )
-            )
-    codes = [process.wait(timeout=180) for process in processes]
-    assert codes == [0, 0], logs[0].read_text()[-3000:]
-    want, got = asked.logs["mixed"], logs[0].read_text()
+        ranked = [*arguments, f"--distributed-rank={rank}"]
+        children.append(fork(train_main, ranked, log, log, log_to_stdout))
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    log = (tmp_path / "log0").read_text()
+    assert statuses == [0, 0], log[-3000:]
+    want, got = asked.logs["mixed"], log
     assert len(losses(want)) == len(losses(got)) == UPDATES
     assert losses(got) == pytest.approx(losses(want), rel=1e-4)
     first, second = (logged(log, "valid") for log in (want, got))

@@ -10,7 +10,7 @@ import yaml
 from augment_data import write_lm
 from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from family_data import pair_folder, question_folder, tag_folder
-from hostile import call
+from forked import call
 from pages import blocks
 from parallel_data import preprocess, raw_parallel
 from small_model import small_model

@@ -800,16 +800,6 @@ def test_unknown_choice_is_refused(folders, lm, tmp_path, option):
     assert re.search(f"error: argument {name}: invalid choice: '{value}'", last)
 
 
-def test_refusal_by_the_command_itself(folders, lm, tmp_path):
-    done = subprocess.run(
-        generate_command(folders["pairs"], lm, "--langs=xx"),
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
-    assert "no split train in xx" in one_line(done)
-
-
 def no_head(state) -> None:
     for name in [x for x in state["model"] if "lm_head" in x]:
         del state["model"][name]

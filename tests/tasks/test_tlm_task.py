@@ -1,23 +1,16 @@
 """fairseq-train --task xmixup_tlm: resuming, equal cost, and what models are for."""
 
 import json
-import logging
 import os
 import shutil
-import signal
 import socket
-import sys
-import tempfile
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import fairseq_cli.train
 import pytest
 import torch
 from augment_data import draw_pairs, generate_command, generate_in_fork, write_pairs
-from family_data import run_in_fork
-from forked import fork
+from forked import fork, log_to_stdout, run_in_fork
 from parallel_data import preprocess, raw_parallel
 from training import train_command
 
@@ -67,15 +60,8 @@ def command(data, save_dir, *options, kind="mixup"):
     return [*arguments, *ours, "--seed=7", f"--max-update={UPDATES}", *options]
 
 
-def log_to_stdout() -> None:
-    form = "%(asctime)s | %(levelname)s | %(name)s | %(message)s"
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format=form)
-
-
 def train(arguments) -> str:
-    done = run_in_fork(arguments)
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout
+    return run_in_fork(arguments, check=True).stdout
 
 
 def logged(log, kind):
@@ -121,15 +107,7 @@ def test_validation_logs_bits_of_every_part(trained):
 def test_killed_and_resumed_run_ends_with_the_same_parameters(data, trained, tmp_path):
     options = ["--save-interval-updates=2", "--keep-interval-updates=1"]
     arguments = command(data, tmp_path, *options)
-    with tempfile.NamedTemporaryFile("w+") as log:
-        main = fairseq_cli.train.cli_main
-        child = fork(main, arguments, log, log, log_to_stdout)
-        deadline = time.time() + 120
-        while '"num_updates": "5"' not in Path(log.name).read_text():
-            assert time.time() < deadline and not os.waitpid(child, os.WNOHANG)[0]
-            time.sleep(0.005)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    run_in_fork(arguments, kill_at='"num_updates": "5"')
     resumed = train(arguments)
     assert "Loaded checkpoint" in resumed
     assert 0 < len(logged(resumed, "train_inner")) < UPDATES

@@ -7,7 +7,8 @@ from typing import Dict, List
 
 import pytest
 import torch
-from training import command, kill_after_update, run, train_command
+from forked import run_in_fork
+from training import command, run, train_command
 
 UPDATES = 24
 SAMPLING = ["--scheduled-sampling-decay=4", f"--max-update={UPDATES}", "--seed=7"]
@@ -28,7 +29,7 @@ def losses(log: str) -> List[float]:
 @pytest.fixture(scope="module")
 def uninterrupted(pair_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    run(train_command(pair_data, folder, *SAMPLING))
+    run_in_fork(train_command(pair_data, folder, *SAMPLING), check=True)
     return parameters(folder / "checkpoint_last.pt")
 
 
@@ -38,8 +39,8 @@ def test_killed_and_resumed_run_ends_with_the_same_parameters(
 ):
     options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=1"]
     arguments = train_command(pair_data, tmp_path, *options)
-    kill_after_update(kill_after, arguments, tmp_path / "log")
-    resumed = run(arguments).stdout
+    run_in_fork(arguments, kill_at=f'"num_updates": "{kill_after}"')
+    resumed = run_in_fork(arguments, check=True).stdout
     assert "Loaded checkpoint" in resumed
     # An epoch has 15 updates, so the kill fell into its middle.
     assert kill_after % 15 != 0 and len(losses(resumed)) < UPDATES
@@ -51,7 +52,7 @@ def test_killed_and_resumed_run_ends_with_the_same_parameters(
 
 def test_loader_workers_do_not_change_the_run(pair_data, tmp_path, uninterrupted):
     arguments = train_command(pair_data, tmp_path, *SAMPLING, "--num-workers=2")
-    run(arguments)
+    run_in_fork(arguments, check=True)
     result = parameters(tmp_path / "checkpoint_last.pt")
     for name, value in uninterrupted.items():
         assert torch.equal(result[name], value), name
@@ -59,9 +60,8 @@ def test_loader_workers_do_not_change_the_run(pair_data, tmp_path, uninterrupted
 
 def test_scheduled_sampling_matters(pair_data, tmp_path, uninterrupted):
     always_real = [x for x in SAMPLING if "decay" not in x]
-    run(
-        train_command(pair_data, tmp_path, *always_real, "--scheduled-sampling-decay=0")
-    )
+    options = [*always_real, "--scheduled-sampling-decay=0"]
+    run_in_fork(train_command(pair_data, tmp_path, *options), check=True)
     result = parameters(tmp_path / "checkpoint_last.pt")
     name = "encoder.sentence_encoder.layers.0.fc1.weight"
     assert not torch.equal(result[name], uninterrupted[name])
@@ -101,7 +101,7 @@ def test_two_processes_equal_one_with_two_micro_batches(
         "--disable-validation",
     ]
     single = train_command(pair_data, tmp_path / "one", *options, "--update-freq=2")
-    want = losses(run(single).stdout)
+    want = losses(run_in_fork(single, check=True).stdout)
     several = started(way, train_command(pair_data, tmp_path / "two", *options))
     got = losses(run(several).stdout)
     assert len(want) == len(got) == 12

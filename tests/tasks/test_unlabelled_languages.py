@@ -5,11 +5,10 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 import torch
-from pair_data import write_pair_data
+from pair_data import pair_task, write_pair_data
 from question_data import question_task, write_question_data
 from small_model import small_model
 from tag_data import tagging_task, with_head, write_tag_data
-from test_sentence_pair import make_task
 
 from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.errors import UserError
@@ -23,7 +22,7 @@ class Family(NamedTuple):
 
 
 FAMILIES = {
-    "pairs": Family(write_pair_data, make_task, lambda task: small_model(), "label"),
+    "pairs": Family(write_pair_data, pair_task, lambda task: small_model(), "label"),
     "tagging": Family(write_tag_data, tagging_task, with_head, "tags"),
     "questions": Family(write_question_data, question_task, with_head, "span"),
 }

@@ -6,27 +6,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
-from pair_data import write_pair_data
+from pair_data import pair_task, write_pair_data
 
 from fairseq_xling.data.scheduled_sampling import uniform_draws
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.pairs.task import PairsConfig
 from fairseq_xling.models.encoder import count_tokens
-from fairseq_xling.tasks import XMixupPAWSXTask, XMixupXNLITask
-
-
-def make_task(data, task=XMixupXNLITask, **options):
-    values = {
-        "data": str(data),
-        "seed": 3,
-        "train_subset": "train",
-        "max_update": 0,
-        "max_epoch": 0,
-        "update_freq": [1],
-        **options,
-    }
-    return task.setup_task(OmegaConf.merge(OmegaConf.structured(PairsConfig), values))
+from fairseq_xling.tasks import XMixupPAWSXTask
 
 
 def batch_of(task, split="train"):
@@ -35,7 +20,7 @@ def batch_of(task, split="train"):
 
 
 def test_source_is_replaced_exactly_where_the_draw_exceeds_the_probability(pair_data):
-    task = make_task(pair_data, scheduled_sampling_decay=4)
+    task = pair_task(pair_data, scheduled_sampling_decay=4)
     sample = batch_of(task)
     update = 6
     probability = 4 / (4 + math.exp(update / 4))
@@ -54,7 +39,7 @@ def test_source_is_replaced_exactly_where_the_draw_exceeds_the_probability(pair_
 
 
 def test_batch_unit_replaces_all_sources_or_none(pair_data):
-    task = make_task(
+    task = pair_task(
         pair_data, scheduled_sampling_decay=4, scheduled_sampling_unit="batch"
     )
     sample = batch_of(task)
@@ -70,17 +55,17 @@ def test_batch_unit_replaces_all_sources_or_none(pair_data):
 
 
 def test_without_decay_the_source_is_always_real(pair_data):
-    task = make_task(pair_data, scheduled_sampling_decay=0)
+    task = pair_task(pair_data, scheduled_sampling_decay=0)
     sample = batch_of(task)
     assert sample["backtranslation"] is None
     assert task.sample_sources(sample, 10**6) is sample
 
 
 def test_midpoint_sets_the_decay_from_updates_or_epochs(pair_data):
-    task = make_task(pair_data, scheduled_sampling_midpoint=0.5, max_update=2000)
+    task = pair_task(pair_data, scheduled_sampling_midpoint=0.5, max_update=2000)
     decay = task.sampling_decay()
     assert decay * math.log(decay) == pytest.approx(1000, rel=1e-6)
-    task = make_task(
+    task = pair_task(
         pair_data, scheduled_sampling_midpoint=0.5, max_epoch=4, update_freq=[2, 1]
     )
     dataset = task.load_dataset("train")
@@ -92,7 +77,7 @@ def test_midpoint_sets_the_decay_from_updates_or_epochs(pair_data):
 
 
 def test_midpoint_without_a_length_of_the_run_is_refused(pair_data):
-    task = make_task(pair_data, scheduled_sampling_midpoint=0.5)
+    task = pair_task(pair_data, scheduled_sampling_midpoint=0.5)
     with pytest.raises(UserError, match="give --max-update or --max-epoch"):
         task.sampling_decay()
 
@@ -106,7 +91,7 @@ def test_midpoint_without_a_length_of_the_run_is_refused(pair_data):
     ],
 )
 def test_training_sets(pair_data, training_set, languages, paired):
-    task = make_task(pair_data, training_set=training_set)
+    task = pair_task(pair_data, training_set=training_set)
     sample = batch_of(task)
     assert set(sample["lang"]) == languages
     assert (sample["net_input"]["source_tokens"] is not None) == paired
@@ -116,7 +101,7 @@ def test_training_sets(pair_data, training_set, languages, paired):
 
 
 def test_mixup_inference_can_be_switched_off(pair_data):
-    task = make_task(pair_data, no_mixup_inference=True)
+    task = pair_task(pair_data, no_mixup_inference=True)
     assert batch_of(task, "valid")["net_input"]["source_tokens"] is None
     assert batch_of(task)["net_input"]["source_tokens"] is not None
 
@@ -129,14 +114,14 @@ def test_supervised_split_is_trained_with_the_sources_rows(tmp_path):
     raw = json.loads((data / "manifest.json").read_text())
     del raw["splits"]["supervised"]["en"]
     (data / "manifest.json").write_text(json.dumps(raw))
-    task = make_task(data, training_set="concatenated", train_subset="supervised")
+    task = pair_task(data, training_set="concatenated", train_subset="supervised")
     sample = batch_of(task, "supervised")
     assert np.bincount(sample["lang"]).tolist() == [10, 6, 6]
     assert sample["net_input"]["source_tokens"] is None
 
 
 def test_target_languages_can_be_chosen(pair_data):
-    task = make_task(pair_data, target_langs="sw")
+    task = pair_task(pair_data, target_langs="sw")
     assert task.languages == ["en", "sw"]
     assert len(task.load_dataset("train")) == 80
 
@@ -145,7 +130,7 @@ def test_what_is_missing_is_said_by_name(tmp_path, caplog):
     data = write_pair_data(
         tmp_path / "bin", without=["train.de.backtranslation", "valid.sw.source"]
     )
-    task = make_task(data)
+    task = pair_task(data)
     with caplog.at_level("WARNING"):
         task.load_dataset("train")
         task.load_dataset("valid")
@@ -164,39 +149,39 @@ def test_what_is_missing_is_said_by_name(tmp_path, caplog):
 )
 def test_wrong_options_are_refused_in_one_line(pair_data, options, message):
     with pytest.raises(UserError, match=message) as error:
-        make_task(pair_data, **options)
+        pair_task(pair_data, **options)
     assert "\n" not in str(error.value)
 
 
 def test_data_of_another_benchmark_are_refused(pair_data):
     with pytest.raises(UserError, match="holds xnli data; this task reads pawsx"):
-        make_task(pair_data, task=XMixupPAWSXTask)
+        pair_task(pair_data, task=XMixupPAWSXTask)
 
 
 def test_exchanged_dictionary_is_refused(tmp_path):
     data = write_pair_data(tmp_path / "bin")
     (data / "dict.txt").write_text("a 1\n")
     with pytest.raises(UserError, match="dict.txt: 6 entries, but the data were"):
-        make_task(data)
+        pair_task(data)
 
 
 def test_long_sequences_are_refused_unless_they_are_to_be_shortened(pair_data):
     with pytest.raises(
         UserError, match=r"row \d+ has \d+ tokens, over --max-positions"
     ):
-        make_task(pair_data, max_positions=10).load_dataset("train")
-    task = make_task(pair_data, max_positions=10, truncate_sequence=True)
+        pair_task(pair_data, max_positions=10).load_dataset("train")
+    task = pair_task(pair_data, max_positions=10, truncate_sequence=True)
     sample = batch_of(task)
     assert sample["net_input"]["src_tokens"].size(1) == 10
 
 
 def test_unknown_split_is_refused(pair_data):
     with pytest.raises(UserError, match="no split dev .*it has test, train, valid"):
-        make_task(pair_data).load_dataset("dev")
+        pair_task(pair_data).load_dataset("dev")
 
 
 def test_counted_tokens_are_neither_padding_nor_special(pair_data):
-    task = make_task(pair_data)
+    task = pair_task(pair_data)
     tokens = torch.tensor([[0, 7, 2, 2, 8, 2, 1]])
     want = [[False, True, False, False, True, False, False]]
     assert count_tokens(tokens, task.dictionary).tolist() == want
