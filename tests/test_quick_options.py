@@ -10,7 +10,7 @@ from training import train_command
 KINDS = [
     ["--adam-betas=(0.5, 0.7)", "--bf16"],
     ["--task=multimix_xnli", "--criterion=confidence_penalty"],
-    ["--optimizer=sgd", "--lr-scheduler=polynomial_decay", "--momentum=0.5"],
+    ["--optimizer=sgd", "--lr-scheduler=triangular", "--max-lr=1"],
 ]
 OTHERS = [
     "--lr=0.5,0.25", "--seed=9", "--max-update=3", "--update-freq=1,2", "--clip-norm=2",

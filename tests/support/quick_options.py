@@ -13,7 +13,7 @@ class Composer:
     """Stands for hydra's ``compose``: it is asked once for each kind of options.
 
     Options are of one kind if they choose the same task, criterion and so on, and set
-    the same names; their values are set in what hydra composed first.
+    the same names, or None; their values are set in what hydra composed first.
 
     Args:
         compose: hydra's own.
@@ -28,7 +28,9 @@ class Composer:
         self, name: str, overrides: List[str], strict: Optional[bool] = None
     ) -> DictConfig:
         given = dict(override.split("=", 1) for override in overrides)
-        kind = [f"{x}={y}" if "." not in x else x for x, y in given.items()]
+        kind = [
+            f"{x}={y}" if "." not in x or y == "null" else x for x, y in given.items()
+        ]
         digest = hashlib.sha256("\n".join([name, *kind]).encode()).hexdigest()
         path = self.folder / digest
         if not path.exists():
