@@ -75,8 +75,9 @@ def setting(request, settings):
     return settings[request.param]
 
 
-# What does not depend on the task is tried on one of them.
+# What does not depend on the task is tried on one of them, or on the shorter schedule.
 on_one_task = pytest.mark.parametrize("setting", ["multimix_xner"], indirect=True)
+on_the_shorter = pytest.mark.parametrize("setting", ["multimix_xnli"], indirect=True)
 
 
 def arguments(setting, out, *options):
@@ -301,7 +302,7 @@ def test_repeated_it_does_nothing(setting, reference, monkeypatch):
     assert contents(reference) == before
 
 
-@on_one_task
+@on_the_shorter
 def test_jobs_side_by_side_change_nothing(setting, reference, forks, tmp_path):
     options = ["--jobs=3", "--epochs=1"]
     out = run(setting, tmp_path / "out", *options)
@@ -418,7 +419,7 @@ def test_pools_of_other_data_are_refused(setting, settings, tmp_path):
         run(setting, tmp_path / "out", f"--lm-data={other}")
 
 
-@on_one_task
+@on_the_shorter
 def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
     paths = [str(reference / f"warm-up/model{m}/checkpoint_best.pt") for m in (1, 2, 3)]
     options = ["--warmup-path", *paths, "--epochs=1", "--distill-factor=100,100,100"]

@@ -13,7 +13,7 @@ class Composer:
     """Stands for hydra's ``compose``: it is asked once for each kind of options.
 
     Options are of one kind if they choose the same task, criterion and so on, and set
-    the same names, or None; their values are set in what hydra composed first.
+    the same names, and the same to None; other values are set in what it composed.
 
     Args:
         compose: hydra's own.

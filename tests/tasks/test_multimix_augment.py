@@ -628,8 +628,8 @@ def test_killed_at_any_moment_the_next_run_ends_the_same(folders, lm, tmp_path, 
     whole, last = snapshot(tmp_path / "whole"), int(told.read_text())
     assert last > 20
     moments = {
-        "pairs": [[1], [last // 2, 2], [last]],
-        "words": [[2], [last // 2], [last - 3, 2]],
+        "pairs": [[1], [last // 3, 2], [last]],
+        "words": [[2], [last // 3], [last - 3, 2]],
     }
     seen = []
     for turn, numbers in enumerate(moments[kind]):
