@@ -333,10 +333,8 @@ def run(words, entered=""):
 
         if words[0] == "python":
             words = words[1:]
-            main = functools.partial(runpy.run_path, words[0], run_name="__main__")
-        else:
-            main = main_of(words[0])
-        status = os.waitpid(fork(main, words, out, out, before), 0)[1]
+        child = fork(main_of(words[0]), words, out, out, before)
+        status = os.waitpid(child, 0)[1]
         out.seek(0)
         done = SimpleNamespace(code=os.waitstatus_to_exitcode(status), out=out.read())
     assert done.code == 0, f"{shlex.join(words)}\n{done.out[-4000:]}"

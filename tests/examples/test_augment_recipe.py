@@ -66,7 +66,7 @@ class Forked:
 
     def __init__(self, command, **_):
         with open(os.devnull, "w") as out, open("errors", "a") as errors:
-            main = main_of(Path(command[0]).name)
+            main = main_of(command[0])
             self.child = fork(main, command, out, errors)
 
     def wait(self):

@@ -1,16 +1,16 @@
 """Raw questions to binarized data: every stream, lost answers, and bad input."""
 
 import json
+import os
 import random
-import subprocess
-import sys
 
 import binarized
 import pytest
 from binarized import digest, stream
 from fairseq.data import Dictionary
+from forked import call
 from raw_data import WORDS
-from training import ROOT, environment
+from training import ROOT
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
@@ -241,13 +241,12 @@ def test_passages_are_encoded_once_whatever_workers_and_chunks(
 @pytest.mark.parametrize("task", ["xquad", "mlqa", "tydiqa"])
 def test_script_runs_from_anywhere(spm, tmp_path, task):
     write(tmp_path / "raw/train-en.json", draw(random.Random(1), "en", 2, ""))
-    subprocess.run(
-        [sys.executable, str(ROOT / f"preprocess/{task}.py"), "raw"]
+    done = call(
+        [str(ROOT / f"preprocess/{task}.py"), "raw"]
         + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
-        cwd=tmp_path,
-        env=environment(),
-        check=True,
+        before=lambda: os.chdir(tmp_path),
     )
+    assert done.returncode == 0, done.stdout
     manifest = Manifest.load(tmp_path / "out")
     assert manifest.task == task and manifest.splits["train"]["en"].rows == 6
 

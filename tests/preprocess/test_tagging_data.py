@@ -1,15 +1,15 @@
 """Raw tagged sentences to binarized data: every stream, pairing, and bad input."""
 
+import os
 import random
-import subprocess
-import sys
 
 import binarized
 import pytest
 from binarized import digest, stream
 from fairseq.data import Dictionary
+from forked import call
 from raw_data import WORDS
-from training import ROOT, environment
+from training import ROOT
 
 from fairseq_xling.data.labels import LABELS
 from fairseq_xling.data.manifest import Manifest
@@ -157,13 +157,12 @@ def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeyp
 def test_script_runs_from_anywhere(spm, tmp_path, task):
     tags = LABELS[task]
     write(tmp_path / "raw/train-en.tsv", draw(random.Random(1), "en", 5, tags))
-    subprocess.run(
-        [sys.executable, str(ROOT / f"preprocess/{task}.py"), "raw"]
+    done = call(
+        [str(ROOT / f"preprocess/{task}.py"), "raw"]
         + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
-        cwd=tmp_path,
-        env=environment(),
-        check=True,
+        before=lambda: os.chdir(tmp_path),
     )
+    assert done.returncode == 0, done.stdout
     manifest = Manifest.load(tmp_path / "out")
     assert (manifest.task, manifest.labels) == (task, list(tags))
 

@@ -1,8 +1,10 @@
 """Commands in a forked process, without the seconds that their imports take."""
 
+import functools
 import importlib
 import logging
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -62,8 +64,10 @@ def fork(
 
 
 def main_of(program: str) -> Callable[[], Any]:
-    """The function behind a command."""
-    kind, _, name = program.partition("-")
+    """What a command calls, or a script does."""
+    if program.endswith(".py"):
+        return functools.partial(runpy.run_path, program, run_name="__main__")
+    kind, _, name = Path(program).name.partition("-")
     package = {"fairseq": "fairseq_cli", "xling": "fairseq_xling.cli"}[kind]
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
     # What preprocess/*.py calls has no console script.
@@ -81,7 +85,7 @@ def call(
         kill_at: it is killed when it has written this.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        main = main_of(Path(arguments[0]).name)
+        main = main_of(arguments[0])
         child = fork(main, arguments, out, out, before)
         if kill_at is not None:
             _kill_at(kill_at, child, out)
@@ -120,6 +124,6 @@ def run_in_fork(arguments: Sequence[str], check: bool = False, **more: Any):
 
 def run_stage(command: Sequence[str], stdout, before=None, **_: Any) -> SimpleNamespace:
     """Stands for subprocess.run where stages run their commands."""
-    main = main_of(Path(command[0]).name)
+    main = main_of(command[0])
     status = os.waitpid(fork(main, command, stdout, stdout, before), 0)[1]
     return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
