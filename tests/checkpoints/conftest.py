@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from augment_data import draw_pairs, write_lm, write_pairs
-from hostile import call
+from forked import call
 
 
 @pytest.fixture(scope="session")
