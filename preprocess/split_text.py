@@ -152,9 +152,9 @@ def columns(path: Path) -> Rows:
     return ([line] for line in lines_with_text(path))
 
 
-def whole(rows: Iterator[Optional[Sequence[str]]]) -> Rows:
-    """The rows that lack no side."""
-    return (row for row in rows if row is not None)
+def whole(rows: Rows) -> Rows:
+    """The rows of which no side is empty."""
+    return (row for row in rows if all(row))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from fairseq_xling.errors import UserError
 
 class Items(PairedDataset):
     def __init__(self, lengths, seed=1):
-        super().__init__(pad=1, shuffle=True, seed=seed)
+        super().__init__([], [], pad=1, eos=2, max_length=9, shuffle=True, seed=seed)
         self.lengths = np.array(lengths)
         self.paired = np.zeros(len(lengths), bool)
 
