@@ -435,9 +435,8 @@ def test_warmed_up_models_are_taken(setting, reference, forks, tmp_path):
 
 
 @on_one_task
-def test_charts_compare_with_a_model_without_penalty(
-    setting, reference, forks, tmp_path
-):
+def test_charts_compare_with_a_model_without_penalty(setting, reference, tmp_path):
+    # In processes of their own: scikit-learn's threads do not outlive a fork.
     before = contents(reference)
     run(setting, reference, "--charts")
     names = {path.name for path in (reference / "charts").iterdir()}
