@@ -28,6 +28,7 @@ from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.destination import Output, check_replaceable, names_below
 from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.option_values import flag_of
 
 Pair = Tuple[Clause, Clause, str]
 
@@ -171,7 +172,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in ("train_rows", "dev_rows", "test_rows", "lines"):
         if getattr(args, name) < 1:
-            option = "--" + name.replace("_", "-")
+            option = flag_of(name)
             raise UserError(f"{option} {getattr(args, name)}: give 1 or more")
     check_replaceable(args.out, args.overwrite, own_files(args.out), [])
     with atomic_folder(args.out) as args.out:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, List, Sequence, Tuple
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import flag_of
 from fairseq_xling.stages import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +81,7 @@ def options(**values: Any) -> List[str]:
     words = []
     for name, value in values.items():
         if value is not False:
-            words.append("--" + name.replace("_", "-"))
+            words.append(flag_of(name))
             words += [] if value is True else [str(value)]
     return words
 
@@ -93,7 +94,7 @@ def check_counts(**values: str) -> None:
     """
     for name, value in values.items():
         if not re.fullmatch("[1-9][0-9]*", value):
-            option = "--" + name.replace("_", "-")
+            option = flag_of(name)
             raise WrongUse(f"{option} {value}: give a whole number from 1")
 
 

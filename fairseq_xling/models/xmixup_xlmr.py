@@ -32,7 +32,7 @@ from fairseq_xling.models.hub import load_hub_interface
 from fairseq_xling.models.options import as_namespace
 from fairseq_xling.models.token_head import TokenHead
 from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces
-from fairseq_xling.option_values import check_number
+from fairseq_xling.option_values import check_number, flag_of
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class XMixupXLMRModel(RobertaModel):
         check_number("--mixup-ratio-lr-scale", args.mixup_ratio_lr_scale)
         check_number("--layer-norm-eps", args.layer_norm_eps, high=1, above=True)
         for name in DROPOUTS:
-            option = "--" + name.replace("_", "-")
+            option = flag_of(name)
             check_number(option, safe_getattr(args, name), high=1)
         if safe_getattr(args, "max_positions") is None:
             args.max_positions = task.max_positions() or 512

@@ -34,6 +34,7 @@ from fairseq_xling.families.questions.predictions import (
     AnswerPredictions,
     ExampleFile,
 )
+from fairseq_xling.option_values import flag_of
 
 SPAN_HEAD = "span_head"
 
@@ -116,7 +117,7 @@ class QuestionsFamily(Family):
     ) -> SpanDataset:
         for name in SIZES:
             if getattr(self.cfg, name) < 1:
-                option = "--" + name.replace("_", "-")
+                option = flag_of(name)
                 raise UserError(f"{option} {getattr(self.cfg, name)}: give 1 or more")
         dataset = self.dataset(
             SpanDataset,
