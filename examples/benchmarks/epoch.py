@@ -5,22 +5,33 @@ Both ways train the same model on the same synthetic pairs, whose lengths follow
 takes the batches of the task's own dataset; the second takes rows in random order and
 pads each batch to 128, as fine-tuning scripts commonly do. They alternate, batch by
 batch, within one run.
+
+With ``--start-up``, what a training does before its first batch: windows of questions'
+passages, and the answers that none of them holds, for all rows together against one
+after the other; and scheduled sampling's draws of a batch, against a generator a row.
 """
 
 import argparse
 import json
 import time
 from types import SimpleNamespace
+from typing import Dict, Tuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from train_step import build_ours, set_up
 
+from fairseq_xling.data.scheduled_sampling import uniform_draws
+from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
+from fairseq_xling.families.questions.dataset import SpanDataset
+from fairseq_xling.predictor.texts import ArrayStream
 
 WIDTH, MEAN, SPREAD = 128, 40, 0.45
+# Of XQuAD's fine-tuning.
+WINDOW, STRIDE, QUESTION, SPECIALS = 384, 128, 64, 4
 
 
 class Sequences:
@@ -65,6 +76,81 @@ def pad_to_width(batch):
     return batch
 
 
+def make_questions(rows: int, seed: int) -> Streams:
+    """Questions of about 15 tokens about passages of about 160, some of them long."""
+    generator = np.random.default_rng(seed)
+    contexts = np.clip(generator.lognormal(5, 0.5, rows), 20, 1500).astype(np.int64)
+    questions = np.clip(generator.lognormal(2.6, 0.4, rows), 3, 90).astype(np.int64)
+    first = (generator.random(rows) * contexts).astype(np.int64)
+    last = np.minimum(first + generator.integers(0, 6, rows), contexts - 1)
+    span = np.stack([first, last], 1) + (questions + SPECIALS - 1)[:, None]
+    ones = np.ones(rows, np.int64)
+    sizes = questions + contexts + SPECIALS
+    return Streams(
+        "de",
+        Sequences(sizes, 4, seed),
+        context_length=ArrayStream(Ragged(contexts, ones)),
+        span=ArrayStream(Ragged(span.ravel(), 2 * ones)),
+    )
+
+
+def lost_answers(streams: Streams) -> Tuple[int, int]:
+    """How many windows there are, and answers that none holds; as training does."""
+    dataset = SpanDataset(
+        [streams], [1], 1, 2, max_length=WINDOW, split="train", doc_stride=STRIDE,
+        max_question_length=QUESTION, whole_rows=False,
+    )  # fmt: skip
+    return len(dataset), dataset.answers_in_no_window(streams)
+
+
+def lost_answers_by_row(streams: Streams) -> Tuple[int, int]:
+    """The same, row by row."""
+    count = lost = 0
+    for row in range(len(streams)):
+        context = int(streams.context_length[row][0])
+        question = int(streams.input.sizes[row]) - context - SPECIALS
+        capacity = WINDOW - SPECIALS - min(question, QUESTION)
+        windows = [(0, min(capacity, context))]
+        while windows[-1][1] < context:
+            begin = windows[-1][0] + STRIDE
+            windows.append((begin, min(begin + capacity, context)))
+        first, last = (streams.span[row] - (question + SPECIALS - 1)).tolist()
+        count += len(windows)
+        lost += not any(a <= first and last < b for a, b in windows)
+    return count, lost
+
+
+def draws_by_row(seed: int, update: int, rows: np.ndarray) -> np.ndarray:
+    """Scheduled sampling's draws, of a generator a row."""
+    return np.array(
+        [np.random.default_rng((seed, update, row)).random() for row in rows.tolist()]
+    )
+
+
+def compare_start_up(rows: int, seed: int) -> Dict[str, float]:
+    """How many times as fast each is, and its own time in microseconds a row."""
+    streams = make_questions(rows, seed)
+    calls = {"questions": (rows, lost_answers, lost_answers_by_row, (streams,), 3)}
+    for size in (16, 64, 512):
+        batch = np.arange(size) + rows
+        given = (seed, 5000, batch)
+        calls[f"draws_{size}"] = (size, uniform_draws, draws_by_row, given, 30)
+    result = {}
+    for name, (count, ours, theirs, given, rounds) in calls.items():
+        spent = np.zeros((rounds, 2))
+        for turn in range(rounds):
+            found = []
+            for way, function in enumerate((ours, theirs)):
+                start = time.perf_counter()
+                found.append(function(*given))
+                spent[turn, way] = time.perf_counter() - start
+            assert np.array_equal(*found), name
+        best = spent.min(axis=0)
+        result[f"{name}_us_a_row"] = best[0] / count * 1e6
+        result[f"{name}_ratio"] = best[1] / best[0]
+    return result
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,7 +159,13 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=12, help="measured, of each")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument("--start-up", action="store_true", help="measure that alone")
     args, device, dictionary = set_up(parser)
+    if args.start_up:
+        result = compare_start_up(args.rows, args.seed)
+        lines = "\n".join(f"{key:24}{value:10.2f}" for key, value in result.items())
+        print(json.dumps(result) if args.json else lines)
+        return
     shape = SimpleNamespace(
         task="pairs", mixup_layer="1", layers=args.layers, ratio_scores="heads"
     )

@@ -1,10 +1,12 @@
 """Scheduled sampling: the real source text, or its back-translation."""
 
 import math
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Union
 
 import numpy as np
 from scipy.special import expit, lambertw
+
+from fairseq_xling.data.seeded_draws import first_draws
 
 
 def real_source_probability(decay: float, update: int) -> float:
@@ -52,7 +54,10 @@ def run_length(
 
 
 def uniform_draws(
-    seed: int, update: int, rows: Sequence[int], unit: str = "instance"
+    seed: int,
+    update: int,
+    rows: Union[Sequence[int], np.ndarray],
+    unit: str = "instance",
 ) -> np.ndarray:
     """Draw a uniform number for every row of a batch.
 
@@ -72,6 +77,4 @@ def uniform_draws(
     """
     if unit == "batch":
         return np.full(len(rows), np.random.default_rng((seed, update)).random())
-    return np.array(
-        [np.random.default_rng((seed, update, row)).random() for row in rows]
-    )
+    return first_draws((seed, update), np.asarray(rows))

@@ -34,7 +34,7 @@ def sample_sources(
     probability = real_source_probability(decay, update)
     real = sample["net_input"]["source_tokens"]
     rows = sample["rows"][: len(real)]
-    drawn = uniform_draws(seed, update, rows.tolist(), unit) <= probability
+    drawn = uniform_draws(seed, update, rows, unit) <= probability
     # So few bytes are copied without a wait for what a GPU is at.
     keep = torch.from_numpy(drawn).to(real.device, non_blocking=True)
     keep = keep | ~sample["has_backtranslation"]

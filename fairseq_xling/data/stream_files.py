@@ -68,8 +68,14 @@ def open_stream(
     return opened
 
 
-def values_of(stream: MMapIndexedDataset) -> np.ndarray:
-    """All numbers of a stream, row after row, without reading them."""
+def values_of(stream: Any) -> np.ndarray:
+    """All numbers of a stream, row after row, without reading them.
+
+    Args:
+        stream: a file, or one in memory that has its ``values``.
+    """
+    if not isinstance(stream, MMapIndexedDataset):
+        return stream.values
     return np.frombuffer(stream._bin_buffer, stream._index.dtype)
 
 

@@ -32,7 +32,7 @@ class ArrayStream:
 
     def __init__(self, sequences: Ragged) -> None:
         self.sequences = sequences.split()
-        self.sizes = sequences.lengths
+        self.values, self.sizes = sequences
 
     def __len__(self) -> int:
         return len(self.sequences)

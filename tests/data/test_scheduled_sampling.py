@@ -49,6 +49,24 @@ def test_draws_do_not_depend_on_the_rest_of_the_batch():
     assert together.tolist() == apart
 
 
+LARGE = st.integers(0, 2**70)
+
+
+@settings(max_examples=100)
+@given(LARGE, LARGE, st.lists(st.integers(0, 2**32 - 1), max_size=4))
+def test_draws_are_those_of_numpys_generators(seed, update, rows):
+    wanted = [np.random.default_rng((seed, update, row)).random() for row in rows]
+    assert uniform_draws(seed, update, rows).tolist() == wanted
+
+
+def test_draws_of_runs_are_those_of_numpys_generators():
+    for seed in range(5):
+        for update in range(0, 20000, 1999):
+            rows = np.arange(update, update + 20)
+            wanted = [np.random.default_rng((seed, update, r)).random() for r in rows]
+            assert uniform_draws(seed, update, rows).tolist() == wanted
+
+
 def test_draws_differ_between_seeds_updates_and_rows():
     draws = {
         uniform_draws(seed, update, [row])[0]

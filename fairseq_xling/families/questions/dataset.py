@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from fairseq_xling.data.sequences import cut_pair, first_length
+from fairseq_xling.data.stream_files import values_of
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.data.window_dataset import WindowDataset
 from fairseq_xling.data.windows import (
@@ -50,8 +51,7 @@ class SpanDataset(WindowDataset):
         Raises:
             UserError: the stride leaves tokens out between two windows.
         """
-        held: Any = streams.context_length
-        contexts = np.array([int(held[row][0]) for row in range(len(streams))])
+        contexts = values_of(streams.context_length).astype(np.int64)
         questions = np.asarray(streams.input.sizes) - contexts - self.specials
         kept = np.minimum(questions, self.max_question_length)
         capacities = self.max_length - self.specials - kept
@@ -68,18 +68,18 @@ class SpanDataset(WindowDataset):
     def answers_in_no_window(self, streams: Streams) -> int:
         """How many answers no window holds as a whole."""
         part = next(i for i, one in enumerate(self.streams) if one is streams)
-        windows: List[List[Window]] = [[] for _ in range(len(streams))]
-        for row, begin, end in zip(*(x[self.part == part] for x in self.windows)):
-            windows[row].append((begin, end))
-        lost = 0
-        for row, found in enumerate(windows):
-            if len(found) == 1:
-                continue
-            context = int(streams.context_length[row][0])  # type: ignore[index]
-            question = int(streams.input.sizes[row]) - context - self.specials
-            answer = in_context(streams.span, row, question + self.specials - 1)
-            lost += answer is not None and not any(holds(w, answer) for w in found)
-        return lost
+        rows, begin, end = (column[self.part == part] for column in self.windows)
+        span: Any = streams.span
+        answered = np.asarray(span.sizes) > 0
+        # Where each passage begins in its sequence.
+        sizes = np.asarray(streams.input.sizes, np.int64)
+        before = sizes - 1 - values_of(streams.context_length)
+        places = np.zeros((len(streams), 2), np.int64)
+        places[answered] = values_of(span).reshape(-1, 2) - before[answered, None]
+        first, last = places[rows].T
+        held = np.zeros(len(streams), bool)
+        held[rows[(begin <= first) & (last < end)]] = True
+        return int((answered & ~held).sum())
 
     def window_sample(self, streams: Streams, window: int) -> Dict[str, Any]:
         """One window with the answer's place, and the window of the source that fits.

@@ -30,11 +30,11 @@ class ExampleFile:
         if not self.path.exists():
             raise UserError(f"{self.path}: not found; run preprocessing again")
         with open(self.path, "rb") as file:
-            self.places = np.cumsum([0] + [len(line) for line in file])
+            self.ends = np.cumsum(np.fromiter(map(len, file), np.int64))
 
     def __getitem__(self, row: int) -> Example:
         with open(self.path, "rb") as file:
-            file.seek(int(self.places[row]))
+            file.seek(int(self.ends[row - 1]) if row else 0)
             line = file.readline()
         try:
             return Example(**parse_json(line))
