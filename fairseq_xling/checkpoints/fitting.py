@@ -5,8 +5,10 @@ from typing import Any, Dict, Sequence
 
 from torch import Tensor
 
+from fairseq_xling.checkpoints.shape import sizes_of
 from fairseq_xling.data.labels import order_of
 from fairseq_xling.errors import UserError
+from fairseq_xling.option_values import flag_of
 
 logger = logging.getLogger(__name__)
 
@@ -134,37 +136,21 @@ def check_shapes(
     state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
 ) -> None:
     """Refuse a checkpoint of another dictionary, depth or width, in one line."""
-
-    def shape(state: Dict[str, Tensor], key: str):
-        return tuple(state[key].shape) if key in state else ()
-
-    stem = "encoder.sentence_encoder."
-    for key, mend in [
-        ("layers.0.fc1.weight", "choose the --arch of the checkpoint"),
-        (
-            "embed_segments.weight",
-            "choose an --arch xmixup_mbert for mBERT, xmixup_xlmr for XLM-R",
-        ),
-        ("embed_positions.weight", "lower --max-positions"),
-        (
-            "embed_tokens.weight",
-            "use data that were binarized with the dict.txt of the checkpoint",
-        ),
-    ]:
-        theirs = shape(state_dict, prefix + stem + key)
-        ours = shape(current, stem + key)
-        if theirs != ours:
+    theirs, ours = sizes_of(state_dict), sizes_of(current)
+    for name, size in ours.items():
+        if theirs[name] != size:
+            mend = "leave it out, and give --arch xmixup_xlmr, which has no sizes"
+            if name == "max_positions":
+                mend = "lower it"
             raise UserError(
-                f"the checkpoint's {stem}{key} has shape {theirs}, the model's {ours}: "
+                f"the checkpoint has {flag_of(name)} {theirs[name]}, the model {size}: "
                 f"{mend}"
             )
-
-    def depth(keys):
-        marker = f"{stem}layers."
-        return len({k.split(marker)[1].split(".")[0] for k in keys if marker in k})
-
-    if depth(state_dict) != depth(current):
+    embeddings = "encoder.sentence_encoder.embed_tokens.weight"
+    tokens = len(state_dict.get(prefix + embeddings, ()))
+    known = len(current[embeddings])
+    if tokens != known:
         raise UserError(
-            f"the checkpoint has {depth(state_dict)} layers, the model "
-            f"{depth(current)}: choose the --arch of the checkpoint"
+            f"the checkpoint has {tokens} tokens, the dictionary {known}: use data "
+            "that were binarized with the dict.txt of the checkpoint"
         )

@@ -12,6 +12,8 @@ from fairseq_xling.files.file_kinds import adapter_in
 
 # What it is called: fine-tuned by fairseq-train; pre-trained, or converted.
 CHECKPOINT_NAMES = ("checkpoint_best.pt", "model.pt")
+# What --restore-file is by default, in --save-dir.
+LAST = "checkpoint_last.pt"
 HUGGING_FACE = (
     "Hugging Face's; convert it with preprocess/convert_hf.py, and give what that "
     "writes"

@@ -13,15 +13,14 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq.utils import split_paths
 from fairseq_cli import generate, validate
 
-from fairseq_xling.checkpoints.paths import find_checkpoint_file
+from fairseq_xling.checkpoints.paths import LAST, find_checkpoint_file
 from fairseq_xling.checkpoints.typed_options import is_ours
 from fairseq_xling.compat import wrap_once
 from fairseq_xling.launching.failures import fairseq_errors, leaving_nothing
 from fairseq_xling.launching.options import check_run, check_training
 from fairseq_xling.launching.processes import start_on_cpus
-
-# What --restore-file is by default, in --save-dir.
-LAST = "checkpoint_last.pt"
+from fairseq_xling.launching.shape import fill_shape
+from fairseq_xling.models.xmixup_xlmr import has_no_sizes
 
 
 def guard_commands() -> None:
@@ -39,11 +38,15 @@ def call_main(
 ) -> None:
     """In place of fairseq's, by which its commands start their work."""
     if not is_ours(getattr(cfg.task, "_name", None)):
+        if has_no_sizes(cfg.model):
+            find_checkpoints(cfg)
+            fill_shape(cfg)
         return start(cfg, main, **kwargs)
     check_run(cfg)
     if main is not validate.main:
         check_training(cfg)
     find_checkpoints(cfg)
+    fill_shape(cfg)
     with leaving_nothing(cfg.checkpoint.save_dir), fairseq_errors():
         if cfg.common.cpu:
             start_on_cpus(start, cfg, main, kwargs)

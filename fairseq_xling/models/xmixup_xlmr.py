@@ -27,6 +27,8 @@ from fairseq_xling.checkpoints.fitting import (
     fit_segments,
     fit_token_heads,
 )
+from fairseq_xling.checkpoints.shape import BERT_EPSILON, EPSILON, SIZES
+from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import XMixupEncoder, count_tokens
 from fairseq_xling.models.hub import load_hub_interface
 from fairseq_xling.models.options import as_namespace
@@ -131,6 +133,9 @@ class XMixupXLMRModel(RobertaModel):
         """Build the model for ``task``'s dictionary."""
         if OmegaConf.is_config(args):
             args = as_namespace(cls.add_args, args)
+        if has_no_sizes(args):
+            check_sizes(args)
+        fill_in(args, **XLMR)
         mixup_defaults(args)
         base_architecture(args)
         check_number("--mixup-max-ratio", args.mixup_max_ratio, high=1, above=True)
@@ -320,8 +325,8 @@ def fill_in(args, **defaults: Any) -> None:
 def mixup_defaults(args) -> None:
     """Fill in the options that were not given, before fairseq's own defaults.
 
-    These are the mixup's, XLM-R's shape, and the dropout before both layers of the head
-    for sequences, which fairseq leaves out and both papers' recipes have.
+    These are the mixup's, and the dropout before both layers of the head for sequences,
+    which fairseq leaves out and both papers' recipes have.
     """
     fill_in(
         args,
@@ -331,12 +336,40 @@ def mixup_defaults(args) -> None:
         mixup_ratio="adaptive",
         ratio_scores="heads",
         mixup_ratio_lr_scale=1.0,
-        num_segments=0,
-        layer_norm_eps=1e-5,
         offload_activations=False,
     )
     if args.offload_activations:
         args.checkpoint_activations = True
+
+
+XLMR: Dict[str, Any] = {"num_segments": 0, "layer_norm_eps": EPSILON}
+# What BERT has otherwise (Devlin et al. 2019, and its code).
+MBERT: Dict[str, Any] = {"num_segments": 2, "layer_norm_eps": BERT_EPSILON}
+# Architectures that leave the shape to the checkpoint that training begins with.
+WITHOUT_SIZES = ("xmixup_xlmr", "xmixup_mbert")
+
+
+@register_model_architecture("xmixup_xlmr", "xmixup_xlmr")
+@register_model_architecture("xmixup_xlmr", "xmixup_mbert")
+def shape_of_the_checkpoint(args) -> None:
+    """All sizes and constants: before the model is built, launching fills them in."""
+    mixup_defaults(args)
+
+
+def has_no_sizes(options: Any) -> bool:
+    """Whether the ``--arch`` of a model's options leaves its shape to a checkpoint."""
+    arch = getattr(options, "_name", None) or getattr(options, "arch", None)
+    return arch in WITHOUT_SIZES
+
+
+def check_sizes(args) -> None:
+    """Refuse a model whose sizes nobody gave."""
+    if any(safe_getattr(args, name) is None for name in SIZES):
+        raise UserError(
+            "--arch xmixup_xlmr and xmixup_mbert take their sizes from a checkpoint: "
+            "give one with --finetune-from-model, or an --arch with sizes, such as "
+            "xmixup_xlmr_base"
+        )
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_mini")
@@ -344,6 +377,7 @@ def xmixup_xlmr_mini(args) -> None:
     """Four layers of width 128: for demonstrations and tests."""
     fill_in(args, encoder_layers=4, encoder_embed_dim=128)
     fill_in(args, encoder_ffn_embed_dim=512, encoder_attention_heads=4)
+    fill_in(args, **XLMR)
     mixup_defaults(args)
     base_architecture(args)
 
@@ -351,6 +385,7 @@ def xmixup_xlmr_mini(args) -> None:
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_base")
 def xmixup_xlmr_base(args) -> None:
     """The shape of XLM-R base: 12 layers of width 768."""
+    fill_in(args, **XLMR)
     mixup_defaults(args)
     roberta_base_architecture(args)
 
@@ -358,12 +393,9 @@ def xmixup_xlmr_base(args) -> None:
 @register_model_architecture("xmixup_xlmr", "xmixup_xlmr_large")
 def xmixup_xlmr_large(args) -> None:
     """The shape of XLM-R large: 24 layers of width 1024."""
+    fill_in(args, **XLMR)
     mixup_defaults(args)
     roberta_large_architecture(args)
-
-
-# What BERT has otherwise than XLM-R (Devlin et al. 2019, and its code).
-MBERT: Dict[str, Any] = {"num_segments": 2, "layer_norm_eps": 1e-12}
 
 
 @register_model_architecture("xmixup_xlmr", "xmixup_mbert_mini")

@@ -68,12 +68,6 @@ class EncoderTask(FairseqTask):
         ours = [k for k, v in ARCH_MODEL_REGISTRY.items() if v is XMixupXLMRModel]
         if arch is not None and arch not in ours:
             raise UserError(f"--arch {arch}: give one of {', '.join(ours)}")
-        if "mbert" in str(arch) and self.manifest.tokenizer != "wordpiece":
-            raise UserError(
-                f"--arch {arch}: reads WordPiece, but the data are binarized with "
-                f"{self.manifest.tokenizer}; give --arch xmixup_xlmr_..., or binarize "
-                "them with mBERT's tokenizer.json"
-            )
         is_config = OmegaConf.is_config(cfg)
         if is_config and not from_checkpoint:  # which may be of a version with others
             check_names(XMixupXLMRModel.add_args, cfg)

@@ -254,7 +254,9 @@ def test_data_of_another_dictionary_are_refused(checkpoints, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["dictionary_size"] = 7
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="embed_tokens.*dict.txt of the checkpoint"):
+    with pytest.raises(
+        UserError, match="tokens, the dictionary .*dict.txt of the check"
+    ):
         load_task_model(checkpoints.mixed, str(folder))
 
 

@@ -130,7 +130,10 @@ def test_options_replace_the_checkpoints(tagged, paired):
         ({"ratio_scores": "head"}, "argument --ratio-scores: invalid choice: 'head'"),
         ({"mixup_max_ratio": "big"}, "argument --mixup-max-ratio: invalid float value"),
         ({"mixup_max_ratio": 2}, "--mixup-max-ratio 2: give a value above 0"),
-        ({"encoder_layers": 3}, "choose the --arch of the checkpoint"),
+        (
+            {"encoder_layers": 3},
+            "the checkpoint has --encoder-layers 2, the model 3: leave it out",
+        ),
     ],
 )
 def test_options_that_are_wrong_are_refused(paired, options, message):
