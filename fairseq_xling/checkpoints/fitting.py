@@ -12,6 +12,9 @@ from fairseq_xling.option_values import flag_of
 
 logger = logging.getLogger(__name__)
 
+# What names of tensors begin with that only the model has which was converted.
+UNUSED = "unused."
+
 
 def fit_ratios(
     state_dict: Dict[str, Tensor], current: Dict[str, Tensor], prefix: str
@@ -37,8 +40,10 @@ def fit_positions(
 def fit_segments(state_dict: Dict[str, Tensor], prefix: str) -> None:
     """Add a single segment's embedding to the positions: every token has it.
 
-    Hugging Face's XLM-R has one.
+    Hugging Face's XLM-R has one, and of a BERT with SentencePiece one is used.
     """
+    for key in [key for key in state_dict if key.startswith(f"{prefix}{UNUSED}")]:
+        del state_dict[key]
     stem = f"{prefix}encoder.sentence_encoder."
     segments = state_dict.get(f"{stem}embed_segments.weight")
     if segments is not None and len(segments) == 1:

@@ -3,7 +3,7 @@
     python preprocess/convert_hf.py HF_FOLDER --destdir DIR [--task xnli]
     python preprocess/convert_hf.py --to-hf CHECKPOINT.pt --destdir DIR [--data FOLDER]
 
-The first makes a fairseq folder of a Hugging Face XLM-R or BERT, the second a Hugging
+The first makes a fairseq folder of a Hugging Face encoder, the second a Hugging
 Face folder of a checkpoint.
 """
 

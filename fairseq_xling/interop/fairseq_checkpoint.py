@@ -12,18 +12,26 @@ from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.heads import HEADS, LM, NO_HEAD, Head
-from fairseq_xling.interop.names import EMBEDDINGS, ENCODER, POSITIONS
-from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
+from fairseq_xling.interop.layers import BERT, LAYERS, XLMR
+from fairseq_xling.interop.names import (
+    EMBEDDINGS,
+    ENCODER,
+    POSITIONS,
+    SEGMENTS,
+    UNUSED_SEGMENTS,
+)
+from fairseq_xling.interop.shapes import Shape
 
 logger = logging.getLogger(__name__)
 
+# Where a checkpoint that was converted says what it was, in Hugging Face's words.
+MODEL_TYPE = "hf_model_type"
 # What Hugging Face's models compute, as options of fairseq's.
 COMPUTED: Dict[str, Any] = {
     "encoder_normalize_before": False,
     "layernorm_embedding": True,
     "untie_weights_roberta": False,
     "activation_fn": "gelu",
-    "pooler_activation_fn": "tanh",
     "encoder_learned_pos": True,
     "no_token_positional_embeddings": False,
     "no_scale_embedding": True,
@@ -35,7 +43,8 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         path: of its file.
-        shape: its sizes.
+        options: of the model.
+        model_type: what it was at Hugging Face, where it was converted.
         head: what is on top of the backbone.
         labels: of classes or tags.
         tensors: by name.
@@ -44,7 +53,8 @@ class Checkpoint(NamedTuple):
     """
 
     path: Path
-    shape: Shape
+    options: Dict[str, Any]
+    model_type: Optional[str]
     head: Head
     labels: Tuple[str, ...]
     tensors: Dict[str, Tensor]
@@ -107,7 +117,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     return Checkpoint(
         path,
-        find_shape(options, tensors),
+        options,
+        state.get(MODEL_TYPE),
         head,
         labels if head.has_labels else (),
         tensors,
@@ -132,22 +143,42 @@ def modern_names(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return found
 
 
-def find_shape(options: Dict[str, Any], tensors: Dict[str, Tensor]) -> Shape:
-    """Sizes and constants."""
-    backbone = MBERT if options.get("num_segments") else XLMR
+def find_shape(checkpoint: Checkpoint, tokenizer: str) -> Shape:
+    """Sizes and constants, and the kind of layers that has them at Hugging Face.
+
+    Trained models are no longer of the kind that they were converted from: a single
+    segment has become part of their positions, and heads are of another activation.
+
+    Args:
+        tokenizer: its kind.
+
+    Raises:
+        UserError: the kind computes otherwise.
+    """
+    options, tensors = checkpoint.options, checkpoint.tensors
+    usual = XLMR if tokenizer == "sentencepiece" else BERT
+    kind = LAYERS.get(str(checkpoint.model_type), usual)
+    activation = options.get("pooler_activation_fn", "tanh")
+    if activation != kind.head_activation:
+        raise UserError(
+            f"{checkpoint.path}: trained with pooler_activation_fn {activation}; "
+            f"Hugging Face's {kind.classes} computes {kind.head_activation}"
+        )
     vocabulary, dim = tensors[EMBEDDINGS].shape
     marker = f"{ENCODER}layers."
     depth = {
         key[len(marker) :].split(".")[0] for key in tensors if key.startswith(marker)
     }
+    tables = [tensors[x] for x in (SEGMENTS, UNUSED_SEGMENTS) if x in tensors]
     return Shape(
-        backbone,
+        kind,
         vocabulary,
         dim,
         len(depth),
         options["encoder_attention_heads"],
         len(tensors[f"{ENCODER}layers.0.fc1.weight"]),
-        len(tensors[POSITIONS]) - backbone.unused_positions,
+        len(tensors[POSITIONS]) - kind.unused_positions,
+        sum(map(len, tables)) if tables else kind.segments,
         options.get("layer_norm_eps") or 1e-5,
         options.get("dropout", 0.1),
         options.get("attention_dropout", 0.1),

@@ -13,12 +13,14 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from fairseq_xling.data.labels import LABELS, SPELLINGS, order_of
+from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.interop.fairseq_checkpoint import MODEL_TYPE
 from fairseq_xling.interop.heads import Head
 from fairseq_xling.interop.hf_folder import Weights, labels_of, read_json, read_weights
 from fairseq_xling.interop.names import Entry, pooler, tensors_of, to_ours
-from fairseq_xling.interop.shapes import MBERT, Shape, read_class, read_shape
+from fairseq_xling.interop.shapes import Shape, read_class, read_shape
 from fairseq_xling.interop.tokenizer_files import take_tokenizer
 from fairseq_xling.interop.vocabulary import dictionary_text, order_tokens, tokens_by_id
 
@@ -30,6 +32,7 @@ TIED = {
     "lm_head.decoder.bias": "lm_head.bias",
     "cls.predictions.decoder.weight": "{prefix}embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
+    "vocab_projector.weight": "{prefix}embeddings.word_embeddings.weight",
 }
 
 
@@ -47,12 +50,15 @@ def convert(
     """
     shape, head, labels = read_settings(source, task)
     theirs, entries = read_tensors(source, shape, head, len(labels) or 2)
-    path = take_tokenizer(shape.backbone, source, folder)
-    written = str(folder / shape.backbone.tokenizer)
-    tokens = tokens_by_id(shape.backbone, written, str(path))
+    path = take_tokenizer(source, folder)
+    tokenizer = open_tokenizer(str(find_tokenizer(folder)))
+    tokens = tokens_by_id(tokenizer, str(path))
     symbols, order = order_tokens(tokens, shape.vocabulary, str(path))
     (folder / "dict.txt").write_bytes(dictionary_text(symbols).encode("utf-8"))
-    tensors = to_ours(theirs, entries, shape, order)
+    # Hugging Face tells the texts of a pair apart for WordPiece alone.
+    tells_apart = tokenizer.kind == "wordpiece" and shape.segments > 1
+    num_segments = shape.segments if tells_apart else 0
+    tensors = to_ours(theirs, entries, shape, order, num_segments)
     ours = LABELS.get(task or "", ())
     places = order_of(labels, ours, SPELLINGS.get(task or ""))
     if places:
@@ -60,7 +66,7 @@ def convert(
             key = f"{head.output}.{part}"
             tensors[key] = tensors[key][places]
         labels = list(ours)
-    elif len(labels) == len(ours):
+    elif ours and len(labels) == len(ours):
         logger.warning(
             f"{source / 'config.json'}: id2label has {', '.join(labels)}, which are "
             f"not {task}'s labels, so {task} data will be refused; if they mean "
@@ -79,8 +85,9 @@ def convert(
             }
         ],
         "extra_state": {"train_iterator": {"epoch": 1, "iterations_in_epoch": 0}},
+        MODEL_TYPE: shape.kind.model_type,
     }
-    options = model_options(shape)
+    options = model_options(shape, tokenizer.kind, num_segments)
     if task is None:
         state["args"] = Namespace(**options, task="masked_lm")
     else:
@@ -108,7 +115,7 @@ def read_settings(source: Path, task: Optional[str]) -> Tuple[Shape, Head, List[
     path = source / "config.json"
     config = read_json(path)
     shape = read_shape(config, str(path))
-    name, head = read_class(config, shape.backbone, str(path))
+    name, head = read_class(config, shape.kind, str(path))
     known = head.benchmarks
     if known and task is None:
         raise UserError(
@@ -132,11 +139,11 @@ def read_tensors(
         UserError: one is missing or another than the settings tell.
     """
     weights = read_weights(source)
-    has_prefix = any(key.startswith(shape.backbone.prefix) for key in weights.tensors)
-    prefix = shape.backbone.prefix if has_prefix else ""
+    has_prefix = any(key.startswith(shape.kind.prefix) for key in weights.tensors)
+    prefix = shape.kind.prefix if has_prefix else ""
     check_tied(weights, prefix)
     entries = tensors_of(shape, prefix, head, classes)
-    if head.family is None and shape.backbone is MBERT:
+    if head.family is None:
         found = pooler(shape, prefix)
         entries += [entry for entry in found if entry.theirs in weights.tensors]
     tensors = weights.take(entries)
@@ -160,17 +167,23 @@ def check_tied(weights: Weights, prefix: str) -> None:
             )
 
 
-def model_options(shape: Shape) -> Dict[str, Any]:
-    """The options of fairseq's model."""
-    is_large = shape.layers == 24 and shape.backbone is not MBERT
+def model_options(shape: Shape, tokenizer: str, num_segments: int) -> Dict[str, Any]:
+    """The options of fairseq's model, of which some cannot be told by its tensors.
+
+    Args:
+        tokenizer: its kind.
+        num_segments: that the model here tells apart.
+    """
+    arch = {"sentencepiece": "xmixup_xlmr", "wordpiece": "xmixup_mbert"}[tokenizer]
+    is_large = shape.layers == 24 and tokenizer == "sentencepiece"
     return {
-        "arch": f"{shape.backbone.arch}_{'large' if is_large else 'base'}",
+        "arch": f"{arch}_{'large' if is_large else 'base'}",
         "encoder_layers": shape.layers,
         "encoder_embed_dim": shape.dim,
         "encoder_ffn_embed_dim": shape.ffn,
         "encoder_attention_heads": shape.heads,
         "max_positions": shape.longest,
-        "num_segments": shape.backbone.segments if shape.backbone is MBERT else 0,
+        "num_segments": num_segments,
         "layer_norm_eps": shape.eps,
         "mixup_layer": "0",
         "dropout": shape.dropout,
@@ -178,7 +191,7 @@ def model_options(shape: Shape) -> Dict[str, Any]:
         "activation_dropout": 0.0,
         "pooler_dropout": shape.head_dropout,
         "activation_fn": "gelu",
-        "pooler_activation_fn": "tanh",
+        "pooler_activation_fn": shape.kind.head_activation,
     }
 
 

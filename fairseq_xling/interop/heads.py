@@ -8,21 +8,34 @@ from fairseq_xling.families.questions.task import QuestionsFamily
 from fairseq_xling.families.tagging.task import TaggingFamily
 
 
+class Module(NamedTuple):
+    """A module of a head.
+
+    Attributes:
+        theirs: its names at Hugging Face: of an XLM-R, a BERT and a DistilBERT.
+        ours: its name here.
+        sizes: of its weight.
+    """
+
+    theirs: Tuple[str, str, str]
+    ours: str
+    sizes: Tuple[str, ...]
+
+
 class Head(NamedTuple):
     """What a class of Hugging Face's has on top of the backbone.
 
     Attributes:
-        modules: of each, its names in an XLM-R and a BERT of theirs and in ours, and
-            the sizes of its weight.
+        modules: the first one first.
         family: of the tasks that it is for; None for masked tokens, or of no head.
-        token_bias: of masked tokens, whose matrix is the embeddings, its names in an
-            XLM-R and a BERT.
+        token_bias: of masked tokens, whose matrix is the embeddings, its names at
+            Hugging Face.
         has_labels: whether its outputs are named.
         problem: what it is called in settings.
         benchmarks: the tasks that a model may be fine-tuned for.
     """
 
-    modules: Tuple[Tuple[str, str, str, Tuple[str, ...]], ...] = ()
+    modules: Tuple[Module, ...] = ()
     family: Optional[Type[Family]] = None
     token_bias: Tuple[str, ...] = ()
     has_labels: bool = False
@@ -32,7 +45,7 @@ class Head(NamedTuple):
     @property
     def output(self) -> str:
         """Our name of the last module."""
-        return self.modules[-1][2]
+        return self.modules[-1].ours
 
 
 SQUARE, OUTPUTS = ("dim", "dim"), ("classes", "dim")
@@ -44,13 +57,19 @@ OUR_LM, BERT_LM = "encoder.lm_head.", "cls.predictions."
 NO_HEAD = Head()
 LM = Head(
     (
-        ("lm_head.dense", f"{BERT_LM}transform.dense", f"{OUR_LM}dense", SQUARE),
-        (
-            "lm_head.layer_norm", f"{BERT_LM}transform.LayerNorm",
+        Module(
+            ("lm_head.dense", f"{BERT_LM}transform.dense", "vocab_transform"),
+            f"{OUR_LM}dense", SQUARE,
+        ),
+        Module(
+            (
+                "lm_head.layer_norm", f"{BERT_LM}transform.LayerNorm",
+                "vocab_layer_norm",
+            ),
             f"{OUR_LM}layer_norm", ("dim",),
         ),
     ),
-    token_bias=("lm_head.bias", f"{BERT_LM}bias"),
+    token_bias=("lm_head.bias", f"{BERT_LM}bias", "vocab_projector.bias"),
 )  # fmt: skip
 # By what the names of their classes end with; of equal ones, the first is written.
 HEADS: Dict[str, Head] = {
@@ -59,11 +78,13 @@ HEADS: Dict[str, Head] = {
     "ForPreTraining": LM,
     "ForSequenceClassification": Head(
         (
-            (
-                "classifier.dense", "{prefix}pooler.dense",
+            Module(
+                ("classifier.dense", "{prefix}pooler.dense", "pre_classifier"),
                 CLASSES.replace("out_proj", "dense"), SQUARE,
             ),
-            ("classifier.out_proj", "classifier", CLASSES, OUTPUTS),
+            Module(
+                ("classifier.out_proj", "classifier", "classifier"), CLASSES, OUTPUTS
+            ),
         ),
         PairsFamily,
         has_labels=True,
@@ -71,13 +92,13 @@ HEADS: Dict[str, Head] = {
         benchmarks=("xnli", "pawsx"),
     ),
     "ForTokenClassification": Head(
-        (("classifier", "classifier", TAGS, OUTPUTS),),
+        (Module(("classifier", "classifier", "classifier"), TAGS, OUTPUTS),),
         TaggingFamily,
         has_labels=True,
         benchmarks=("udpos", "panx"),
     ),
     "ForQuestionAnswering": Head(
-        (("qa_outputs", "qa_outputs", SPANS, OUTPUTS),),
+        (Module(("qa_outputs", "qa_outputs", "qa_outputs"), SPANS, OUTPUTS),),
         QuestionsFamily,
         benchmarks=("xquad", "mlqa", "tydiqa"),
     ),

@@ -6,25 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairseq_xling.checkpoints.fitting import UNUSED
 from fairseq_xling.interop.heads import Head
-from fairseq_xling.interop.shapes import MBERT, XLMR, Shape
+from fairseq_xling.interop.layers import BERT, DISTILBERT
+from fairseq_xling.interop.shapes import Shape
 
 ENCODER = "encoder.sentence_encoder."
 EMBEDDINGS = f"{ENCODER}embed_tokens.weight"
 POSITIONS = f"{ENCODER}embed_positions.weight"
 SEGMENTS = f"{ENCODER}embed_segments.weight"
 OUTPUT = "encoder.lm_head.weight"
-# Modules of a layer: theirs, ours, and the sizes of the weight.
-LAYER = [
-    ("attention.self.query", "self_attn.q_proj", ("dim", "dim")),
-    ("attention.self.key", "self_attn.k_proj", ("dim", "dim")),
-    ("attention.self.value", "self_attn.v_proj", ("dim", "dim")),
-    ("attention.output.dense", "self_attn.out_proj", ("dim", "dim")),
-    ("attention.output.LayerNorm", "self_attn_layer_norm", ("dim",)),
-    ("intermediate.dense", "fc1", ("ffn", "dim")),
-    ("output.dense", "fc2", ("dim", "ffn")),
-    ("output.LayerNorm", "final_layer_norm", ("dim",)),
-]
+# Rows that no text is given here; see :func:`to_ours`.
+UNUSED_SEGMENTS = f"{UNUSED}embed_segments.weight"
+# Our names of a layer's modules, and the sizes of the weight.
+LAYER = {
+    "self_attn.q_proj": ("dim", "dim"),
+    "self_attn.k_proj": ("dim", "dim"),
+    "self_attn.v_proj": ("dim", "dim"),
+    "self_attn.out_proj": ("dim", "dim"),
+    "self_attn_layer_norm": ("dim",),
+    "fc1": ("ffn", "dim"),
+    "fc2": ("dim", "ffn"),
+    "final_layer_norm": ("dim",),
+}
 
 
 class Entry(NamedTuple):
@@ -51,29 +55,29 @@ def tensors_of(shape: Shape, prefix: str, head: Head, classes: int) -> List[Entr
         head: its head.
         classes: number of the head's outputs, where it is not that of tokens.
     """
-    stem, dim = f"{prefix}embeddings.", shape.dim
+    kind, dim, stem = shape.kind, shape.dim, f"{prefix}embeddings."
     found = [
         Entry(f"{stem}word_embeddings.weight", EMBEDDINGS,
               (shape.vocabulary, dim), True),
         Entry(f"{stem}position_embeddings.weight", POSITIONS, (shape.positions, dim)),
-        Entry(f"{stem}token_type_embeddings.weight", SEGMENTS,
-              (shape.backbone.segments, dim)),
         *module(f"{stem}LayerNorm", f"{ENCODER}layernorm_embedding", (dim,)),
     ]  # fmt: skip
-    for layer in range(shape.layers):
-        for theirs, ours, names in LAYER:
-            found += module(
-                f"{prefix}encoder.layer.{layer}.{theirs}",
-                f"{ENCODER}layers.{layer}.{ours}",
-                tuple(getattr(shape, name) for name in names),
-            )
-    is_mbert = shape.backbone is MBERT
+    if shape.segments:
+        theirs = f"{stem}token_type_embeddings.weight"
+        found.append(Entry(theirs, SEGMENTS, (shape.segments, dim)))
     sizes = {**vars(shape), "classes": classes}
-    for xlmr, mbert, ours, names in head.modules:
-        theirs = (mbert if is_mbert else xlmr).format(prefix=prefix)
-        found += module(theirs, ours, tuple(sizes[name] for name in names))
+    for layer in range(shape.layers):
+        for ours, names in LAYER.items():
+            found += module(
+                prefix + kind.modules[ours].format(layer=layer),
+                f"{ENCODER}layers.{layer}.{ours}",
+                tuple(sizes[name] for name in names),
+            )
+    for one in head.modules:
+        theirs = one.theirs[kind.column].format(prefix=prefix)
+        found += module(theirs, one.ours, tuple(sizes[name] for name in one.sizes))
     if head.token_bias:
-        bias = head.token_bias[is_mbert]
+        bias = head.token_bias[kind.column]
         found.append(Entry(bias, "encoder.lm_head.bias", (shape.vocabulary,), True))
     return found
 
@@ -87,24 +91,40 @@ def module(theirs: str, ours: str, shape: Tuple[int, ...]) -> List[Entry]:
 
 
 def pooler(shape: Shape, prefix: str) -> List[Entry]:
-    """What BERT was pre-trained to classify pairs with."""
-    size = (shape.dim, shape.dim)
-    return module(f"{prefix}pooler.dense", "pooler.dense", size)
+    """What BERT was pre-trained to classify pairs with; XLM-R's is of no use."""
+    if shape.kind is DISTILBERT:
+        return []
+    ours = "pooler.dense" if shape.kind is BERT else f"{UNUSED}pooler.dense"
+    return module(f"{prefix}pooler.dense", ours, (shape.dim, shape.dim))
 
 
 def to_ours(
-    tensors: Dict[str, Tensor], entries: List[Entry], shape: Shape, order: List[int]
+    tensors: Dict[str, Tensor],
+    entries: List[Entry],
+    shape: Shape,
+    order: List[int],
+    num_segments: int,
 ) -> Dict[str, Tensor]:
-    """Hugging Face's tensors as ours; ``order`` has its id of each of our tokens."""
+    """Hugging Face's tensors as ours.
+
+    Where texts are not told apart, all tokens are of the first segment, which stands
+    alone in our table; the others are kept for the way back.
+
+    Args:
+        order: Hugging Face's id of each of our tokens.
+        num_segments: that the model here tells apart, or 0.
+    """
     found = {}
     for entry in entries:
         tensor = tensors[entry.theirs]
         found[entry.ours] = tensor[torch.tensor(order)] if entry.has_tokens else tensor
-    found[POSITIONS] = F.pad(
-        found[POSITIONS], (0, 0, shape.backbone.unused_positions, 0)
-    )
-    if shape.backbone is XLMR and not found[SEGMENTS].any():
-        del found[SEGMENTS]
+    found[POSITIONS] = F.pad(found[POSITIONS], (0, 0, shape.kind.unused_positions, 0))
+    if SEGMENTS in found and not num_segments:
+        table = found.pop(SEGMENTS)
+        if table.any() or len(table) != shape.kind.segments:
+            found[SEGMENTS] = table[:1].clone()
+        if SEGMENTS in found and len(table) > 1:
+            found[UNUSED_SEGMENTS] = table[1:].clone()
     if "encoder.lm_head.bias" in found:
         found[OUTPUT] = found[EMBEDDINGS]
     return found
@@ -116,14 +136,16 @@ def to_theirs(
     """Our tensors as Hugging Face's; ``rows`` has our token of each of its ids."""
     found = {}
     for entry in entries:
-        if entry.ours == SEGMENTS and entry.ours not in state:
-            tensor = torch.zeros(entry.shape, dtype=state[EMBEDDINGS].dtype)
+        if entry.ours == SEGMENTS:
+            parts = [state[x] for x in (SEGMENTS, UNUSED_SEGMENTS) if x in state]
+            none = torch.zeros(entry.shape, dtype=state[EMBEDDINGS].dtype)
+            tensor = torch.cat(parts) if parts else none
         else:
             tensor = state[entry.ours]
         if entry.has_tokens:
             tensor = tensor[torch.tensor(rows)]
         elif entry.ours == POSITIONS:
-            tensor = tensor[shape.backbone.unused_positions :]
+            tensor = tensor[shape.kind.unused_positions :]
         # The format takes no two tensors of one memory.
         found[entry.theirs] = tensor.detach().clone().contiguous()
     return found

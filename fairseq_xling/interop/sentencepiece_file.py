@@ -1,18 +1,22 @@
-"""What a SentencePiece model's file says beside its pieces and scores.
+"""A SentencePiece model's file: what it says beside its pieces and scores; writing it.
 
 The file is a protocol buffer (``sentencepiece_model.proto``); the few fields that
-matter are read from its wire format, so that no further package is needed.
+matter are read and written in its wire format, so that no further package is needed.
 """
 
+import struct
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Tuple
+from typing import Any, Iterable, Iterator, NamedTuple, Tuple
 
-VARINT, FIXED64, FIXED32 = 0, 1, 5
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Fields of the message, and of those in it.
 PIECE, TRAINER, NORMALIZER = 1, 2, 3
-PIECE_TYPE, MODEL_TYPE, CHARACTER_MAP = 3, 3, 2
+TEXT, SCORE, PIECE_TYPE, MODEL_TYPE, CHARACTER_MAP = 1, 2, 3, 3, 2
 SPACE_IS_SUFFIX, ADDS_SPACE, TRIMS_SPACES = 24, 3, 4
 UNIGRAM = NORMAL = 1
+UNKNOWN, CONTROL = 2, 3
+# The pieces that every file begins with.
+SPECIAL_PIECES = (("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL))
 
 
 class SentencePieceFile(NamedTuple):
@@ -78,3 +82,53 @@ def read_varint(message: bytes, at: int) -> Tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
+
+
+def sentencepiece_model(
+    pieces: Iterable[Tuple[str, float]],
+    character_map: bytes,
+    adds_space: bool,
+    trims_spaces: bool,
+) -> bytes:
+    """The contents of the file of a unigram model.
+
+    Args:
+        pieces: those behind the specials, with their scores.
+        character_map, adds_space, trims_spaces: as of :class:`SentencePieceFile`.
+    """
+    typed = [(piece, 0.0, kind) for piece, kind in SPECIAL_PIECES]
+    typed += [(piece, score, NORMAL) for piece, score in pieces]
+    listed = [
+        field(
+            PIECE,
+            field(TEXT, piece.encode("utf-8"))
+            + field(SCORE, struct.pack("<f", score), FIXED32)
+            + field(PIECE_TYPE, kind),
+        )
+        for piece, score, kind in typed
+    ]
+    normalizer = (
+        field(CHARACTER_MAP, character_map)
+        + field(ADDS_SPACE, int(adds_space))
+        + field(TRIMS_SPACES, int(trims_spaces))
+    )
+    trainer = field(MODEL_TYPE, UNIGRAM)
+    return b"".join([*listed, field(TRAINER, trainer), field(NORMALIZER, normalizer)])
+
+
+def field(number: int, value: Any, kind: int = BYTES) -> bytes:
+    """A field of a message: an integer, or bytes of a size that is told or fixed."""
+    if isinstance(value, int):
+        return varint(number << 3 | VARINT) + varint(value)
+    size = varint(len(value)) if kind == BYTES else b""
+    return varint(number << 3 | kind) + size + value
+
+
+def varint(value: int) -> bytes:
+    """A number of seven bits a byte."""
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    found.append(value)
+    return bytes(found)

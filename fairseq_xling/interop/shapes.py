@@ -1,50 +1,14 @@
-"""What a model is beside its weights: its backbone, sizes and constants."""
+"""What a model is beside its weights: its kind of layers, sizes and constants."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, Tuple
 
-from fairseq_xling.data.tokenizers import SENTENCEPIECE_NAME, WORDPIECE_NAME
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.heads import HEADS, Head
+from fairseq_xling.interop.layers import LAYERS, Layers
+from fairseq_xling.interop.refusals import refusal_of
 
-
-class Backbone(NamedTuple):
-    """A backbone.
-
-    Attributes:
-        arch: what names of architectures begin with.
-        model_type: Hugging Face's name.
-        classes: what Hugging Face's classes begin with.
-        prefix: of the encoder in models with a head.
-        segments: rows of Hugging Face's table of token types.
-        unused_positions: rows that fairseq's table of positions has before its.
-        tokenizer: the tokenizer's file in fairseq folders.
-    """
-
-    arch: str
-    model_type: str
-    classes: str
-    prefix: str
-    segments: int
-    unused_positions: int
-    tokenizer: str
-
-
-XLMR = Backbone(
-    "xmixup_xlmr", "xlm-roberta", "XLMRoberta", "roberta.", 1, 0, SENTENCEPIECE_NAME
-)
-MBERT = Backbone("xmixup_mbert", "bert", "Bert", "bert.", 2, 2, WORDPIECE_NAME)
-BACKBONES = {backbone.model_type: backbone for backbone in (XLMR, MBERT)}
-
-# What the models compute, as settings of Hugging Face: what is there, and its default.
-COMPUTED: Dict[str, Tuple[Any, Any]] = {
-    "hidden_act": ("gelu", "gelu"),
-    "position_embedding_type": ("absolute", "absolute"),
-    "is_decoder": (False, False),
-    "add_cross_attention": (False, False),
-    "tie_word_embeddings": (True, True),
-    "quantization_config": (None, None),
-}
+SIZES = ("vocabulary", "dim", "layers", "heads", "ffn", "positions", "segments")
 
 
 @dataclass(frozen=True)
@@ -52,22 +16,24 @@ class Shape:
     """Sizes and constants.
 
     Attributes:
-        backbone: XLM-R or mBERT.
+        kind: of the layers.
         vocabulary: rows of the embeddings.
         dim, layers, heads, ffn: width, depth, attention heads, inner width.
         positions: rows of Hugging Face's table of positions.
+        segments: rows of its table of token types, or 0.
         eps: what layer norms add to the variance.
         dropout, attention_dropout: probabilities in training.
         head_dropout: the same before the last layer of a head.
     """
 
-    backbone: Backbone
+    kind: Layers
     vocabulary: int
     dim: int
     layers: int
     heads: int
     ffn: int
     positions: int
+    segments: int
     eps: float
     dropout: float
     attention_dropout: float
@@ -76,7 +42,7 @@ class Shape:
     @property
     def longest(self) -> int:
         """Longest sequence, in tokens: XLM-R's table has two rows of no token."""
-        return self.positions - 2 + self.backbone.unused_positions
+        return self.positions - 2 + self.kind.unused_positions
 
 
 def read_shape(config: Dict[str, Any], path: str) -> Shape:
@@ -86,37 +52,21 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
         UserError: another kind of model, or one with other computations; or a size is
             missing.
     """
-    model_type = config.get("model_type")
-    if model_type == "xlm-roberta-xl":
-        raise UserError(
-            f"{path}: an xlm-roberta-xl normalises before each sublayer, where mixing "
-            "is not defined; fairseq's own xlmr.xl runs with --mixup-layer 0"
-        )
-    if model_type not in BACKBONES:
-        raise UserError(
-            f"{path}: model_type {model_type!r}; only {' and '.join(BACKBONES)} can be "
-            "converted"
-        )
-    backbone = BACKBONES[model_type]
-    expected = {**COMPUTED, "type_vocab_size": (backbone.segments, 2)}
-    if backbone is XLMR:
-        expected["pad_token_id"] = (1, 1)
-    for name, (value, default) in expected.items():
+    kind = LAYERS.get(str(config.get("model_type")))
+    if kind is None:
+        raise UserError(f"{path}: {refusal_of(config)}")
+    for name, (value, default) in kind.computed.items():
         found = config.get(name, default)
         if found != value:
             raise UserError(
                 f"{path}: {name} is {found!r}, but the model here computes {value!r}"
             )
     sizes = {}
-    for ours, theirs in (
-        ("vocabulary", "vocab_size"),
-        ("dim", "hidden_size"),
-        ("layers", "num_hidden_layers"),
-        ("heads", "num_attention_heads"),
-        ("ffn", "intermediate_size"),
-        ("positions", "max_position_embeddings"),
-    ):
-        found = config.get(theirs)
+    for ours in SIZES:
+        theirs = kind.settings.get(ours)
+        if theirs is None:
+            continue
+        found = config.get(theirs, 2 if ours == "segments" else None)
         if not isinstance(found, int) or isinstance(found, bool) or found < 1:
             raise UserError(
                 f"{path}: {theirs} is {found!r}; give the config.json that comes with "
@@ -124,38 +74,35 @@ def read_shape(config: Dict[str, Any], path: str) -> Shape:
             )
         sizes[ours] = found
     if sizes["dim"] % sizes["heads"]:
+        dim, heads = kind.settings["dim"], kind.settings["heads"]
         raise UserError(
-            f"{path}: hidden_size {sizes['dim']} is no multiple of "
-            f"num_attention_heads {sizes['heads']}"
+            f"{path}: {dim} {sizes['dim']} is no multiple of {heads} {sizes['heads']}"
         )
-    dropout = config.get("hidden_dropout_prob", 0.1)
-    own = config.get("classifier_dropout")
-    return Shape(
-        backbone,
-        **sizes,
-        eps=float(config.get("layer_norm_eps", 1e-12)),
-        dropout=float(dropout),
-        attention_dropout=float(config.get("attention_probs_dropout_prob", 0.1)),
-        head_dropout=float(dropout if own is None else own),
-    )
+    constants = {"eps": 1e-12, "dropout": 0.1, "attention_dropout": 0.1}
+    for ours in constants:
+        constants[ours] = float(
+            config.get(kind.settings.get(ours, ""), constants[ours])
+        )
+    own = config.get(kind.settings["head_dropout"])
+    head_dropout = constants["dropout"] if own is None else float(own)
+    values = {**sizes, **constants, "head_dropout": head_dropout, **kind.fixed}
+    return Shape(kind, **values)
 
 
-def read_class(
-    config: Dict[str, Any], backbone: Backbone, path: str
-) -> Tuple[str, Head]:
+def read_class(config: Dict[str, Any], kind: Layers, path: str) -> Tuple[str, Head]:
     """Which of Hugging Face's classes a folder holds, and its head.
 
     Raises:
         UserError: a class that has no counterpart here, or none is named.
     """
-    known = [backbone.classes + ending for ending in HEADS]
+    known = [kind.classes + ending for ending in HEADS]
     listed = config.get("architectures") or [None]
     if listed[0] not in known:
         raise UserError(
             f"{path}: architectures is {config.get('architectures')}; it must name one "
             f"of {', '.join(known)}"
         )
-    return listed[0], HEADS[listed[0][len(backbone.classes) :]]
+    return listed[0], HEADS[listed[0][len(kind.classes) :]]
 
 
 def write_config(
@@ -165,27 +112,16 @@ def write_config(
 
     Args:
         shape: of the model.
-        ending: what follows the backbone in the name of the class.
+        ending: of the name of the class.
         labels: of classes or tags, in the order of their ids; else none.
         specials: the ids of special tokens.
     """
-    backbone = shape.backbone
+    kind = shape.kind
     config: Dict[str, Any] = {
-        "architectures": [backbone.classes + ending],
-        "model_type": backbone.model_type,
-        "vocab_size": shape.vocabulary,
-        "hidden_size": shape.dim,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "intermediate_size": shape.ffn,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": shape.dropout,
-        "attention_probs_dropout_prob": shape.attention_dropout,
-        "classifier_dropout": shape.head_dropout,
-        "max_position_embeddings": shape.positions,
-        "position_embedding_type": "absolute",
-        "type_vocab_size": backbone.segments,
-        "layer_norm_eps": shape.eps,
+        "architectures": [kind.classes + ending],
+        "model_type": kind.model_type,
+        **{theirs: getattr(shape, ours) for ours, theirs in kind.settings.items()},
+        **{name: value for name, (value, _) in kind.computed.items() if value},
         "initializer_range": 0.02,
         **specials,
     }

@@ -9,9 +9,19 @@ from typing import List, Optional
 import safetensors.torch
 
 from fairseq_xling.data.dictionaries import load_dictionary
+from fairseq_xling.data.tokenizers import (
+    SENTENCEPIECE_NAME,
+    WORDPIECE_NAME,
+    find_tokenizer,
+    open_tokenizer,
+)
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
-from fairseq_xling.interop.fairseq_checkpoint import Checkpoint, read_checkpoint
+from fairseq_xling.interop.fairseq_checkpoint import (
+    Checkpoint,
+    find_shape,
+    read_checkpoint,
+)
 from fairseq_xling.interop.heads import HEADS, NO_HEAD
 from fairseq_xling.interop.names import (
     EMBEDDINGS,
@@ -22,8 +32,8 @@ from fairseq_xling.interop.names import (
     tensors_of,
     to_theirs,
 )
-from fairseq_xling.interop.shapes import XLMR, write_config
-from fairseq_xling.interop.tokenizer_files import give_tokenizer
+from fairseq_xling.interop.shapes import write_config
+from fairseq_xling.interop.tokenizer_export import give_tokenizer
 from fairseq_xling.interop.vocabulary import FIRST, rows_of_tokens, tokens_by_id
 
 logger = logging.getLogger(__name__)
@@ -39,10 +49,11 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
         UserError: the checkpoint cannot be converted, or a file is missing.
     """
     checkpoint = read_checkpoint(path)
-    shape, head = checkpoint.shape, checkpoint.head
-    files = find_files(checkpoint, data)
-    tokenizer = files / shape.backbone.tokenizer
-    tokens = tokens_by_id(shape.backbone, str(tokenizer), str(tokenizer))
+    head, files = checkpoint.head, find_files(checkpoint, data)
+    tokenizer_path = find_tokenizer(files)
+    tokenizer = open_tokenizer(str(tokenizer_path))
+    shape = find_shape(checkpoint, tokenizer.kind)
+    tokens = tokens_by_id(tokenizer, str(tokenizer_path))
     dictionary = load_dictionary(f"{files}/dict.txt")
     have = len(checkpoint.tensors[EMBEDDINGS])
     if have != len(dictionary):
@@ -53,7 +64,7 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     rows = rows_of_tokens(tokens, dictionary, f"{files}/dict.txt")
     shape = replace(shape, vocabulary=len(rows))
     ending = next(ending for ending, its in HEADS.items() if its is head)
-    prefix = "" if head is NO_HEAD else shape.backbone.prefix
+    prefix = "" if head is NO_HEAD else shape.kind.prefix
     entries = tensors_of(shape, prefix, head, len(checkpoint.labels) or 2)
     if head is NO_HEAD:
         found = pooler(shape, prefix)
@@ -70,13 +81,13 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     specials = {"pad_token_id": tokens.index(FIRST[1])}
     config = write_config(shape, ending, checkpoint.labels, specials)
     config["torch_dtype"] = str(tensors[entries[0].theirs].dtype).split(".")[-1]
-    if shape.backbone is XLMR:
+    if tokenizer.kind == "sentencepiece":
         config.update(bos_token_id=0, eos_token_id=2)
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
     name = str(folder / "model.safetensors")
     safetensors.torch.save_file(tensors, name, metadata={"format": "pt"})
-    give_tokenizer(shape.backbone, tokenizer, folder, shape.longest)
+    give_tokenizer(tokenizer, tokenizer_path, folder, shape)
 
 
 def say_what_is_left_out(checkpoint: Checkpoint, entries: List[Entry]) -> None:
@@ -103,14 +114,16 @@ def find_files(checkpoint: Checkpoint, data: Optional[str]) -> Path:
     folders = [Path(data)] if data else [checkpoint.path.parent]
     if not data and checkpoint.data:
         folders.append(Path(checkpoint.data))
-    names = ("dict.txt", checkpoint.shape.backbone.tokenizer)
+    names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
     for folder in folders:
-        if all((folder / name).exists() for name in names):
+        has_tokenizer = any((folder / name).exists() for name in names)
+        if has_tokenizer and (folder / "dict.txt").exists():
             break
     else:
         raise UserError(
-            f"{' and '.join(names)}: not found in {', '.join(map(str, folders))}; copy "
-            "them beside the checkpoint, or name their folder with --data"
+            f"dict.txt and {' or '.join(names)}: not found in "
+            f"{', '.join(map(str, folders))}; copy them beside the checkpoint, or name "
+            "their folder with --data"
         )
     digest = checkpoint.dictionary_sha256
     if digest and digest != sha256_of(folder / "dict.txt"):

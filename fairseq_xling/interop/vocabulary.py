@@ -6,9 +6,8 @@ from typing import Container, Dict, Iterator, List, Tuple
 
 from fairseq.data import Dictionary
 
-from fairseq_xling.data.tokenizers import SentencePieceTokenizer, WordPieceTokenizer
+from fairseq_xling.data.tokenizers import Tokenizer, WordPieceTokenizer
 from fairseq_xling.errors import UserError
-from fairseq_xling.interop.shapes import MBERT, Backbone
 
 logger = logging.getLogger(__name__)
 
@@ -18,20 +17,19 @@ MASK = "<mask>"
 BERT_NAMES = dict(zip(("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"), (*FIRST, MASK)))
 
 
-def tokens_by_id(backbone: Backbone, path: str, shown: str) -> List[str]:
+def tokens_by_id(tokenizer: Tokenizer, shown: str) -> List[str]:
     """The tokens that a tokenizer gives, by Hugging Face's id, specials as fairseq's.
 
     Args:
-        backbone: XLM-R or mBERT.
-        path: ``sentencepiece.bpe.model`` or ``tokenizer.json``.
+        tokenizer: of a fairseq folder.
         shown: the file that messages name.
 
     Raises:
-        UserError: the file is no such tokenizer, or lacks a special token.
+        UserError: it lacks a special token, or has what no dictionary can have.
     """
-    if backbone is MBERT:
-        tokenizer = WordPieceTokenizer(path).tokenizer
-        raw = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    if isinstance(tokenizer, WordPieceTokenizer):
+        held = tokenizer.tokenizer
+        raw = [held.id_to_token(i) for i in range(held.get_vocab_size())]
         if None in raw:
             raise UserError(
                 f"{shown}: id {raw.index(None)} is of no token; number them"
@@ -39,7 +37,7 @@ def tokens_by_id(backbone: Backbone, path: str, shown: str) -> List[str]:
         found = [BERT_NAMES.get(token, token) for token in raw]
         lacking = [name for name in BERT_NAMES if name not in raw]
     else:
-        pieces = SentencePieceTokenizer(path).pieces()
+        pieces = tokenizer.pieces()
         lacking = [
             name
             for name, piece in zip(("<unk>", "<s>", "</s>"), pieces)

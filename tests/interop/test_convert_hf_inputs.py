@@ -1,7 +1,6 @@
 """Forms of Hugging Face folders and of checkpoints that are read."""
 
 import json
-import shutil
 
 import pytest
 import tokenizers
@@ -26,7 +25,6 @@ from safetensors.torch import save_file
 
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.labels import LABELS
-from fairseq_xling.errors import UserError
 from fairseq_xling.interop.fairseq_checkpoint import modern_names
 from fairseq_xling.interop.vocabulary import rows_of_tokens
 from fairseq_xling.models import XMixupXLMRModel
@@ -231,20 +229,6 @@ def test_labels_that_data_would_not_have_are_told(spm, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "config.json: id2label has LABEL_0, LABEL_1, LABEL_2, which are not" in said
     assert "if they mean contradiction, entailment, neutral, name them so" in said
-
-
-def test_berts_with_sentencepiece_are_refused_by_what_they_are(copy, spm):
-    folder = copy("mbert")
-    (folder / "vocab.txt").unlink()
-    (folder / "tokenizer.json").unlink(missing_ok=True)
-    shutil.copy(spm.model, folder / "sentencepiece.bpe.model")
-    told = "a BERT with a SentencePiece tokenizer, which is not converted"
-    with pytest.raises(UserError, match=told):
-        to_fairseq(folder, "ForMaskedLM")
-    (folder / "sentencepiece.bpe.model").unlink()
-    (folder / "tokenizer.json").write_text('{"model": {"type": "Unigram"}}')
-    with pytest.raises(UserError, match=told):
-        to_fairseq(folder, "ForMaskedLM")
 
 
 def test_names_of_first_checkpoints_of_fairseq():

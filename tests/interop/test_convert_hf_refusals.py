@@ -51,13 +51,13 @@ def test_code_in_a_pickle_does_not_run(copy):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"model_type": "roberta"}, "model_type 'roberta'; only xlm-roberta and bert"),
+        ({"model_type": "other"}, "model_type 'other'; only xlm-roberta, bert and dis"),
         ({"model_type": None}, "model_type None; only xlm-roberta"),
-        ({"model_type": "xlm-roberta-xl"}, "normalises before each sublayer"),
         ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new', but the model here"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type is"),
         ({"is_decoder": True}, "is_decoder is True"),
-        ({"type_vocab_size": 3}, "type_vocab_size is 3"),
+        ({"type_vocab_size": 0}, "type_vocab_size is 0; give the config.json"),
+        ({"type_vocab_size": 3}, r"token_type_embeddings.weight has shape \(., 32\)"),
         ({"quantization_config": {"a": 1}}, "quantization_config is"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings is False"),
         ({"architectures": ["XForMultipleChoice"]}, "must name one of .*ForMaskedLM"),
@@ -76,6 +76,37 @@ def test_settings_of_other_models_are_refused(copy, backbone, change, message):
     edit_config(folder, **change)
     with pytest.raises(UserError, match=message):
         raise UserError(refused(folder))
+
+
+@pytest.mark.parametrize(
+    "model_type, architecture, message",
+    [
+        ("xlm-roberta-xl", "XLMRobertaXLForMaskedLM", "normalises before each sublaye"),
+        ("deberta", "DebertaForMaskedLM", "its attention adds relative positions"),
+        ("deberta-v2", "DebertaV2Model", "its attention adds relative positions"),
+        ("modernbert", "ModernBertForMaskedLM", "rotates positions into its attention"),
+        ("rembert", "RemBertForMaskedLM", "its embeddings are of another width"),
+        ("roberta", "RobertaForMaskedLM", "reads bytes by a tokenizer"),
+        ("t5", "T5EncoderModel", "an encoder with a decoder"),
+        ("mt5", "MT5ForConditionalGeneration", "an encoder with a decoder"),
+        ("gpt2", "GPT2LMHeadModel", "a decoder, which reads text in one direction"),
+        ("llama", "LlamaModel", "a decoder, which reads text in one direction"),
+        ("bloom", "BloomForCausalLM", "a decoder, which reads text in one direction"),
+        ("xglm", "XGLMForCausalLM", "a decoder, which reads text in one direction"),
+        ("newest", "NewestForCausalLM", "a decoder, which reads text in one direction"),
+        ("newest", "NewestModel", "only xlm-roberta, bert and distilbert can be conv"),
+    ],
+)
+def test_other_families_are_refused_by_why_and_what_instead(
+    tmp_path, model_type, architecture, message
+):
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    config = {"model_type": model_type, "architectures": [architecture]}
+    (folder / "config.json").write_text(json.dumps(config))
+    said = refused(folder)
+    assert said.startswith(f"{folder / 'config.json'}: model_type '{model_type}'")
+    assert message in said and "use " in said and "xlm-roberta-" in said
 
 
 @pytest.mark.parametrize(
@@ -113,11 +144,8 @@ def test_task_must_fit_the_head(copy):
     [
         ("config.json", "config.json: not found; give a folder that save_pretrained"),
         ("model.safetensors", "has neither model.safetensors nor pytorch_model.bin"),
-        (
-            "sentencepiece.bpe.model",
-            "sentencepiece.bpe.model: not found, and tokenizer.json is not read",
-        ),
-        ("vocab.txt", "has neither vocab.txt nor tokenizer.json"),
+        ("sentencepiece.bpe.model", "nor vocab.txt nor tokenizer.json; copy one"),
+        ("vocab.txt", "has neither sentencepiece.bpe.model nor vocab.txt nor"),
         ("tokenizer_config.json", 'tokenizer_config.json: give "do_lower_case"'),
     ],
 )
@@ -220,7 +248,7 @@ def test_checkpoints_that_cannot_be_exported(made, tmp_path):
     alone = tmp_path / "alone.pt"
     shutil.copy(folder / "model.pt", alone)
     message = refusal("--to-hf", alone, "--destdir", tmp_path / "out")
-    assert f"dict.txt and tokenizer.json: not found in {tmp_path}" in message
+    assert f"or tokenizer.json: not found in {tmp_path}; copy" in message
     args = state["args"]
     args.encoder_normalize_before = True
     assert "trained with encoder_normalize_before True" in exported()

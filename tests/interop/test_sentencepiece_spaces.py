@@ -9,7 +9,7 @@ import tokenizers
 from raw_data import WORDS, sentence
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.interop.tokenizer_files import give_fast_xlmr
+from fairseq_xling.interop.tokenizer_export import give_fast_xlmr
 
 GENERATOR = random.Random(0)
 LINES = [sentence(GENERATOR, lang) for lang in WORDS for _ in range(60)]

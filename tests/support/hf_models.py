@@ -23,13 +23,24 @@ PAIRS = [
     ("狗猫跑", "собака бежит."),
 ]
 LABELS = ["entailment", "neutral", "contradiction", "other"]
+# What config.json calls the sizes of all but DistilBERT, and DistilBERT's.
 SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-CLASSES = {"xlmr": "XLMRoberta", "mbert": "Bert"}
+DISTILBERT_SIZES = dict(
+    zip(("dim", "n_layers", "n_heads", "hidden_dim"), SIZES.values())
+)
+# Of each family, what its classes begin with, and its tokenizer's.
+CLASSES = {
+    "xlmr": "XLMRoberta",
+    "mbert": "Bert",
+    "minilm": "Bert",
+    "distilbert": "DistilBert",
+}
+TOKENIZERS = {**CLASSES, "minilm": "XLMRoberta"}
 TASKS = {
     "ForSequenceClassification": "xnli",
     "ForTokenClassification": "udpos",
@@ -58,12 +69,13 @@ def write_tokenizer(backbone: str, folder: Path, spm) -> int:
         its number of tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if backbone == "xlmr":
-        tokenizer = transformers.XLMRobertaTokenizer(spm.model)
+    kind = getattr(transformers, f"{TOKENIZERS[backbone]}Tokenizer")
+    if TOKENIZERS[backbone] == "XLMRoberta":
+        tokenizer = kind(spm.model)
     else:
         path = folder / "words"
         path.write_text("\n".join(bert_vocabulary()) + "\n", encoding="utf-8")
-        tokenizer = transformers.BertTokenizer(str(path), do_lower_case=False)
+        tokenizer = kind(str(path), do_lower_case=False)
         path.unlink()
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
@@ -82,14 +94,14 @@ def write_hf(
     rows = write_tokenizer(backbone, folder, spm) + extra_rows
     if ending in ("ForSequenceClassification", "ForTokenClassification"):
         options.setdefault("id2label", dict(enumerate(LABELS)))
-    settings = {**SIZES, "vocab_size": rows, "max_position_embeddings": 66, **options}
+    sizes = DISTILBERT_SIZES if backbone == "distilbert" else SIZES
+    settings = {**sizes, "vocab_size": rows, "max_position_embeddings": 66, **options}
     if backbone == "xlmr":
         settings = {"type_vocab_size": 1, "layer_norm_eps": 1e-5, **settings}
     stem = CLASSES[backbone]
     config = getattr(transformers, f"{stem}Config")(**settings)
     torch.manual_seed(seed)
-    plain = {"add_pooling_layer": backbone == "mbert"} if ending == "Model" else {}
-    model = getattr(transformers, stem + ending)(config, **plain)
+    model = getattr(transformers, stem + ending)(config)
     for parameter in model.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     model.eval().save_pretrained(folder)
