@@ -12,7 +12,7 @@ from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.heads import HEADS, LM, NO_HEAD, Head
-from fairseq_xling.interop.layers import BERT, LAYERS, XLMR
+from fairseq_xling.interop.layers import BERT, DISTILBERT, LAYERS, XLMR, Layers
 from fairseq_xling.interop.names import (
     EMBEDDINGS,
     ENCODER,
@@ -143,27 +143,40 @@ def modern_names(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return found
 
 
-def find_shape(checkpoint: Checkpoint, tokenizer: str) -> Shape:
-    """Sizes and constants, and the kind of layers that has them at Hugging Face.
+def find_layers(checkpoint: Checkpoint, tokenizer: str) -> Layers:
+    """The kind of layers that computes what a checkpoint's model does.
 
-    Trained models are no longer of the kind that they were converted from: a single
-    segment has become part of their positions, and heads are of another activation.
+    A trained model need not be of the kind that it was converted from: a single segment
+    has become part of its positions, and its head may have another activation.
 
     Args:
         tokenizer: its kind.
 
     Raises:
-        UserError: the kind computes otherwise.
+        UserError: none does.
     """
     options, tensors = checkpoint.options, checkpoint.tensors
     usual = XLMR if tokenizer == "sentencepiece" else BERT
-    kind = LAYERS.get(str(checkpoint.model_type), usual)
     activation = options.get("pooler_activation_fn", "tanh")
-    if activation != kind.head_activation:
-        raise UserError(
-            f"{checkpoint.path}: trained with pooler_activation_fn {activation}; "
-            f"Hugging Face's {kind.classes} computes {kind.head_activation}"
-        )
+    if usual is BERT and activation == "relu" and SEGMENTS not in tensors:
+        usual = DISTILBERT
+    kind = LAYERS.get(str(checkpoint.model_type), usual)
+    eps = options.get("layer_norm_eps") or 1e-5
+    for name, value, computed in (
+        ("pooler_activation_fn", activation, kind.head_activation),
+        ("layer_norm_eps", eps, kind.fixed.get("eps", eps)),
+    ):
+        if value != computed:
+            raise UserError(
+                f"{checkpoint.path}: trained with {name} {value}; Hugging Face's "
+                f"{kind.classes} computes {computed}"
+            )
+    return kind
+
+
+def find_shape(checkpoint: Checkpoint, kind: Layers) -> Shape:
+    """Sizes and constants of a model, as Hugging Face's ``kind`` of layers."""
+    options, tensors = checkpoint.options, checkpoint.tensors
     vocabulary, dim = tensors[EMBEDDINGS].shape
     marker = f"{ENCODER}layers."
     depth = {

@@ -93,14 +93,13 @@ def read_class(config: Dict[str, Any], kind: Layers, path: str) -> Tuple[str, He
     """Which of Hugging Face's classes a folder holds, and its head.
 
     Raises:
-        UserError: a class that has no counterpart here, or none is named.
+        UserError: a class that has no counterpart here.
     """
     known = [kind.classes + ending for ending in HEADS]
-    listed = config.get("architectures") or [None]
+    listed = config.get("architectures") or [f"{kind.classes}Model"]  # the oldest
     if listed[0] not in known:
         raise UserError(
-            f"{path}: architectures is {config.get('architectures')}; it must name one "
-            f"of {', '.join(known)}"
+            f"{path}: architectures is {listed}; it must name one of {', '.join(known)}"
         )
     return listed[0], HEADS[listed[0][len(kind.classes) :]]
 

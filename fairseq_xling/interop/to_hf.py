@@ -19,6 +19,7 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.interop.fairseq_checkpoint import (
     Checkpoint,
+    find_layers,
     find_shape,
     read_checkpoint,
 )
@@ -52,7 +53,7 @@ def convert(path: Path, folder: Path, data: Optional[str]) -> None:
     head, files = checkpoint.head, find_files(checkpoint, data)
     tokenizer_path = find_tokenizer(files)
     tokenizer = open_tokenizer(str(tokenizer_path))
-    shape = find_shape(checkpoint, tokenizer.kind)
+    shape = find_shape(checkpoint, find_layers(checkpoint, tokenizer.kind))
     tokens = tokens_by_id(tokenizer, str(tokenizer_path))
     dictionary = load_dictionary(f"{files}/dict.txt")
     have = len(checkpoint.tensors[EMBEDDINGS])

@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hf_models import to_fairseq, write_hf
+from hf_models import CLASSES, to_fairseq, write_hf
 
 
 @pytest.fixture(scope="session")
 def made(spm, tmp_path_factory):
     """One folder of each kind that the tests copy from."""
     folder = tmp_path_factory.mktemp("made")
-    for backbone in ("xlmr", "mbert"):
+    for backbone in CLASSES:
         write_hf(backbone, "ForMaskedLM", folder / backbone, spm)
         to_fairseq(folder / backbone, "ForMaskedLM")
         ending = "ForSequenceClassification"

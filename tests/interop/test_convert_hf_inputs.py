@@ -94,6 +94,14 @@ def test_unused_tensors_are_logged(copy, capsys):
     assert not any("seq_rel" in name or "something" in name for name in state)
 
 
+def test_folder_that_names_no_class_is_a_plain_encoder(copy, capsys):
+    folder = copy("minilm")
+    edit_config(folder, remove="architectures")
+    state = weights(to_fairseq(folder, "Model"))
+    assert "not used: cls.predictions.bias, cls." in capsys.readouterr().err
+    assert state and not any("lm_head" in name for name in state)
+
+
 @torch.no_grad()
 def test_constant_of_layer_norms_is_that_of_the_settings(spm, tmp_path):
     for backbone in ("xlmr", "mbert"):
@@ -106,15 +114,32 @@ def test_constant_of_layer_norms_is_that_of_the_settings(spm, tmp_path):
         close(ours(batch.tokens)[0][batch.real], want)
 
 
-def test_all_zero_token_types_of_xlmr_are_left_out(copy, tmp_path):
-    folder = copy("xlmr")
+@pytest.mark.parametrize("backbone", ["xlmr", "minilm"])
+def test_all_zero_token_types_are_left_out(copy, tmp_path, backbone):
+    folder = copy(backbone)
     held = tensors(folder)
-    held["roberta.embeddings.token_type_embeddings.weight"].zero_()
+    next(x for name, x in held.items() if "token_type" in name).zero_()
     save_file(held, folder / "model.safetensors")
     out = to_fairseq(folder, "ForMaskedLM")
     assert not any("segments" in name for name in weights(out))
     convert("--to-hf", out / "model.pt", "--destdir", tmp_path / "back")
     same_tensors(tensors(tmp_path / "back"), held)
+
+
+@pytest.mark.parametrize("backbone, rows", [("xlmr", 2), ("minilm", 1), ("minilm", 3)])
+@torch.no_grad()
+def test_sentencepiece_reads_the_first_of_any_token_types(
+    spm, tmp_path, backbone, rows
+):
+    source, sizes = tmp_path / "hf", {"type_vocab_size": rows}
+    model = write_hf(backbone, "ForMaskedLM", source, spm, **sizes)
+    folder = to_fairseq(source, "ForMaskedLM")
+    batch = batch_of(folder, source)
+    ours = XMixupXLMRModel.from_pretrained(str(folder)).model
+    want = model(**batch.inputs).logits[batch.real][:, batch.ids]
+    close(ours(batch.tokens)[0][batch.real], want)
+    convert("--to-hf", folder / "model.pt", "--destdir", tmp_path / "back")
+    same_tensors(tensors(tmp_path / "back"), tensors(source))
 
 
 @pytest.mark.parametrize("form", ["only json", "twice"])

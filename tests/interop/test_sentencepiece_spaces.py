@@ -10,6 +10,7 @@ from raw_data import WORDS, sentence
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.interop.tokenizer_export import give_fast_xlmr
+from fairseq_xling.interop.tokenizer_files import take_tokenizer
 
 GENERATOR = random.Random(0)
 LINES = [sentence(GENERATOR, lang) for lang in WORDS for _ in range(60)]
@@ -33,14 +34,22 @@ def train(folder, **options):
 @pytest.mark.parametrize(
     "adds, trims", itertools.product((True, False), repeat=2), ids=str
 )
-def test_fast_tokenizer_cuts_as_sentencepiece(tmp_path, adds, trims):
+def test_fast_tokenizer_cuts_as_sentencepiece_and_is_made_it_again(
+    tmp_path, adds, trims
+):
     path = train(tmp_path, add_dummy_prefix=adds, remove_extra_whitespaces=trims)
     give_fast_xlmr(path, tmp_path)
     fast = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     processor = sentencepiece.SentencePieceProcessor(str(path))
+    (tmp_path / "again").mkdir()
+    take_tokenizer(tmp_path, tmp_path / "again")
+    again = sentencepiece.SentencePieceProcessor(
+        str(tmp_path / "again/sentencepiece.bpe.model")
+    )
     for text in [*LINES[:20], *SPACED]:
         want = processor.encode(text, out_type=str)
         assert fast.encode(text, add_special_tokens=False).tokens == want, text
+        assert again.encode(text, out_type=str) == want, text
 
 
 def test_spaces_after_words_are_refused(tmp_path):

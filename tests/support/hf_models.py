@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,20 +64,20 @@ def bert_vocabulary() -> List[str]:
 
 
 def write_tokenizer(backbone: str, folder: Path, spm) -> int:
-    """Save the slow tokenizer.
+    """Save a tokenizer as the installed transformers does: 4 its slow one.
 
     Returns:
         its number of tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind = getattr(transformers, f"{TOKENIZERS[backbone]}Tokenizer")
     if TOKENIZERS[backbone] == "XLMRoberta":
-        tokenizer = kind(spm.model)
+        path = Path(shutil.copy(spm.model, folder / "sentencepiece.bpe.model"))
     else:
-        path = folder / "words"
+        path = folder / "vocab.txt"
         path.write_text("\n".join(bert_vocabulary()) + "\n", encoding="utf-8")
-        tokenizer = kind(str(path), do_lower_case=False)
-        path.unlink()
+    kind = getattr(transformers, f"{TOKENIZERS[backbone]}Tokenizer")
+    tokenizer = kind.from_pretrained(folder, do_lower_case=False)
+    path.unlink()
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 
