@@ -24,6 +24,11 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--max-tokens", type=int, help="instead of --batch-size")
     parser.add_argument("--num-workers", type=int, default=0)
+    add_device_options(parser)
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Add where a model runs, and in which precision."""
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     half = parser.add_mutually_exclusive_group()
     half.add_argument("--fp16", action="store_true", help="half precision, on a GPU")

@@ -5,6 +5,7 @@ from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Type
 
 from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.raw import RawFile, RawSplit
+from fairseq_xling.families.translating import RowTranslator
 
 
 class RawFiles:
@@ -13,15 +14,25 @@ class RawFiles:
     Attributes:
         options: what :mod:`argparse` is told of each option of the family's own, with
             ``{labels}`` for the benchmark's; they are arguments of the class.
-        encoder: the family's.
+        encoder, translator: the family's.
         labels: in the order of their ids.
         pair_source: see :class:`fairseq_xling.preprocessing.raw_layout.RawLayout`.
     """
 
     options: Dict[str, Dict[str, Any]] = {}
     encoder: Type[RowEncoder]
+    translator: Type[RowTranslator]
     labels: Sequence[str] = ()
     pair_source: Optional[bool] = None
+
+    @classmethod
+    def to_translate(cls, **settings: Any) -> "RawFiles":
+        """What opens files to be translated, whatever labels they have.
+
+        Args:
+            settings: the benchmark's.
+        """
+        raise NotImplementedError
 
     def open(self, paths: List[Path], lang: Optional[str]) -> RawFile:
         """Open the files of one place.

@@ -14,6 +14,7 @@ from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.raw import RawFile, RawSplit
+from fairseq_xling.preprocessing.translations import MANIFEST
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class RawLayout:
     def say_what_is_not_read(self, langs: Sequence[str]) -> None:
         """Log which files, of the kinds that hold data, stand there for nothing."""
         places = [place for listed in self.places.values() for place in listed]
-        known = set(self.read)
+        known = {self.folder / MANIFEST, *self.read}
         for place in places:
             if "{lang}" in place:
                 known.update(
@@ -131,13 +132,7 @@ class RawLayout:
         """
         source_part = self._source_part("train", "train")
         if source_part is None:
-            place = self.folder / self.places["train"][0].format(src=self.source_lang)
-            others = sorted(x.name for x in place.parent.glob(f"{place.stem}.*"))
-            there = f" (of another format: {', '.join(others)})" if others else ""
-            raise UserError(
-                f"{place}: not found{there}; it must hold the labelled rows of the "
-                "source language (see the README for the folder's layout)"
-            )
+            raise self.no_training_file()
         splits, source_train = [source_part], source_part.input
         for lang in langs:
             translated = self.table("translate-train", lang)
@@ -158,6 +153,16 @@ class RawLayout:
                     counterpart = self.table(f"translate-{kind}", lang)
                     splits.append(RawSplit(split, lang, table, counterpart))
         return self.files.finish(self.folder, splits)
+
+    def no_training_file(self) -> UserError:
+        """What to say of a folder without one of the source language."""
+        place = self.folder / self.places["train"][0].format(src=self.source_lang)
+        others = sorted(x.name for x in place.parent.glob(f"{place.stem}.*"))
+        there = f" (of another format: {', '.join(others)})" if others else ""
+        return UserError(
+            f"{place}: not found{there}; it must hold the labelled rows of the "
+            "source language (see the README for the folder's layout)"
+        )
 
     def _source_part(self, kind: str, split: str) -> Optional[RawSplit]:
         """A split in the source language, None where it has no file of ``kind``."""

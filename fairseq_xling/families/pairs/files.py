@@ -1,11 +1,13 @@
 """Raw folders of sentence pairs: how their files are opened."""
 
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Optional, Sequence
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence
 
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.pairs.encode import PairEncoder
 from fairseq_xling.families.pairs.raw import Table
+from fairseq_xling.families.pairs.translating import PairTranslator
+from fairseq_xling.families.translating import Verbatim
 from fairseq_xling.files.text_lines import open_lines
 
 
@@ -18,6 +20,7 @@ class PairFiles(RawFiles):
     """
 
     encoder = PairEncoder
+    translator = PairTranslator
     options = {
         "--skip-empty-rows": {
             "action": "store_true",
@@ -43,6 +46,12 @@ class PairFiles(RawFiles):
         self.known = {**dict(zip(labels, labels)), **(spellings or {})}
         self.skip_empty_rows = skip_empty_rows
         self.pair_source = pair_source
+
+    @classmethod
+    def to_translate(cls, **settings: Any) -> "PairFiles":
+        files = cls((), skip_empty_rows=True)
+        files.known = Verbatim()
+        return files
 
     def open(self, paths: List[Path], lang: Optional[str]) -> Table:
         return Table(paths[0], self.known, lang, self.skip_empty_rows)

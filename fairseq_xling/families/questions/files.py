@@ -1,12 +1,13 @@
 """Raw folders of questions: how their files are opened, and questions held out."""
 
 from pathlib import Path
-from typing import Callable, FrozenSet, List, Optional, Sequence, cast
+from typing import Any, Callable, FrozenSet, List, Optional, Sequence, cast
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.raw import QuestionFile, read_questions
+from fairseq_xling.families.questions.translating import QuestionTranslator
 from fairseq_xling.families.raw import TRAINED, RawSplit
 
 
@@ -22,6 +23,7 @@ class QuestionFiles(RawFiles):
     """
 
     encoder = QuestionEncoder
+    translator = QuestionTranslator
     options = {
         "--skip-misplaced-answers": {
             "action": "store_true",
@@ -47,6 +49,10 @@ class QuestionFiles(RawFiles):
         self.lang_of = lang_of
         self.skip_misplaced = skip_misplaced_answers
         self.held_out = held_out
+
+    @classmethod
+    def to_translate(cls, **settings: Any) -> "QuestionFiles":
+        return cls(**settings, skip_misplaced_answers=True)
 
     def open(self, paths: List[Path], lang: Optional[str]) -> QuestionFile:
         """Open files, or the questions of one language in them."""

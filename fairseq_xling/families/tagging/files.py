@@ -1,12 +1,14 @@
 """Raw folders of tagged sentences: how their files are opened."""
 
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.raw import SentenceFile
+from fairseq_xling.families.tagging.translating import TagTranslator
+from fairseq_xling.families.translating import Verbatim
 
 
 class TagFiles(RawFiles):
@@ -22,6 +24,7 @@ class TagFiles(RawFiles):
     """
 
     encoder = WordEncoder
+    translator = TagTranslator
 
     options = {
         "--labels": {"help": "comma list of the tags (default: {labels})"},
@@ -48,6 +51,12 @@ class TagFiles(RawFiles):
         self.labels = tags
         self.known = known_tags(tags, map_label)
         self.chunked = chunked
+
+    @classmethod
+    def to_translate(cls, **settings: Any) -> "TagFiles":
+        files = cls((), **settings)
+        files.known = Verbatim()
+        return files
 
     def open(self, paths: List[Path], lang: Optional[str]) -> SentenceFile:
         return SentenceFile(paths, self.known, self.chunked)

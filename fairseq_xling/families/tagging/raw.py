@@ -53,7 +53,7 @@ FILE_SHIFT = 44
 
 
 class TaggedSentence(NamedTuple):
-    """One sentence, and where it stands."""
+    """One sentence, and where it stands; of running text, the text, too."""
 
     words: List[str]
     tags: Optional[List[str]]
@@ -61,6 +61,7 @@ class TaggedSentence(NamedTuple):
     line: int
     path: Path
     label: None = None
+    text: Optional[str] = None
 
     @property
     def is_whole(self) -> bool:
@@ -176,7 +177,8 @@ class SentenceFile(RawFile):
             line = decode_line(path, number, raw)
             if as_text:
                 words = split_words(line)
-                yield TaggedSentence(words, None, None, number, path), offset
+                row = TaggedSentence(words, None, None, number, path, text=line)
+                yield row, offset
             elif line.strip(" \t"):
                 if not block.line:
                     start = offset

@@ -1,0 +1,1 @@
+"""Engines that translate sentences, and what they have translated."""
