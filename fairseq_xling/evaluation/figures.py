@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from fairseq_xling.files.atomic import PathLike, atomic_file
@@ -63,7 +64,10 @@ def spelled(character: str) -> str:
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
     """Inches that a text takes up."""
-    return TextPath((0, 0), text, size=size).get_extents().width / 72
+    path = TextPath((0, 0), text, size=size)
+    # Glyphs reach as far as the points of their curves; to close one, none counts.
+    places = path.vertices[path.codes != Path.CLOSEPOLY, 0]
+    return float(np.ptp(places)) / 72 if len(places) else 0.0
 
 
 def panels(

@@ -9,7 +9,7 @@ import numpy as np
 import pair_data
 import pytest
 import torch
-from forked import run_in_fork
+from forked import call, run_in_fork
 from pair_data import LABELS, write_pair_data
 from training import command, run, train_command
 
@@ -275,8 +275,7 @@ def test_checkpoint_for_other_labels_is_refused(
 def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
     monkeypatch.setattr(pair_data, "LABELS", ["a", "b"])
     folder = write_pair_data(tmp_path / "bin")
-    evaluate = [command("xling-evaluate"), str(folder), f"--path={checkpoints.mixed}"]
-    done = run(evaluate, check=False)
+    done = call(["xling-evaluate", str(folder), f"--path={checkpoints.mixed}"])
     assert done.returncode == 1
     *before, last = done.stdout.splitlines()
     assert last.startswith(f"error: {checkpoints.mixed}: trained on the labels")

@@ -127,7 +127,7 @@ def all_steps(naive):
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2, -3])
+@pytest.mark.parametrize("seed", [1, -3])
 @pytest.mark.parametrize("aug_type", FACTORS)
 @pytest.mark.parametrize("kind", ["pair", "tagged"])
 def test_batches_shards_and_order_make_what_a_naive_loop_makes(kind, aug_type, seed):

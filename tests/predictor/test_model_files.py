@@ -1,15 +1,13 @@
 """What from_pretrained finds: checkpoints by folder and name, and other options."""
 
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from family_data import copy_with
+from forked import call
 from mixing_model import write_model
-from training import environment
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.checkpoints import paths
@@ -143,17 +141,12 @@ def test_options_that_are_wrong_are_refused(paired, options, message):
 
 
 def test_command_says_that_a_pretrained_model_does_not_predict(plain, tmp_path):
-    code = "from fairseq_xling.cli.predict import cli_main; cli_main()"
-    output = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "--path", str(plain), "--output", str(output)],
-        input="Hund\n",
-        text=True,
-        capture_output=True,
-        env=environment(),
-    )
+    output, lines = tmp_path / "out", tmp_path / "lines"
+    lines.write_text("Hund\n")
+    given = [str(lines), "--path", str(plain), "--output", str(output)]
+    done = call(["xling-predict", *given])
     assert done.returncode == 1
-    errors = [x for x in done.stderr.splitlines() if x.startswith("error:")]
+    errors = [x for x in done.stdout.splitlines() if x.startswith("error:")]
     assert len(errors) == 1 and "does not tell its task and labels" in errors[0]
     assert not output.exists()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fairseq.data.indexed_dataset import MMapIndexedDataset
+from forked import run_in_fork
 from raw_data import files
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -33,6 +35,7 @@ from fairseq_xling.errors import UserError  # noqa: E402
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
 # Of what the script wrote before it wrote further folders.
 TINY = ["--train-rows=30", "--dev-rows=6", "--test-rows=6", "--lines=50"]
+KINDS = ("sentencepiece", "wordpiece")
 TINY_DIGEST = "6d854a9df9e2d42321fe268f4522482f5d11928b4cf8ed4b42846790ab95a7c5"
 
 
@@ -52,10 +55,12 @@ def read(path: Path) -> list:
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_files_follow_from_the_seed(demo, tmp_path):
-    again = files(write_demo(tmp_path / "again"))
-    assert again == files(demo)
-    assert files(write_demo(tmp_path / "other", "--seed=2")) != again
+def test_files_follow_from_the_seed(tmp_path):
+    first, again, other = (
+        files(write_demo(tmp_path / name, *TINY, *options))
+        for name, options in (("first", []), ("again", []), ("other", ["--seed=2"]))
+    )
+    assert again == first != other
 
 
 def test_pairs_and_text_are_the_same_as_without_the_other_folders(tmp_path):
@@ -212,15 +217,24 @@ def test_translator_without_errors_is_exact_and_with_errors_is_not():
     assert 0.1 < rates[0] < rates[1] < 0.95
 
 
-@pytest.mark.parametrize("kind", ["sentencepiece", "wordpiece"])
-def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path, kind):
+def binarize_command(demo, kind, folder) -> list:
     script = str(ROOT / "preprocess" / "monolingual.py")
     arguments = [str(demo / "monolingual"), "--vocabulary=300", f"--tokenizer={kind}"]
-    arguments += ["--destdir", str(tmp_path / "model")]
-    subprocess.run([sys.executable, script, *arguments], check=True, env=environment())
-    from fairseq.data.indexed_dataset import MMapIndexedDataset
+    return [script, *arguments, f"--destdir={folder}"]
 
-    folder = tmp_path / "model"
+
+@pytest.fixture(scope="module")
+def models(demo, tmp_path_factory) -> dict:
+    """The demo's text binarized by each kind of tokenizer."""
+    folders = {x: tmp_path_factory.mktemp(x) / "model" for x in KINDS}
+    for kind, folder in folders.items():
+        run_in_fork(binarize_command(demo, kind, folder), check=True)
+    return folders
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_is_binarized_as_fairseq_reads_it(demo, models, kind):
+    folder = models[kind]
     dictionary = load_dictionary(str(folder / "dict.txt"))
     data = MMapIndexedDataset(str(folder / "bin" / "valid"))
     encoder = TextEncoder(str(find_tokenizer(folder)), dictionary)
@@ -235,17 +249,13 @@ def test_text_is_binarized_as_fairseq_reads_it(demo, tmp_path, kind):
         assert dictionary.unk() not in want.tolist()
 
 
-def test_wordpieces_are_the_same_every_time(demo, tmp_path):
-    script = str(ROOT / "preprocess" / "monolingual.py")
-    found = []
-    for name in ("one", "two"):
-        arguments = [str(demo / "monolingual"), "--vocabulary=300"]
-        arguments += ["--tokenizer=wordpiece", "--destdir", str(tmp_path / name)]
-        subprocess.run(
-            [sys.executable, script, *arguments], check=True, env=environment()
-        )
-        found.append((tmp_path / name / "tokenizer.json").read_bytes())
-    assert found[0] == found[1]
+def test_wordpieces_are_the_same_every_time(demo, models, tmp_path):
+    """In a process of its own: Python hashes texts in another way there."""
+    command = binarize_command(demo, "wordpiece", tmp_path / "again")
+    subprocess.run([sys.executable, *command], check=True, env=environment())
+    for name in ("tokenizer.json", "dict.txt"):
+        made = (folder / name for folder in (models["wordpiece"], tmp_path / "again"))
+        assert next(made).read_bytes() == next(made).read_bytes()
 
 
 def test_only_a_folder_of_the_script_is_replaced(tmp_path):

@@ -1,10 +1,11 @@
 """Raw folders to binarized data: the same ids as the usual chain, and bad input."""
 
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import binarized
 import pytest
 from binarized import digest, stream
 from fairseq.data import Dictionary
+from forked import call
 from raw_data import LABELS, draw_rows, write_rows
 from training import ROOT, environment
 
@@ -403,22 +405,15 @@ def test_unknown_language_and_folder_are_refused(raw, spm, tmp_path):
 
 
 def test_killed_run_leaves_no_destdir(raw, spm, tmp_path):
-    rows = read(raw / "train-en.tsv") * 4000
-    write_rows(raw / "train-en.tsv", rows)
-    script = str(Path(ROOT / "preprocess" / "xnli.py"))
-    process = subprocess.Popen(
-        [sys.executable, script, str(raw), "--spm", spm.model]
-        + ["--dict", spm.dictionary, "--destdir", str(tmp_path / "bin")],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.time() + 60
-    while not list(tmp_path.glob(".bin.*/train.en.input.bin")):
-        assert process.poll() is None and time.time() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    def kill_when_written(event, args):
+        if event == "open" and str(args[0]).endswith("train.en.label.bin"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    arguments = [str(ROOT / "preprocess/xnli.py"), str(raw), "--spm", spm.model]
+    arguments += ["--dict", spm.dictionary, "--destdir", str(tmp_path / "bin")]
+    killed = call(arguments, lambda: sys.addaudithook(kill_when_written))
+    assert killed.returncode == -signal.SIGKILL, killed.stdout
+    assert list(tmp_path.glob(".bin.*/train.en.input.bin"))
     assert not (tmp_path / "bin").exists()
 
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -37,7 +36,7 @@ from augment_data import (
 from fairseq.data import Dictionary
 from family_data import pair_folder, question_folder, tag_folder, train
 from pair_data import write_pair_data
-from training import ROOT, environment, run
+from training import ROOT, environment
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.files.hashes import sha256_of
@@ -261,13 +260,16 @@ def test_command_on_preprocessed_data(spm, tmp_path, kind):
     make, aug_type, factors, langs = COMMANDS[kind]
     data, out = make(tmp_path / "raw", spm), tmp_path / "out"
     lm = write_lm(tmp_path / "lm", spm, is_published=True)
-    done = subprocess.run(
-        generate_command(data, lm, f"--results-path={out}"),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        cwd=ROOT,
-    )
+    if kind == "pairs":
+        done = generate(data, lm, out)
+    else:  # once in a process of its own
+        done = subprocess.run(
+            generate_command(data, lm, f"--results-path={out}"),
+            capture_output=True,
+            text=True,
+            env=environment(),
+            cwd=ROOT,
+        )
     assert done.returncode == 0, done.stderr[-4000:]
     assert not text_lines(done.stdout)
     check_results(data, out, spm, aug_type, factors, langs=langs)
@@ -499,13 +501,13 @@ def test_size_of_batches_does_not_matter(folders, lm, tmp_path, kind, options):
     found = []
     for limit in LIMITS:
         out = tmp_path / limit.replace(" ", "")
-        generate(folders[kind], lm, out, *limit.split(), *options)
+        generate(folders[kind], lm, out, *limit.split(), "--langs=en,zh", *options)
         files = {
             path.name: path.read_bytes()
             for path in out.iterdir()
             if path.suffix in (".bin", ".idx")
         }
-        names = [f"train.{lang}.variants.jsonl" for lang in LANGS]
+        names = [f"train.{lang}.variants.jsonl" for lang in ("en", "zh")]
         lines = [line for name in names for line in read_jsonl(out / name)]
         scores = [line.pop("log_probs") for line in lines]
         sums = [line.pop("log_prob") for line in lines]
@@ -991,11 +993,8 @@ def test_virtual_samples_can_be_augmented_again(folders, lm, spm, tmp_path):
 
 def test_user_dir_is_not_needed_when_already_imported(folders, lm):
     arguments = generate_command(folders["words"], lm, "--langs=zh")
-    arguments = [x for x in arguments[1:] if not x.startswith("--user-dir")]
-    script = (
-        "import fairseq_xling\nfrom fairseq_cli.generate import cli_main\ncli_main()\n"
-    )
-    text = run([sys.executable, "-c", script, *arguments]).stdout
+    arguments = [x for x in arguments if not x.startswith("--user-dir")]
+    text = generate_in_fork(arguments).stdout
     want = generate(folders["words"], lm, None, "--langs=zh").stdout
     assert text_lines(text) == text_lines(want) != []
 
@@ -1019,7 +1018,7 @@ def tell_peak() -> None:
 )
 def test_memory_does_not_grow_with_the_number_of_samples(spm, lm, tmp_path):
     peaks = []
-    for rows in (500, 5000):
+    for rows in (500, 3000):
         data = tmp_path / str(rows)
         write_pairs(data, spm, {"train": {"en": draw_pairs("en", rows)}})
         options = ["--keep-duplicates", "--batch-size=128", "--aug-percentage=10"]
@@ -1028,6 +1027,5 @@ def test_memory_does_not_grow_with_the_number_of_samples(spm, lm, tmp_path):
         assert Manifest.load(out).splits["train"]["en"].rows == 4 * rows
         peaks.append(int(re.search(r"peak (\d+)", done.stdout).group(1)) / 1024)
     # Eight bytes a row are needed for indexes; a variant in memory has some thousands,
-    # and there are 18,000 more of them.
-    assert peaks[1] < peaks[0] + 18
-    assert peaks[1] < 1.1 * peaks[0]
+    # and there are 10,000 more of them.
+    assert peaks[1] < peaks[0] + 10
