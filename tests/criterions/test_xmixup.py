@@ -8,7 +8,7 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.logging import metrics
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 from small_model import HEAD, pad_rows, small_model
 
 from fairseq_xling.criterions.xmixup import XMixupCriterion

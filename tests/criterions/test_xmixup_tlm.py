@@ -10,7 +10,7 @@ from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.distributed import ModuleProxyWrapper
 from fairseq.logging import metrics
 from naive_mixing import naive_mix, softmax
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 from small_model import pad_rows, small_model
 from torch.nn.parallel import DistributedDataParallel
 

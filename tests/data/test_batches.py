@@ -8,7 +8,7 @@ import torch
 from augment_data import draw_words, write_sentences
 from fairseq.data import FairseqDataset
 from fairseq.utils import apply_to_sample
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 from trainer import FAMILIES, batch_of, build, write_families
 
 import fairseq_xling.tasks  # noqa: F401

@@ -4,8 +4,8 @@ import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pair_data import write_stream
 from question_data import question_task, write_question_data
+from small_data import write_stream
 from tag_data import tagging_task, write_tag_data
 
 from fairseq_xling.errors import UserError

@@ -15,9 +15,10 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.tasks import FairseqTask
 from family_data import logged
 from forked import run_in_fork
-from pair_data import tiny_dictionary, write_pair_data
+from pair_data import write_pair_data
 from question_data import write_question_data
 from recipe_calls import UPDATES, call_recipe, counted
+from small_data import tiny_dictionary
 from small_model import checkpoint, small_args
 from tag_data import write_tag_data
 from training import ROOT, SHAPE

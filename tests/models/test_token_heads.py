@@ -5,7 +5,7 @@ from argparse import Namespace
 import pytest
 import torch
 from fairseq.models.roberta import RobertaModel
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 from small_model import checkpoint, pad_rows, small_args, small_model, small_task
 
 from fairseq_xling.models.word_pooling import first_piece, mean_of_pieces

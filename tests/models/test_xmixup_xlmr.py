@@ -7,7 +7,7 @@ import sentencepiece
 import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_REGISTRY
 from fairseq.models.roberta import RobertaModel, XLMRModel
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 from small_model import HEAD, checkpoint, small_args, small_model, small_task
 
 from fairseq_xling.errors import UserError

@@ -4,7 +4,7 @@ from argparse import Namespace
 from types import SimpleNamespace
 
 import torch
-from pair_data import tiny_dictionary
+from small_data import tiny_dictionary
 
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from fairseq.logging import metrics
-from pair_data import write_pair_data, write_stream
+from pair_data import write_pair_data
 from seqeval.metrics import f1_score
+from small_data import write_stream
 from tag_data import TAGS, predict, tagging_task, with_head, write_tag_data
 
 from fairseq_xling.criterions.xmixup import XMixupCriterion
