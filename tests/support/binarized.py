@@ -1,13 +1,16 @@
 """Preprocessing as tests call it, and what it wrote."""
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List, Tuple
 
+import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.errors import UserError
 
 
 def preprocess(task: str, raw: Path, spm, destdir: Path, *options: str) -> Manifest:
@@ -29,3 +32,30 @@ def digest(folder: Path) -> Dict[str, str]:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
     }
+
+
+def spoilt(table: Dict[str, List[Tuple[Any, str]]]) -> List[Tuple[str, Any, str]]:
+    """Files, how each is spoilt, and what is said then.
+
+    Args:
+        table: the latter two by file. What begins with a comma or a colon is said of
+            the file itself, after its name.
+    """
+    cases = []
+    for file, entries in table.items():
+        name = re.escape(Path(file).name)
+        for spoil, message in entries:
+            said = name + message if message[0] in ",:" else message
+            cases.append((file, spoil, said))
+    return cases
+
+
+def check_refused(
+    task: str, raw: Path, spm, tmp_path: Path, message: str, *options: str
+) -> None:
+    """Preprocessing ends with one line, and leaves nothing."""
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=message) as error:
+        preprocess(task, raw, spm, tmp_path / "bin", *options)
+    assert "\n" not in str(error.value)
+    assert sorted(tmp_path.iterdir()) == before
