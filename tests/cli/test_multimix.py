@@ -500,7 +500,7 @@ def test_another_runs_folder_is_refused(setting, reference, forks):
     assert "\n" not in str(error.value)
 
 
-@on_one_task
+@on_the_shorter
 def test_changed_input_is_noticed(setting, reference, forks):
     before = setting.lm.read_bytes()
     state = torch.load(setting.lm, weights_only=False)  # The test's own file.

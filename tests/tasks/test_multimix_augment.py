@@ -894,7 +894,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(spm, lm, tmp_path):
     for rows in (500, 3000):
         data = tmp_path / str(rows)
         write_pairs(data, spm, {"train": {"en": draw_pairs("en", rows)}})
-        options = ["--keep-duplicates", "--batch-size=128", "--aug-percentage=10"]
+        options = ["--keep-duplicates", "--batch-size=512", "--aug-percentage=10"]
         out = tmp_path / f"out{rows}"
         done = generate(data, lm, out, *options, "--quiet", before=tell_peak)
         assert Manifest.load(out).splits["train"]["en"].rows == 4 * rows
