@@ -168,11 +168,8 @@ def test_without_agreement_one_peers_selection_is_taken(warm, distilled, tmp_pat
 def test_a_mixture_is_trained_on(warm, distilled, tmp_path):
     run_agree(warm, distilled, tmp_path / "de")
     mixture = f"--mixture={warm.data},{tmp_path / 'de'}"
-    options = [
-        mixture,
-        "--confidence-penalty=0",
-        f"--finetune-from-model={warm.paths[0]}",
-    ]
+    options = [mixture, "--confidence-penalty=0", "--max-update=4"]
+    options += [f"--finetune-from-model={warm.paths[0]}"]
     out = warm_up(warm.task, warm.data, tmp_path / "model", 3, *options)
     state = load_task_model(str(out), str(warm.data))[0].state_dict()
     assert state["task"] == warm.task

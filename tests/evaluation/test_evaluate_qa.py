@@ -10,8 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from evaluated import LANGUAGES, arguments, evaluate
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from family_data import copy_with, question_folder, read_questions
+from family_data import copy_with, read_questions
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -19,7 +20,6 @@ from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.evaluation.score_table import benchmark_tables
 
-LANGUAGES = ["en", "de", "zh"]
 PLACES = {
     "test": "xquad/xquad.{0}.json",
     "valid": "mlqa/MLQA_V1/dev/dev-context-{0}-question-{0}.json",
@@ -29,15 +29,6 @@ PUNCTUATION = {
     for i in range(sys.maxunicode)
     if unicodedata.category(chr(i)).startswith("P")
 } | set(string.punctuation)
-
-
-def arguments(data, path, folder, *options):
-    given = [data, "--path", path, "--results-path", folder, "--cpu", *options]
-    return build_parser().parse_args([str(option) for option in given])
-
-
-def evaluate(*given):
-    return main(arguments(*given))
 
 
 def squad_normal(text, lang):
@@ -164,69 +155,6 @@ def test_listed_answers_stand_in_the_passage_and_their_chances_sum_to_one(
             chances = [answer["probability"] for answer in answers]
             assert chances == sorted(chances, reverse=True)
             assert sum(chances) == pytest.approx(1) and 1 < len(chances) <= 20
-
-
-def test_answers_do_not_change_with_batches(asked):
-    task, model = load_task_model(str(asked.mixed), str(asked.data))
-    found = [
-        predict_split(task, model, "test", arguments(asked.data, "x", "y", limit))
-        for limit in ("--batch-size=1", "--batch-size=40", "--max-tokens=100")
-    ]
-    for lang in LANGUAGES:
-        # The longest passage is read in several windows.
-        first, *others = (one[lang].to_json() for one in found)
-        for other in others:
-            assert list(first) == list(other)
-            for question, answers in first.items():
-                for one, two in zip(answers, other[question]):
-                    assert one["text"] == two["text"]
-                    chance = one["probability"]
-                    assert two["probability"] == pytest.approx(chance, abs=1e-5)
-
-
-def test_comparison_gives_differences_with_intervals(asked, tmp_path):
-    options = ["--compare", asked.zero, "--bootstrap-samples", 100]
-    results = evaluate(asked.data, asked.mixed, tmp_path, *options)
-    assert results["baseline"] == "mixed"
-    first, second = (
-        results["models"][x]["scores"]["target"] for x in ("mixed", "zero")
-    )
-    for lang in (*LANGUAGES, "average"):
-        difference = results["differences"]["zero"][lang]
-        value = second[lang] - first[lang]
-        assert difference["value"] == pytest.approx(value, abs=1e-6)
-        assert difference["low"] <= difference["value"] <= difference["high"]
-    # Counterparts are read by the model that mixes them, not by the baseline.
-    with_source = {x: results["models"][x]["with_source"] for x in ("mixed", "zero")}
-    assert with_source["mixed"] == {"en": 0, "de": 8, "zh": 8}
-    assert not any(with_source["zero"].values())
-
-
-def test_language_without_answers_gets_predictions_only(asked, spm, tmp_path, caplog):
-    data = question_folder(tmp_path / "raw", spm, unlabelled=["zh"])
-    with caplog.at_level("WARNING"):
-        results = evaluate(data, asked.mixed, tmp_path / "out")
-    assert "test has no labels in zh: no score there" in caplog.text
-    model = results["models"]["mixed"]
-    for name in ("scores", "f1", "exact_match"):
-        assert set(model[name]["target"]) == {"en", "de", "average", "gap"}
-    path = tmp_path / "out/predictions/mixed/test-zh.json"
-    assert len(json.loads(path.read_text())) == 9
-    lines = (tmp_path / "out/results.txt").read_text().splitlines()
-    assert lines[1].split()[-3] == "-"
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["--predict", "source"], "--predict source: xquad is predicted from the targ"),
-        (["--split", "train"], "--split train: the model was trained on it"),
-    ],
-)
-def test_what_cannot_be_predicted_is_refused(asked, tmp_path, options, message):
-    with pytest.raises(UserError, match=message):
-        evaluate(asked.data, asked.mixed, tmp_path / "out", *options)
-    assert not (tmp_path / "out").exists()
 
 
 def test_model_that_predicts_no_numbers_is_refused(asked, tmp_path):

@@ -5,24 +5,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from evaluated import LANGUAGES, arguments, evaluate
 from family_data import read_tags, tag_folder
 from seqeval.metrics import f1_score
 
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
-
-LANGUAGES = ["en", "de", "zh"]
-
-
-def arguments(data, path, folder, *options):
-    given = [data, "--path", path, "--results-path", folder, "--cpu", *options]
-    return build_parser().parse_args([str(option) for option in given])
-
-
-def evaluate(*given):
-    return main(arguments(*given))
 
 
 def read_tag(path):
@@ -60,21 +49,6 @@ def test_scores_are_seqevals_of_the_prediction_files(tagged, tmp_path, split, ra
     assert (tmp_path / "scores.png").read_bytes()[1:4] == b"PNG"
 
 
-def test_predictions_do_not_change_with_batches(tagged):
-    found = []
-    for limit in (["--batch-size=1"], ["--batch-size=50"], ["--max-tokens=70"]):
-        task, model = load_task_model(str(tagged.mixed), str(tagged.data))
-        args = arguments(tagged.data, tagged.mixed, "unused", *limit)
-        found.append(predict_split(task, model, "test", args))
-    assert list(found[0]) == LANGUAGES
-    for other in found[1:]:
-        for lang in LANGUAGES:
-            for one, two in zip(found[0][lang].rows, other[lang].rows):
-                np.testing.assert_allclose(
-                    one.probabilities, two.probabilities, atol=1e-5
-                )
-
-
 def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
     results = evaluate(tagged.data, tagged.mixed, tmp_path, "--compare", tagged.zero)
     # One sentence of each test set has no translation.
@@ -91,35 +65,6 @@ def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
         for a, b in zip(found, without)
     ]
     assert [row for row, is_same in enumerate(same) if is_same] == [2]
-
-
-def test_comparison_gives_differences_with_intervals(tagged, tmp_path):
-    options = ["--compare", tagged.mixed, "--names", "a", "b"]
-    options += ["--bootstrap-samples", 200]
-    results = evaluate(tagged.data, tagged.zero, tmp_path, *options)
-    first, second = (results["models"][name]["scores"]["target"] for name in "ab")
-    for lang in (*LANGUAGES, "average"):
-        difference = results["differences"]["b"][lang]
-        value = second[lang] - first[lang]
-        assert difference["value"] == pytest.approx(value, abs=1e-6)
-        assert difference["low"] <= difference["value"] <= difference["high"]
-        assert difference["low"] < difference["high"]
-    assert "b minus a" in (tmp_path / "results.txt").read_text()
-
-
-@pytest.mark.parametrize("lacking", [["zh"], ["de", "zh"]])
-def test_languages_without_tags_get_predictions_only(
-    tagged, spm, tmp_path, caplog, lacking
-):
-    data = tag_folder(tmp_path / "raw", spm, unlabelled=lacking)
-    with caplog.at_level("WARNING"):
-        results = evaluate(data, tagged.zero, tmp_path / "out")
-    assert f"test has no labels in {','.join(lacking)}: no score" in caplog.text
-    found = results["models"]["zero"]["scores"]["target"]
-    assert set(found) - {"average", "gap"} == set(LANGUAGES) - set(lacking)
-    path = tmp_path / "out/predictions/zero/test-zh.tsv"
-    words = [words for words, _ in read_tags(tmp_path / "raw/test-zh.tsv")]
-    assert [len(tags) for tags in read_tag(path)] == [len(one) for one in words]
 
 
 def test_test_sets_without_any_tags_get_predictions_only(tagged, spm, tmp_path, caplog):
@@ -142,19 +87,6 @@ NAMES = ("zero", "mixed")
 
 def files_in(folder):
     return [path for path in (folder / "out").rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["--predict", "source"], "--predict source: udpos is predicted from the targ"),
-        (["--split", "train"], "--split train: the model was trained on it"),
-    ],
-)
-def test_what_cannot_be_predicted_is_refused(tagged, tmp_path, options, message):
-    with pytest.raises(UserError, match=message):
-        evaluate(tagged.data, tagged.mixed, tmp_path / "out", *options)
-    assert not (tmp_path / "out").exists()
 
 
 def test_checkpoints_and_data_of_different_tasks_are_refused(tagged, paired, tmp_path):

@@ -280,11 +280,11 @@ def test_killed_twice_while_finishing_nothing_is_left_over(tmp_path):
 
     first = 1
     while dies(one := copy(stored.out, f"{first}"), first, lost):
-        second = 1 + first % 4
+        second = 1 + first % 8
         while dies(two := copy(one.out, f"{first}-{second}"), second, lost):
             assert run_all(two) == expected(False)
             assert snapshot(two.out) == want, (first, second)
-            second += 4
+            second += 8
         assert snapshot(two.out) == want, (first, second)
         first += 1
     assert first > 20

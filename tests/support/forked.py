@@ -70,7 +70,7 @@ def main_of(program: str) -> Callable[[], Any]:
     kind, _, name = Path(program).name.partition("-")
     package = {"fairseq": "fairseq_cli", "xling": "fairseq_xling.cli"}[kind]
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
-    if program.endswith("fairseq-train"):
+    if program.endswith("-train"):
         # Each optimizer imports it, in two seconds: once for all forks.
         importlib.import_module("torch._dynamo")
     # What preprocess/*.py calls has no console script.

@@ -8,12 +8,10 @@ import pytest
 import torch
 import yaml
 from augment_data import write_lm
-from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from family_data import pair_folder, question_folder, tag_folder
 from forked import call
 from pages import blocks
 from parallel_data import preprocess, raw_parallel
-from small_model import small_model
 from training import ROOT, train_command
 
 from fairseq_xling import from_pretrained
@@ -70,12 +68,6 @@ def as_options(values):
 def data(spm, tmp_path_factory):
     """Binarized data by what makes them, once each."""
     made = {}
-    # A step imports what torch needs for it, once for all forks.
-    model = small_model().train()
-    model(torch.tensor([[0, 4, 2, 1], [0, 4, 4, 2]]))[0].sum().backward()
-    FairseqAdam(
-        FairseqAdamConfig(lr=[0.1], adam_betas="(0.9, 0.999)"), list(model.parameters())
-    ).step()
 
     def make(maker):
         if maker not in made:
