@@ -8,7 +8,7 @@ import torch
 from small_model import checkpoint, small_args
 
 from fairseq_xling.data.dictionaries import load_dictionary
-from fairseq_xling.interop.shapes import MBERT
+from fairseq_xling.data.tokenizers import open_tokenizer
 from fairseq_xling.interop.tokenizer_files import wordpiece
 from fairseq_xling.interop.vocabulary import (
     BERT_NAMES,
@@ -42,7 +42,7 @@ def write_wordpiece(folder: Path, lines: Sequence[str], size: int) -> Path:
     path = str(folder / "tokenizer.json")
     wordpiece(vocabulary, CASED).save(path)
     (folder / "vocab.txt").write_text("".join(f"{x}\n" for x in vocabulary), "utf-8")
-    tokens = tokens_by_id(MBERT, path, path)
+    tokens = tokens_by_id(open_tokenizer(path), path)
     symbols, _ = order_tokens(tokens, len(vocabulary), path)
     (folder / "dict.txt").write_text(dictionary_text(symbols), encoding="utf-8")
     return folder
