@@ -31,12 +31,12 @@ from fairseq_xling.data.tokenizers import (  # noqa: E402
     WORDPIECE_NAME,
     SentencePieceTokenizer,
     find_tokenizer,
+    open_tokenizer,
 )
 from fairseq_xling.errors import one_line_errors  # noqa: E402
 from fairseq_xling.files.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.files.destination import Output, check_replaceable  # noqa: E402
 from fairseq_xling.files.text_lines import lines_with_text  # noqa: E402
-from fairseq_xling.interop.shapes import MBERT  # noqa: E402
 from fairseq_xling.interop.tokenizer_files import wordpiece  # noqa: E402
 from fairseq_xling.interop.vocabulary import (  # noqa: E402
     BERT_NAMES,
@@ -141,7 +141,7 @@ def train_wordpiece(texts: List[Path], vocabulary: int, folder: Path) -> None:
     pieces = [tokenizer.id_to_token(i) for i in range(count)]
     path = str(folder / WORDPIECE_NAME)
     wordpiece(pieces, CASED).save(path)
-    tokens = tokens_by_id(MBERT, path, path)
+    tokens = tokens_by_id(open_tokenizer(path), path)
     symbols, _ = order_tokens(tokens, len(tokens), path)
     (folder / "dict.txt").write_text(dictionary_text(symbols), encoding="utf-8")
 
