@@ -38,7 +38,7 @@ guard_options()
 guard_commands()
 guard_restoring()
 
-from fairseq_xling import criterions, models, tasks
+from fairseq_xling import criterions, models, optim, tasks
 from fairseq_xling.multimix.augment import augment
 from fairseq_xling.predictor import Predictor, from_pretrained
 
@@ -54,5 +54,6 @@ __all__ = [
     "criterions",
     "from_pretrained",
     "models",
+    "optim",
     "tasks",
 ]

@@ -23,9 +23,9 @@ from fairseq_xling.stages import CommandFailed, Runner
 from recipes.command_line import ROOT, WrongUse, options, program, waiting
 
 TRAINING = shlex.split("""
-    --max-positions 126 --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0
-    --lr-scheduler polynomial_decay --batch-size 32 --num-workers 0 --cpu
-    --save-interval-updates 200 --keep-interval-updates 0 --no-epoch-checkpoints
+    --max-positions 126 --optimizer adamw_fused --adam-betas '(0.9, 0.98)'
+    --clip-norm 1.0 --lr-scheduler polynomial_decay --batch-size 32 --num-workers 0
+    --cpu --save-interval-updates 200 --keep-interval-updates 0 --no-epoch-checkpoints
     --log-format simple --log-interval 20
 """)
 PRETRAINING = """--task masked_lm --criterion masked_lm --sample-break-mode eos

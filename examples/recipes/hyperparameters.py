@@ -11,8 +11,8 @@ from typing import Dict, Mapping, NamedTuple
 # Rows of an update, on any number of GPUs.
 ROWS = 64
 TRAINING = shlex.split("""
-    --criterion xmixup --optimizer adam --adam-betas '(0.9, 0.999)' --adam-eps 1e-8
-    --clip-norm 1.0 --lr-scheduler polynomial_decay --dropout 0.1
+    --criterion xmixup --optimizer adamw_fused --adam-betas '(0.9, 0.999)'
+    --adam-eps 1e-8 --clip-norm 1.0 --lr-scheduler polynomial_decay --dropout 0.1
     --attention-dropout 0.1 --maximize-best-checkpoint-metric --keep-interval-updates 0
     --no-epoch-checkpoints --log-format simple --log-interval 100
 """)

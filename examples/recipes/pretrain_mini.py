@@ -42,9 +42,9 @@ SHAPE = """--encoder-layers 6 --encoder-embed-dim 320 --encoder-ffn-embed-dim 12
     --encoder-attention-heads 5""".split()
 TRAINING = shlex.split("""
     --sample-break-mode none --arch xmixup_xlmr_mini --dropout 0.1
-    --attention-dropout 0.1 --optimizer adam --adam-betas '(0.9, 0.98)' --adam-eps 1e-6
-    --weight-decay 0.01 --clip-norm 1.0 --lr 5e-4 --lr-scheduler polynomial_decay
-    --keep-interval-updates 0 --no-epoch-checkpoints
+    --attention-dropout 0.1 --optimizer adamw_fused --adam-betas '(0.9, 0.98)'
+    --adam-eps 1e-6 --weight-decay 0.01 --clip-norm 1.0 --lr 5e-4
+    --lr-scheduler polynomial_decay --keep-interval-updates 0 --no-epoch-checkpoints
     --log-format simple --log-interval 50
 """)
 

@@ -52,7 +52,7 @@ def train(task: str, data: Path, folder: Path, *options: str) -> List[str]:
         tool("fairseq-train"), str(data), f"--user-dir={ROOT / 'fairseq_xling'}",
         f"--task={task}", f"--criterion={task}", "--arch=xmixup_xlmr_mini",
         "--max-positions=126", "--sample-break-mode=eos", "--dropout=0",
-        "--attention-dropout=0", "--optimizer=adam", "--adam-betas=(0.9, 0.98)",
+        "--attention-dropout=0", "--optimizer=adamw_fused", "--adam-betas=(0.9, 0.98)",
         "--clip-norm=1.0", "--lr-scheduler=polynomial_decay", "--batch-size=32",
         "--num-workers=0", "--cpu", "--disable-validation", "--no-epoch-checkpoints",
         "--save-interval-updates=200", "--keep-interval-updates=1",

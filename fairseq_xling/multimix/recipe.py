@@ -6,7 +6,7 @@ Source: MultiMix appendix F, Table 7.
 from typing import Dict, List, NamedTuple
 
 COMMON = [
-    "--optimizer=adam",
+    "--optimizer=adamw_fused",
     "--adam-eps=1e-8",
     "--clip-norm=1.0",
     "--lr-scheduler=polynomial_decay",

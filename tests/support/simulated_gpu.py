@@ -16,6 +16,7 @@ from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.optim import optimizer
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map_only
@@ -193,8 +194,15 @@ class _CudaIsSimulated(TorchFunctionMode):
         return func(*args, **{key: _renamed(x) for key, x in kwargs.items()})
 
 
+class DeviceNumber(int):
+    """The number of a GPU, which torch takes for the GPU itself."""
+
+    def __str__(self) -> str:
+        return f"cuda:{int(self)}"
+
+
 def _renamed(value: Any) -> Any:
-    is_device = isinstance(value, (str, torch.device))
+    is_device = isinstance(value, (str, torch.device, DeviceNumber))
     return DEVICE if is_device and str(value).startswith("cuda") else value
 
 
@@ -218,7 +226,7 @@ def pretend() -> Iterator[None]:
     replaced = {
         "is_available": lambda: True,
         "device_count": lambda: 1,
-        "current_device": lambda: torch.device(DEVICE),
+        "current_device": lambda: DeviceNumber(0),
         "set_device": lambda device: None,
         "get_device_properties": lambda device: properties,
         "get_device_capability": lambda device=None: (8, 0),
@@ -241,5 +249,9 @@ def pretend() -> Iterator[None]:
             torch._C, "_InferenceMode", lambda mode: torch.no_grad()
         )
         stack.enter_context(no_grad)
+        # It has the kernels that torch's fused optimizers ask for: the CPU's.
+        fused = "_get_fused_kernels_supported_devices"
+        named = mock.patch.object(optimizer, fused, lambda: ["cpu", "lazy"])
+        stack.enter_context(named)
         stack.enter_context(_CudaIsSimulated())
         yield
