@@ -19,8 +19,10 @@ from fairseq_xling.checkpoints.opening import guard_loading
 from fairseq_xling.checkpoints.saving import guard_saving
 from fairseq_xling.compat import (
     bound_primitive_cache,
-    hush_matplotlib,
+    give_numpy_compat,
+    hush,
     let_ddp_run_on_cpus,
+    read_optional_types,
 )
 from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.launching.commands import guard_commands
@@ -29,7 +31,9 @@ from fairseq_xling.launching.restoring import guard_restoring
 from fairseq_xling.version import __version__
 
 bound_primitive_cache()
-hush_matplotlib()
+give_numpy_compat()
+read_optional_types()
+hush()
 let_ddp_run_on_cpus()
 install_excepthook()
 guard_loading()

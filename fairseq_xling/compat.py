@@ -1,10 +1,18 @@
-"""What fairseq needs to run under current torch, and how its functions are replaced."""
+"""What fairseq needs to run under current torch, numpy and Python.
+
+And how its functions are replaced.
+"""
 
 import functools
 import logging
 import os
-from typing import Any, Callable
+import warnings
+from types import ModuleType, SimpleNamespace
+from typing import Any, Callable, get_args
 
+import numpy
+from fairseq.data import language_pair_dataset, token_block_dataset
+from fairseq.dataclass import utils as dataclass_utils
 from fairseq.models import distributed_fairseq_model
 
 # Compiled products that oneDNN keeps, one a shape; its own 1,024 fill a gigabyte when
@@ -33,12 +41,39 @@ def wrap_once(owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
     setattr(owner, name, call)
 
 
-def hush_matplotlib() -> None:
-    """Keep matplotlib from telling its settings when it is imported.
+def give_numpy_compat() -> None:
+    """Give ``np.compat.long``, which numpy 2 has not, to fairseq's two users of it.
 
-    One of fairseq's models leaves the root logger at ``DEBUG``.
+    Their ``np`` becomes a copy of numpy's names with that one; numpy stays as it is.
+    """
+    for module in (token_block_dataset, language_pair_dataset):
+        if not hasattr(getattr(module.np, "compat", None), "long"):
+            names = ModuleType("numpy")
+            names.__dict__.update(vars(numpy), compat=SimpleNamespace(long=int))
+            module.np = names
+
+
+def read_optional_types() -> None:
+    """Let fairseq know ``Optional`` as Python 3.14 writes it: ``int | None``."""
+    wrap_once(dataclass_utils, "interpret_dc_type", interpret_type)
+
+
+def interpret_type(interpret: Callable[[Any], Any], field_type: Any) -> Any:
+    """The type of an option's values."""
+    kinds = get_args(field_type)
+    if len(kinds) == 2 and kinds[1] is type(None):
+        return kinds[0]
+    return interpret(field_type)
+
+
+def hush() -> None:
+    """Keep from users what other packages say to those who use them.
+
+    matplotlib tells its settings when it is imported, as one of fairseq's models leaves
+    the root logger at ``DEBUG``; torch tells that fairseq uses older names of its own.
     """
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="`torch.cuda.amp", category=FutureWarning)
 
 
 def bound_primitive_cache() -> None:

@@ -1,9 +1,14 @@
 """What is put in the place of other packages' functions, and errors behind errors."""
 
 import os
+import sys
 from types import SimpleNamespace
+from typing import Any, List, Optional
 
+import numpy
 import pytest
+from fairseq.data import language_pair_dataset, token_block_dataset
+from fairseq.dataclass import utils as dataclass_utils
 
 import fairseq_xling
 from fairseq_xling import compat
@@ -45,3 +50,20 @@ def test_memory_of_onednn_is_bounded_unless_the_user_says_otherwise(monkeypatch)
     monkeypatch.setenv(name, "7")
     compat.bound_primitive_cache()
     assert os.environ[name] == "7"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="int | None is of Python 3.10")
+def test_optional_types_are_read_in_both_forms():
+    for optional in (Optional[int], int | None):
+        assert dataclass_utils.interpret_dc_type(optional) is int
+    assert dataclass_utils.interpret_dc_type(Any) is str
+    assert dataclass_utils.interpret_dc_type(List[int]) == List[int]
+
+
+def test_fairseq_has_the_numpy_type_that_it_takes():
+    """numpy itself stays as it is."""
+    for module in (token_block_dataset, language_pair_dataset):
+        assert numpy.zeros(1, dtype=module.np.compat.long).dtype == int
+        assert module.np.arange is numpy.arange
+    old = int(numpy.__version__.split(".")[0]) < 2
+    assert hasattr(numpy, "compat") == old
