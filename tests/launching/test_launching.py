@@ -21,15 +21,19 @@ def trained(pair_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def site_packages(tmp_path_factory) -> Path:
-    """The package installed from a wheel, into a folder of its own."""
+    """The package installed into a folder of its own: a wheel that an sdist gave."""
     wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
-    source = tmp_path_factory.mktemp("source")
+    source, sdists = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sdist")
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
     (source / "fairseq_xling").symlink_to(ROOT / "fairseq_xling")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     options = ["--no-deps", "--no-build-isolation", "--quiet"]
-    run([*pip, "wheel", *options, "--wheel-dir", str(wheels), str(source)])
+    script = "import sys; from setuptools.build_meta import build_sdist as build; "
+    script += "build(sys.argv[1])"
+    run([sys.executable, "-c", script, str(sdists)], cwd=source)
+    (sdist,) = sdists.iterdir()
+    run([*pip, "wheel", *options, "--wheel-dir", str(wheels), str(sdist)])
     (wheel,) = wheels.glob("fairseq_xling-*.whl")
     run([*pip, "install", *options, "--target", str(target), str(wheel)])
     return target
@@ -48,11 +52,29 @@ def test_runs_from_an_installed_wheel(pair_data, tmp_path, site_packages):
     arguments = train_command(pair_data, tmp_path, *SHORT)
     user_dir = f"--user-dir={site_packages / 'fairseq_xling'}"
     arguments = [user_dir if x.startswith("--user-dir") else x for x in arguments]
-    path = {"PYTHONPATH": str(site_packages)}
-    assert "done training" in run(arguments, cwd=tmp_path, **path).stdout
-    script = "from importlib import util; print(util.find_spec('fairseq_xling').origin)"
-    where = run([sys.executable, "-c", script], cwd=tmp_path, **path).stdout
-    assert str(site_packages) in where
+    path = {"PYTHONPATH": str(site_packages), "PYTHONWARNINGS": "default"}
+    log = run(arguments, cwd=tmp_path, **path).stdout
+    assert "done training" in log
+    # Nothing that a user of this package can do nothing about.
+    assert "Please install" not in log and "torch.cuda.amp" not in log
+    assert (site_packages / "fairseq_xling/report/templates/page.html").exists()
+
+
+def test_installed_command_tells_its_options_and_nothing_else(tmp_path, site_packages):
+    script = (
+        "import runpy, sys, fairseq_xling\n"
+        "print(fairseq_xling.__file__)\n"
+        "sys.argv = [sys.argv[1], '--help']\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    done = run(
+        [sys.executable, "-c", script, str(site_packages / "bin/xling-predict")],
+        cwd=tmp_path,
+        PYTHONPATH=str(site_packages),
+    )
+    first, second = done.stdout.splitlines()[:2]
+    assert first == str(site_packages / "fairseq_xling/__init__.py")
+    assert second.startswith("usage: xling-predict")
 
 
 def test_runs_when_already_imported_without_user_dir(pair_data, tmp_path):
