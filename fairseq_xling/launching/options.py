@@ -51,6 +51,10 @@ def parse_args_and_arch(parse: Callable[..., Any], *args: Any, **kwargs: Any) ->
         if not str(error).startswith("Cannot combine --fp16 and --tpu"):
             raise
         raise UserError("--fp16 with --bf16 or --tpu: give one of them") from None
+    except RuntimeError as error:
+        if error.args:
+            raise
+        raise UserError("--arch is missing; give one, as --arch xmixup_xlmr") from None
     found = parsed[0] if isinstance(parsed, tuple) else parsed
     if getattr(found, "bf16", False) and importlib.util.find_spec("torch_xla") is None:
         found.tpu = False

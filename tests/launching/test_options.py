@@ -32,3 +32,9 @@ def test_two_half_precisions_are_refused():
         fairseq.options.parse_args_and_arch(
             parser, ["data", "--arch=xmixup_xlmr_mini", "--fp16", "--bf16"]
         )
+
+
+def test_missing_arch_is_named():
+    parser = fairseq.options.get_training_parser()
+    with pytest.raises(UserError, match="--arch is missing"):
+        fairseq.options.parse_args_and_arch(parser, ["data", "--task=xmixup_xnli"])
