@@ -1,4 +1,4 @@
-"""Binarize MLQA: preprocess/mlqa.py RAW --tokenizer T --dict DICT --destdir DIR
+"""Binarize MLQA: preprocess/mlqa.py RAW --model MODEL --destdir DIR
 
 RAW is XTREME's folder download, or one with train-en.json, dev-de.json and the like.
 """

@@ -1,4 +1,4 @@
-"""Binarize PAN-X: preprocess/panx.py RAW --tokenizer T --dict DICT --destdir DIR
+"""Binarize PAN-X: preprocess/panx.py RAW --model MODEL --destdir DIR
 
 RAW is XTREME's folder panx, WikiANN's folders by language, or CoNLL files.
 """

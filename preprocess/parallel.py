@@ -1,4 +1,4 @@
-"""Binarize parallel text: parallel.py RAW --tokenizer T --dict DICT --destdir DIR
+"""Binarize parallel text: parallel.py RAW --model MODEL --destdir DIR
 
 ``RAW`` holds ``train.{src}-{lang}.{src}.txt`` and ``train.{src}-{lang}.{lang}.txt``,
 and the same for ``valid``; line n of one is the translation of line n of the other.

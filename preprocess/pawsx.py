@@ -1,4 +1,4 @@
-"""Binarize PAWS-X: preprocess/pawsx.py RAW --tokenizer T --dict DICT --destdir DIR"""
+"""Binarize PAWS-X: preprocess/pawsx.py RAW --model MODEL --destdir DIR"""
 
 import sys
 from pathlib import Path

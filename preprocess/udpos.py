@@ -1,4 +1,4 @@
-"""Binarize UD POS: preprocess/udpos.py RAW --tokenizer T --dict DICT --destdir DIR
+"""Binarize UD POS: preprocess/udpos.py RAW --model MODEL --destdir DIR
 
 RAW is XTREME's folder udpos, or one with Universal Dependencies' treebanks.
 """

@@ -1,4 +1,4 @@
-"""Binarize XNLI: preprocess/xnli.py RAW --tokenizer T --dict DICT --destdir DIR"""
+"""Binarize XNLI: preprocess/xnli.py RAW --model MODEL --destdir DIR"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Binarize XQuAD: preprocess/xquad.py RAW --tokenizer T --dict DICT --destdir DIR
+"""Binarize XQuAD: preprocess/xquad.py RAW --model MODEL --destdir DIR
 
 RAW is XTREME's folder download, or one with train-en.json, dev-de.json and the like.
 """

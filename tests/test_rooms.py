@@ -29,7 +29,7 @@ def test_rooms_import_from_those_below_them_alone():
 @pytest.mark.parametrize(
     "wrong, told",
     [
-        ("lower room first", "multimix is not allowed to import"),
+        ("lower room first", "interop is not allowed to import"),
         ("room that is not named", "report"),
     ],
 )
@@ -37,7 +37,7 @@ def test_contract_can_fail(tmp_path, wrong, told):
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     if wrong == "lower room first":
         text = text.replace(
-            '"multimix",\n    "families",', '"families",\n    "multimix",'
+            '"interop",\n    "families",', '"families",\n    "interop",'
         )
     else:
         text = text.replace('    "report",\n', "")

@@ -4,8 +4,8 @@ usage: bash examples/augment.sh DATA OUT_DIR [options]
            [-- more fairseq-generate options]
   DATA             folder written by preprocess/*.py: sentence pairs or tagged sentences
   OUT_DIR          folder of the virtual samples, in the same layout
-  --model NAME     masked language model: a folder with model.pt, or xlmr.base or
-                   xlmr.large, which fairseq downloads (default: xlmr.large)
+  --model MODEL    masked language model: a folder of fairseq's or Hugging Face's form,
+                   or a name such as xlmr.base or xlm-roberta-base (default: xlmr.large)
   --split NAME     (default: train)
   --gpus N         processes, one on each GPU, of those that CUDA_VISIBLE_DEVICES names
                    where it is set; their shards are joined (default: 1)
@@ -20,7 +20,6 @@ import os
 from pathlib import Path
 from typing import List, Sequence
 
-from fairseq_xling.checkpoints.paths import model_folder
 from fairseq_xling.stages import CommandFailed
 from recipes.command_line import (
     USER_DIR,
@@ -55,7 +54,7 @@ def main(words: Sequence[str]) -> None:
     devices = visible(gpus) if gpus > 1 and not found.cpu else []
     generate = [program("fairseq-generate"), data, *options(
         user_dir=USER_DIR, task="multimix_augment", gen_subset=found.split,
-        path=find_model(found.model, found.dry_run), aug_percentage=30, seed=found.seed,
+        path=found.model, aug_percentage=30, seed=found.seed,
         max_tokens=found.max_tokens or (2048 if found.cpu else 12000), cpu=found.cpu,
         bf16=found.precision == "bf16", fp16=found.precision == "fp16",
     )]  # fmt: skip
@@ -80,19 +79,6 @@ def main(words: Sequence[str]) -> None:
     except CommandFailed:
         raise WrongUse("a shard failed; run it again to go on") from None
     run([program("xling-join-shards"), *shards, "--destdir", out])
-
-
-def find_model(name: str, dry_run: bool) -> str:
-    """The checkpoint of a model that is a file, a folder, or one of fairseq's names.
-
-    Raises:
-        UserError: it is none of them.
-    """
-    if os.path.isfile(name):
-        return name
-    if os.path.isdir(name) or dry_run:
-        return f"{name}/model.pt"
-    return str(model_folder(name) / "model.pt")
 
 
 def visible(gpus: int) -> List[str]:

@@ -119,18 +119,3 @@ def program(name: str) -> str:
 def script(name: str) -> List[str]:
     """The beginning of a call of one of our scripts, such as ``preprocess/xnli.py``."""
     return [program("python"), str(ROOT / name)]
-
-
-def model_files(found: SimpleNamespace) -> Tuple[str, List[str]]:
-    """The checkpoint of ``--model``, and the options of its tokenizer and dictionary.
-
-    It is named by its folder, or by the file in it.
-    """
-    folder, checkpoint = found.model, f"{found.model}/model.pt"
-    if os.path.isfile(found.model):
-        folder, checkpoint = os.path.dirname(found.model) or ".", found.model
-    is_mbert = found.arch.startswith("xmixup_mbert")
-    tokenizer = "tokenizer.json" if is_mbert else "sentencepiece.bpe.model"
-    return checkpoint, options(
-        tokenizer=f"{folder}/{tokenizer}", dict=f"{folder}/dict.txt"
-    )

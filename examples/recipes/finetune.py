@@ -2,10 +2,10 @@
 
 usage: bash examples/TASK.sh RAW_DIR OUT_DIR [options] [-- more fairseq-train options]
   TASK             xnli, pawsx, udpos, panx, xquad, mlqa or tydiqa
-  --model DIR      folder with model.pt, dict.txt, sentencepiece.bpe.model (of mBERT
-                   tokenizer.json) (default: xlmr.large)
-  --arch NAME      xmixup_xlmr_mini, _base or _large, xmixup_mbert_mini or _base
-                   (default: xmixup_xlmr_large)
+  --model MODEL    folder of fairseq's form (model.pt, dict.txt and a tokenizer) or of
+                   Hugging Face's, or a name such as xlmr.base, xlm-roberta-base or
+                   intfloat/multilingual-e5-small (default: xlmr.large)
+  --arch NAME      (default: xmixup_xlmr, which has the model's own sizes)
   --method NAME    xmixup (default), a baseline:
                      zero-shot, translate-test, translate-train, supervised
                    or an ablation of the paper's Tables 5 and 9:
@@ -33,7 +33,6 @@ from recipes.command_line import (
     USER_DIR,
     WrongUse,
     check_counts,
-    model_files,
     options,
     program,
     read_options,
@@ -84,7 +83,7 @@ class FineTuning:
             raise WrongUse(f"unknown task {task}; give {', '.join(names)} or {last}")
         self.task, self.raw, self.out, self.benchmark = task, raw, out, BENCHMARKS[task]
         found, self.more = read_options(
-            words, model="xlmr.large", arch="xmixup_xlmr_large", method="xmixup",
+            words, model="xlmr.large", arch="xmixup_xlmr", method="xmixup",
             gpus="1", batch_size=str(self.benchmark.batch_size), seed="1",
             split="test", run="", stage="all",
         )  # fmt: skip
@@ -101,7 +100,6 @@ class FineTuning:
         self.found, self.run = found, runner(found)
         self.data = f"{out}/data-bin"
         self.manifest = Path(self.data, "manifest.json")
-        self.pretrained, self.dictionaries = model_files(found)
         self.batch_size, self.update_freq = share_out(
             int(found.gpus), int(found.batch_size)
         )
@@ -109,7 +107,7 @@ class FineTuning:
 
     def prepare(self) -> None:
         """Binarize the data; where it takes a model to label them, let it."""
-        raw = [self.raw, *options(destdir=self.data), *self.dictionaries]
+        raw = [self.raw, *options(destdir=self.data, model=self.found.model)]
         self.run(
             [*script(f"preprocess/{self.task}.py"), *raw, *self.benchmark.raw_options],
             done=self.manifest,
@@ -165,7 +163,7 @@ class FineTuning:
         own = METHODS[method].options.format(metric=benchmark.metric).split()
         training = [self.data, *benchmark.lengths.split(), *TRAINING, *options(
             user_dir=USER_DIR, task=f"xmixup_{self.task}", arch=self.found.arch,
-            finetune_from_model=self.pretrained, lr=benchmark.lr,
+            finetune_from_model=self.found.model, lr=benchmark.lr,
             max_epoch=benchmark.epochs, batch_size=self.batch_size,
             update_freq=self.update_freq, best_checkpoint_metric=benchmark.metric,
             distributed_world_size=self.found.gpus, seed=self.found.seed,

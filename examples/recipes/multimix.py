@@ -9,11 +9,11 @@ usage: bash examples/multimix_TASK.sh RAW_DIR OUT_DIR --target-lang LANG [option
   OUT_DIR           gets data-bin/ and multimix-LANG-SEED/ (with the percentage in its
                     name where that is not the default)
   --target-lang L   language without labels
-  --model DIR       folder with model.pt, dict.txt, sentencepiece.bpe.model (of mBERT
-                    tokenizer.json) (default: xlmr.large); it is fine-tuned, and it
-                    generates, unless --lm-path and --lm-data name another behind --
-  --arch NAME       xmixup_xlmr_mini, _base or _large, xmixup_mbert_mini or _base
-                    (default: xmixup_xlmr_large)
+  --model MODEL     folder of fairseq's form (model.pt, dict.txt and a tokenizer) or of
+                    Hugging Face's, or a name such as xlmr.base or xlm-roberta-base
+                    (default: xlmr.large); it is fine-tuned, and it generates, unless
+                    --lm-path and --lm-data name another behind --
+  --arch NAME       (default: xmixup_xlmr, which has the model's own sizes)
   --labels LIST     tags of xner, a comma list (default: PAN-X's)
   --map-label A=B   read a type of xner as another, such as DATE=O
   --jobs N          commands side by side, each on a GPU of its own (default: 1)
@@ -31,7 +31,6 @@ from typing import Sequence
 
 from recipes.command_line import (
     WrongUse,
-    model_files,
     options,
     program,
     read_options,
@@ -58,17 +57,16 @@ def main(words: Sequence[str]) -> None:
     benchmark, usual = TASKS[task]
     found, more = read_options(
         words[3:], passed_on=["--labels", "--map-label"], target_lang="",
-        train_percentage=usual, model="xlmr.large", arch="xmixup_xlmr_large", jobs="1",
+        train_percentage=usual, model="xlmr.large", arch="xmixup_xlmr", jobs="1",
         seed="1", precision="fp32",
     )  # fmt: skip
     if found.passed and task != "xner":
         raise WrongUse(f"{found.passed[0]}: for xner only")
     if not found.target_lang:
         raise WrongUse("--target-lang: give the language without labels")
-    pretrained, dictionaries = model_files(found)
     run = runner(found)
     data = f"{out}/data-bin"
-    raw_options = [*options(destdir=data), *dictionaries, *found.passed]
+    raw_options = [*options(destdir=data, model=found.model), *found.passed]
     run(
         [*script(f"preprocess/{benchmark}.py"), raw, *raw_options],
         done=Path(data, "manifest.json"),
@@ -78,7 +76,7 @@ def main(words: Sequence[str]) -> None:
     if found.train_percentage != usual:
         folder += f"-{found.train_percentage}"
     run([program("xling-multimix"), data, *options(
-        task=f"multimix_{task}", target_lang=found.target_lang, pretrained=pretrained,
+        task=f"multimix_{task}", target_lang=found.target_lang, pretrained=found.model,
         arch=found.arch, jobs=found.jobs, seed=found.seed, precision=found.precision,
         train_percentage=found.train_percentage, cpu=found.cpu, results_path=folder,
     ), *more])  # fmt: skip

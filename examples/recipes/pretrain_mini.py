@@ -120,10 +120,7 @@ def main(words: Sequence[str]) -> None:
         log_file=folder / "train.log", save_dir=folder,
     ), *more])  # fmt: skip
     copy(run, folder / "checkpoint_last.pt", out / "model.pt")
-    print(
-        f"fine-tune it with: bash examples/xnli.sh RAW_DIR OUT_DIR --model {out} "
-        f"--arch xmixup_xlmr_mini -- {' '.join(SHAPE)}"
-    )
+    print(f"fine-tune it with: bash examples/xnli.sh RAW_DIR OUT_DIR --model {out}")
 
 
 def check_made_of(out: Path, made_of: str, run: Runner) -> None:

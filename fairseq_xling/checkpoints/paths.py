@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 from fairseq import file_utils
 from fairseq.models.roberta import XLMRModel
@@ -38,28 +38,6 @@ def find_checkpoint_file(path: Union[str, Path], option: str = "") -> str:
     if os.path.isfile(os.path.join(path, "config.json")):
         lacks = HUGGING_FACE
     raise UserError(f"{shown}: {adapter_in(Path(path)) or lacks}")
-
-
-def find_model(path: Union[str, Path], name: Optional[str] = None) -> Path:
-    """A model's checkpoint, downloaded if need be.
-
-    Args:
-        path: the file, a folder with it, or the name of a model that fairseq offers; an
-            existing path comes first.
-        name: what the file is called in the folder (default: the first that exists of
-            ``checkpoint_best.pt`` and ``model.pt``).
-    """
-    folder = Path(path)
-    offered = XLMRModel.hub_models()
-    if str(path) in offered and not folder.exists():
-        folder = model_folder(str(path))
-        if not folder.is_dir():
-            raise UserError(
-                f"{path}: could not be downloaded; download and unpack "
-                f"{offered[str(path)]}, and give its folder"
-            )
-    inside = name if name is not None and folder.is_dir() else ""
-    return Path(find_checkpoint_file(folder / inside))
 
 
 def model_folder(name_or_path: str) -> Path:

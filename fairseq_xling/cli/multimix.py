@@ -18,6 +18,7 @@ from typing import List
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli.options import entry_point, new_parser
 from fairseq_xling.errors import UserError
+from fairseq_xling.interop.model_folder import find_model
 from fairseq_xling.multimix.algorithm import EPOCHS, MODELS, SCHEDULES
 from fairseq_xling.multimix.co_teaching import Plan
 from fairseq_xling.multimix.recipe import RECIPES
@@ -42,10 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pretrained",
         required=True,
-        help="model.pt that the task models start from, or its folder",
+        help="model that the task models start from: its checkpoint or folder, of "
+        "fairseq's or Hugging Face's form, or a name such as xlmr.large",
     )
     parser.add_argument(
-        "--lm-path", help="model.pt that generates (default: that of --pretrained)"
+        "--lm-path", help="model that generates (default: --pretrained)"
     )
     parser.add_argument(
         "--lm-data",
@@ -53,7 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
         "tokenizer: an XLM-R may generate for mBERTs",
     )
     parser.add_argument("--results-path", required=True, help="folder to write")
-    parser.add_argument("--arch", default="xmixup_xlmr_large")
+    parser.add_argument(
+        "--arch",
+        default="xmixup_xlmr",
+        help="(default: %(default)s, which is of the checkpoint's shape)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the first model")
     parser.add_argument(
         "--train-percentage",
@@ -159,10 +165,10 @@ def make_plan(args: argparse.Namespace) -> Plan:
         )
     if args.jobs < 1:
         raise UserError(f"--jobs {args.jobs}: give 1 or more")
-    pretrained = find_checkpoint_file(args.pretrained, "--pretrained")
+    pretrained = find_model(args.pretrained, args.data, "--pretrained")
     lm = pretrained
     if args.lm_path is not None:
-        lm = find_checkpoint_file(args.lm_path, "--lm-path")
+        lm = find_model(args.lm_path, args.data, "--lm-path")
     warm = [find_checkpoint_file(x, "--warmup-path") for x in args.warmup_path or []]
     if args.cpu and args.precision == "fp16":
         raise UserError("--precision fp16: needs a GPU; leave out --cpu, or give bf16")

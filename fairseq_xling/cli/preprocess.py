@@ -8,6 +8,7 @@ from typing import Optional, Sequence
 
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.files.destination import BINARIZED, check_replaceable
+from fairseq_xling.interop.model_folder import find_vocabulary
 from fairseq_xling.preprocessing.benchmarks import BENCHMARKS
 from fairseq_xling.preprocessing.binarize import Output, binarize
 from fairseq_xling.preprocessing.parallel import binarize_parallel
@@ -21,12 +22,16 @@ def build_parser(task: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("raw", type=Path, metavar="RAW_DIR", help="raw data folder")
     parser.add_argument(
+        "--model",
+        help="that is to be trained: its folder, of fairseq's or Hugging Face's form, "
+        "or a name such as xlmr.base or xlm-roberta-base",
+    )
+    parser.add_argument(
         "--tokenizer",
         "--spm",
-        required=True,
-        help="of the checkpoint: sentencepiece.bpe.model, or mBERT's tokenizer.json",
+        help="instead of --model, its sentencepiece.bpe.model or tokenizer.json",
     )
-    parser.add_argument("--dict", required=True, help="dict.txt of the checkpoint")
+    parser.add_argument("--dict", help="and its dict.txt")
     parser.add_argument(
         "--destdir", required=True, type=Path, help="folder to write, made as a whole"
     )
@@ -56,8 +61,13 @@ def parse_args(
     )
     if args.workers < 1:
         raise UserError(f"--workers {args.workers}: must be at least 1")
-    reads = [args.raw, args.tokenizer, args.dict]
+    files = (args.tokenizer, args.dict)
+    if (None in files) if args.model is None else any(files):
+        raise UserError("--model: give it, or --tokenizer and --dict instead")
+    reads = [args.raw, *([args.model] if args.model else files)]
     check_replaceable(args.destdir, args.overwrite, BINARIZED, reads)
+    if args.model is not None:
+        args.tokenizer, args.dict = find_vocabulary(args.model, args.destdir)
     args.output = Output(args.destdir, args.tokenizer, args.dict, args.workers)
     return args
 

@@ -20,7 +20,7 @@ def atomic_file(path: PathLike, mode: str = "w") -> Iterator[IO]:
     """
     path = Path(path)
     encoding = None if "b" in mode else "utf-8"
-    with _beside(path):
+    with folders_above(path):
         descriptor, temporary = tempfile.mkstemp(
             prefix=f".{path.name}.", dir=path.parent
         )
@@ -42,7 +42,7 @@ def atomic_folder(path: PathLike) -> Iterator[Path]:
     that moment; see :mod:`fairseq_xling.files.destination` for what may be.
     """
     path = Path(os.path.realpath(path))
-    with _beside(path):
+    with folders_above(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
@@ -74,7 +74,7 @@ def _replace_folder(new: Path, path: Path) -> None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[None]:
+def folders_above(path: Path) -> Iterator[None]:
     """Make the folders above ``path``; where the block fails, remove them again.
 
     What the operating system refuses names ``path`` instead of a temporary name.

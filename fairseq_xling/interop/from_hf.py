@@ -119,7 +119,8 @@ def read_settings(source: Path, task: Optional[str]) -> Tuple[Shape, Head, List[
     known = head.benchmarks
     if known and task is None:
         raise UserError(
-            f"{path}: a {name}; say which benchmark it is for: --task {'|'.join(known)}"
+            f"{path}: a {name}; say which benchmark it is for: convert_hf.py "
+            f"--task {'|'.join(known)}"
         )
     if task is not None and task not in known:
         mend = f"give --task {'|'.join(known)}" if known else "leave --task out"

@@ -16,6 +16,7 @@ from fairseq_cli import generate, validate
 from fairseq_xling.checkpoints.paths import LAST, find_checkpoint_file
 from fairseq_xling.checkpoints.typed_options import is_ours
 from fairseq_xling.compat import wrap_once
+from fairseq_xling.interop.model_folder import find_model
 from fairseq_xling.launching.failures import fairseq_errors, leaving_nothing
 from fairseq_xling.launching.options import check_run, check_training
 from fairseq_xling.launching.processes import start_on_cpus
@@ -60,6 +61,9 @@ def generate_main(main: Callable[[Any], Any], args: Any) -> Any:
     if not is_ours(getattr(cfg.task, "_name", None)):
         return main(args)
     check_run(cfg)
+    if getattr(cfg.task, "path", None) and os.pathsep not in cfg.task.path:
+        cfg.task.path = find_model(cfg.task.path, cfg.task.data, "--path")
+        cfg.common_eval.path = cfg.task.path
     results = cfg.common_eval.results_path or "."
     opened = f"generate-{cfg.dataset.gen_subset}.txt"
     with leaving_nothing(results, opened), fairseq_errors():
@@ -67,22 +71,20 @@ def generate_main(main: Callable[[Any], Any], args: Any) -> Any:
 
 
 def find_checkpoints(cfg: Any) -> None:
-    """Put the checkpoints in place of their folders in the options of a run.
+    """Put the checkpoints in place of what names their models in a run's options.
 
     fairseq starts from random weights where ``--restore-file``, or what
     ``--finetune-from-model`` names, is no file.
     """
-    chosen = cfg.checkpoint
+    chosen, data = cfg.checkpoint, cfg.task.data
     if chosen.restore_file != LAST:
-        chosen.restore_file = find_checkpoint_file(
-            chosen.restore_file, "--restore-file"
-        )
+        chosen.restore_file = find_model(chosen.restore_file, data, "--restore-file")
     # A run that goes on does not look at it.
     elif chosen.finetune_from_model is not None and not os.path.exists(
         os.path.join(chosen.save_dir, LAST)
     ):
-        chosen.finetune_from_model = find_checkpoint_file(
-            chosen.finetune_from_model, "--finetune-from-model"
+        chosen.finetune_from_model = find_model(
+            chosen.finetune_from_model, data, "--finetune-from-model"
         )
     if cfg.common_eval.path:
         paths = filter(None, split_paths(cfg.common_eval.path))

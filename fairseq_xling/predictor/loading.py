@@ -1,7 +1,7 @@
 """Finding a model's files, and building the model that they hold."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 from fairseq.data import Dictionary
 from fairseq.tasks import TASK_REGISTRY
@@ -9,18 +9,15 @@ from omegaconf import OmegaConf, open_dict
 
 from fairseq_xling.checkpoints.backbone import build_backbone
 from fairseq_xling.checkpoints.opening import open_checkpoint
-from fairseq_xling.checkpoints.paths import find_model
+from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.checkpoints.stored_options import stored_options
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.data.tokenizers import (
-    SENTENCEPIECE_NAME,
-    WORDPIECE_NAME,
-    find_tokenizer,
-)
+from fairseq_xling.data.tokenizers import WORDPIECE_NAME, find_tokenizer
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.files.hashes import sha256_of
+from fairseq_xling.interop.model_folder import find_folder, vocabulary_folder
 from fairseq_xling.models.options import read_options
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 from fairseq_xling.predictor.texts import TextReader
@@ -39,12 +36,14 @@ def load_files(
         the checkpoint's path, the model, what reads text for it, and its task or None.
     """
     overrides = read_options(XMixupXLMRModel.add_args, overrides)
-    path = find_model(path, checkpoint_file)
+    named = find_folder(path)
+    inside = checkpoint_file if checkpoint_file and named.is_dir() else ""
+    path = Path(find_checkpoint_file(named / inside))
     state = open_checkpoint(path)
     known = state.get("task_state") or {}
     cfg = state.get("cfg")
     trained_on = stored_options(state, "task").get("data")
-    folder = find_folder([data] if data else [path.parent, trained_on])
+    folder = vocabulary_folder([data] if data else [path.parent, trained_on])
     dictionary = load_dictionary(str(folder / "dict.txt"))
     tokenizer = find_tokenizer(folder)
     task = None
@@ -70,19 +69,6 @@ def load_files(
     encoder = task.family.encoder if task else RowEncoder
     reader = TextReader(str(tokenizer), dictionary, encoder)
     return path, model, reader, task
-
-
-def find_folder(folders: Sequence[Union[str, Path, None]]) -> Path:
-    """The first folder that holds a dictionary and a tokenizer."""
-    known = [Path(folder) for folder in folders if folder is not None]
-    names = (SENTENCEPIECE_NAME, WORDPIECE_NAME)
-    for folder in known:
-        if (folder / "dict.txt").exists() and any((folder / n).exists() for n in names):
-            return folder
-    raise UserError(
-        f"dict.txt and {SENTENCEPIECE_NAME} (or {WORDPIECE_NAME}): not found in "
-        f"{', '.join(map(str, known))}; copy them beside the checkpoint"
-    )
 
 
 def change_options(options: Any, values: Dict[str, Any]) -> None:

@@ -246,8 +246,9 @@ def from_pretrained(
     """Load a model: fine-tuned, to predict with; or pre-trained, for its states.
 
     Args:
-        path: a checkpoint; a folder with ``checkpoint_best.pt`` or ``model.pt``; or a
-            name such as ``xlmr.base``, which is downloaded.
+        path: a checkpoint; a folder with ``checkpoint_best.pt`` or ``model.pt``; a
+            Hugging Face folder, which is converted once; or a name such as
+            ``xlmr.base`` or ``xlm-roberta-base``, which is downloaded.
         checkpoint_file: the checkpoint's name in the folder.
         data: a folder with ``dict.txt`` and the tokenizer (default: the checkpoint's
             own folder where it has them, else the binarized data that it was trained

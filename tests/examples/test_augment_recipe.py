@@ -27,7 +27,7 @@ def test_one_gpu_runs_the_papers_settings():
         "--aug-percentage": "30",
         "--gen-subset": "train",
         "--results-path": "out",
-        "--path": "lm/model.pt",
+        "--path": "lm",
     }.items():
         assert words[words.index(option) + 1] == value
     assert not {"--bf16", "--fp16", "--cpu"} & set(words)

@@ -115,7 +115,7 @@ def check_method(task, method, train, evaluate):
     batch_size = "4" if task in QUESTIONS else "16"
     expected = {
         "task": f"xmixup_{task}",
-        "arch": "xmixup_xlmr_large",
+        "arch": "xmixup_xlmr",
         "criterion": "xmixup",
         "batch-size": batch_size,
         "update-freq": "8" if task in QUESTIONS else "2",
@@ -208,7 +208,7 @@ def test_preprocessing_comes_first_on_a_fresh_folder(tmp_path, task):
     first, *others = dry_run(task, "raw", tmp_path, "--model", "xlmr.base")
     assert name_of(first) == f"{task}.py" and first[2] == "raw"
     found = settings_of(first)
-    assert found["tokenizer"] == "xlmr.base/sentencepiece.bpe.model"
+    assert found["model"] == "xlmr.base"
     assert found.get("held-out") == ("0.1" if task == "tydiqa" else None)
     stages = ["fairseq-train", "xling-evaluate"]
     if task in TAGGING:

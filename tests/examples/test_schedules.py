@@ -21,7 +21,7 @@ from recipe_calls import UPDATES, call_recipe, counted
 from small_data import tiny_dictionary
 from small_model import checkpoint, small_args
 from tag_data import write_tag_data
-from training import ROOT, SHAPE
+from training import ROOT
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.errors import UserError
@@ -42,9 +42,7 @@ WRITERS = {
 
 def train_words(task, out, *more):
     """The training that a recipe prints, and what it would do."""
-    shape = [option for option in SHAPE if not option.startswith("--max-positions")]
-    model = ["--model", out, "--arch", "xmixup_xlmr_mini"]
-    given = [*model, "--cpu", "--dry-run", "--", *shape, *more]
+    given = ["--model", out, "--cpu", "--dry-run", "--", *more]
     done = call_recipe(task, "raw", out, *given, f"--max-positions={POSITIONS}")
     assert done.returncode == 0, done.stdout
     return shlex.split(done.stdout.splitlines()[0])
