@@ -386,6 +386,7 @@ def test_x_mixup_models_are_adapted(spm, forks, tmp_path):
         assert ("--bf16" in command) == ("--cpu" in command), path
 
 
+@on_the_shorter
 def test_mberts_learn_from_what_an_xlmr_generates(setting, forks, tmp_path):
     lines = [" ".join(words) for words in WORDS.values()]
     model = write_mbert(tmp_path / "mbert", lines)

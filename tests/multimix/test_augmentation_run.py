@@ -240,6 +240,8 @@ def torn(store: VariantStore) -> None:
             file.flush()
 
 
+# Sentences of words have every file that pairs have, and one more.
+@pytest.mark.parametrize("folders", [True], ids=["words"], indirect=True)
 def test_killed_at_any_moment_the_next_run_ends_the_same(folders, tmp_path):
     """Also killed twice: the second time while it makes up for the first."""
     whole = folders._replace(out=tmp_path / "whole")
