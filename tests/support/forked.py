@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import IO, Any, Callable, Optional, Sequence
 
 import torch
-from training import environment
+from training import environment, free_port
 
 
 def fork(
@@ -123,6 +123,37 @@ def run_in_fork(arguments: Sequence[str], check: bool = False, **more: Any):
     done = call(arguments, log_to_stdout, **more)
     assert not (check and done.returncode), done.stdout[-4000:]
     return done
+
+
+def train_in_two(arguments: Sequence[str], folder: Path) -> str:
+    """Train in two processes that share each update.
+
+    Args:
+        arguments: of fairseq-train.
+        folder: for their logs.
+
+    Returns:
+        the first one's log.
+    """
+    main = main_of("fairseq-train")
+    shared = [
+        *arguments,
+        "--distributed-world-size=2",
+        f"--distributed-init-method=tcp://127.0.0.1:{free_port()}",
+        "--distributed-no-spawn",
+        "--distributed-backend=gloo",
+        "--ddp-backend=legacy_ddp",
+    ]
+    paths = [folder / f"log{rank}" for rank in (0, 1)]
+    children = []
+    for rank, path in enumerate(paths):
+        with open(path, "w") as log:
+            ranked = [*shared, f"--distributed-rank={rank}"]
+            children.append(fork(main, ranked, log, log, log_to_stdout))
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    log = paths[0].read_text()
+    assert statuses == [0, 0], log[-3000:]
+    return log
 
 
 def run_stage(command: Sequence[str], stdout, before=None, **_: Any) -> SimpleNamespace:

@@ -1,6 +1,7 @@
 """Running the real commands on the small data of these tests."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,12 @@ def command(name: str) -> str:
 
 def environment(**extra: str) -> dict:
     return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **extra}
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
 
 
 def train_command(data: Path, save_dir: Path, *options: str) -> List[str]:

@@ -1,14 +1,11 @@
 """Tagging and questions by fairseq-train: logs, resuming, processes, refusals."""
 
 import json
-import os
 import re
 import shutil
-import socket
 
 import pytest
 import torch
-from fairseq_cli.train import cli_main as train_main
 from family_data import (
     NO_DROPOUT,
     SAMPLING,
@@ -20,7 +17,7 @@ from family_data import (
     train,
     training,
 )
-from forked import fork, log_to_stdout, run_in_fork
+from forked import run_in_fork, train_in_two
 from training import ROOT, command
 
 from fairseq_xling import from_pretrained
@@ -105,23 +102,9 @@ def test_killed_and_resumed_run_ends_with_the_same_parameters(tagged, tmp_path):
 
 
 def test_two_processes_equal_one_with_two_micro_batches(asked, tmp_path):
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = server.getsockname()[1]
-    options = [*SAMPLING, *NO_DROPOUT, "--distributed-world-size=2"]
-    options += [f"--distributed-init-method=tcp://127.0.0.1:{port}"]
-    options += ["--distributed-no-spawn", "--distributed-backend=gloo"]
-    options += ["--ddp-backend=legacy_ddp"]
-    logs = [open(tmp_path / f"log{rank}", "w+") for rank in (0, 1)]
+    options = [*SAMPLING, *NO_DROPOUT]
     arguments = training("xmixup_xquad", asked.data, tmp_path / "two", *options)
-    children = []
-    for rank, log in enumerate(logs):
-        ranked = [*arguments, f"--distributed-rank={rank}"]
-        children.append(fork(train_main, ranked, log, log, log_to_stdout))
-    statuses = [os.waitpid(child, 0)[1] for child in children]
-    log = (tmp_path / "log0").read_text()
-    assert statuses == [0, 0], log[-3000:]
-    want, got = asked.logs["mixed"], log
+    want, got = asked.logs["mixed"], train_in_two(arguments, tmp_path)
     assert len(losses(want)) == len(losses(got)) == UPDATES
     assert losses(got) == pytest.approx(losses(want), rel=1e-4)
     first, second = (logged(log, "valid") for log in (want, got))

@@ -1,16 +1,13 @@
 """fairseq-train --task xmixup_tlm: resuming, equal cost, and what models are for."""
 
 import json
-import os
 import shutil
-import socket
 from types import SimpleNamespace
 
-import fairseq_cli.train
 import pytest
 import torch
 from augment_data import draw_pairs, generate_command, generate_in_fork, write_pairs
-from forked import fork, log_to_stdout, run_in_fork
+from forked import run_in_fork, train_in_two
 from parallel_data import preprocess, raw_parallel
 from training import train_command
 
@@ -117,35 +114,13 @@ def test_killed_and_resumed_run_ends_with_the_same_parameters(data, trained, tmp
         assert torch.equal(got[name], value), name
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
-
-
 def test_two_processes_equal_one_with_two_micro_batches(data, tmp_path):
     # Now and then one of them has pairs, and the other one text.
     options = ["--dropout=0", "--attention-dropout=0", "--disable-validation"]
     options += ["--no-save", "--max-update=8"]
     single = train(command(data, tmp_path, *options, "--update-freq=2"))
-    distributed = [
-        "--distributed-world-size=2",
-        f"--distributed-init-method=tcp://127.0.0.1:{free_port()}",
-        "--distributed-no-spawn",
-        "--distributed-backend=gloo",
-        "--ddp-backend=legacy_ddp",
-    ]
-    logs = [open(tmp_path / f"log{rank}", "w+") for rank in (0, 1)]
-    main = fairseq_cli.train.cli_main
-    children = []
-    for rank, log in enumerate(logs):
-        more = [*distributed, f"--distributed-rank={rank}"]
-        arguments = command(data, tmp_path, *options, *more)
-        children.append(fork(main, arguments, log, log, log_to_stdout))
-    status = [os.waitpid(child, 0)[1] for child in children]
-    first = (tmp_path / "log0").read_text()
-    assert status == [0, 0], first[-3000:]
-    want, got = (logged(log, "train_inner") for log in (single, first))
+    double = train_in_two(command(data, tmp_path, *options), tmp_path)
+    want, got = (logged(log, "train_inner") for log in (single, double))
     for name in ("loss", "wpb", "lambda"):
         assert [step[name] for step in got] == [step[name] for step in want], name
     assert len(got) == 8

@@ -1,14 +1,13 @@
 """fairseq-train on small data: resuming, loader workers, several processes."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Dict, List
 
 import pytest
 import torch
 from forked import run_in_fork
-from training import command, run, train_command
+from training import command, free_port, run, train_command
 
 UPDATES = 24
 SAMPLING = ["--scheduled-sampling-decay=4", f"--max-update={UPDATES}", "--seed=7"]
@@ -65,12 +64,6 @@ def test_scheduled_sampling_matters(pair_data, tmp_path, uninterrupted):
     result = parameters(tmp_path / "checkpoint_last.pt")
     name = "encoder.sentence_encoder.layers.0.fc1.weight"
     assert not torch.equal(result[name], uninterrupted[name])
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 def started(way: str, arguments: List[str]) -> List[str]:
