@@ -14,7 +14,7 @@ import torch
 from augment_data import draw_pairs, draw_words, write_lm, write_pairs, write_sentences
 from forked import run_stage
 from mbert_data import write_mbert
-from raw_data import WORDS, files
+from raw_data import WORDS
 
 from fairseq_xling import stages
 from fairseq_xling.cli import multimix, retokenize
@@ -297,9 +297,9 @@ def test_a_trainings_folder_holds_its_best_checkpoint_alone(setting, reference):
 
 def test_repeated_it_does_nothing(setting, reference, monkeypatch):
     monkeypatch.setattr(stages.subprocess, "run", None)
-    before = files(reference)
+    before = contents(reference)
     run(setting, reference)
-    assert files(reference) == before
+    assert contents(reference) == before
 
 
 @on_the_shorter
