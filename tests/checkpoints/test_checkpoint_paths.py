@@ -43,7 +43,7 @@ def options(tmp_path, restore=LAST, finetune=None, path=None):
     )
     evaluated = SimpleNamespace(path=path)
     return SimpleNamespace(
-        checkpoint=checkpoint, common_eval=evaluated, task=SimpleNamespace()
+        checkpoint=checkpoint, common_eval=evaluated, task=SimpleNamespace(data="bin")
     )
 
 
