@@ -19,6 +19,7 @@ FAIRSEQ = "fairseq-fixed==0.12.3.1"
 REQUIREMENTS = [
     "bitarray>=2.9",
     "cffi>=1.16",
+    "huggingface_hub>=0.24",
     "hydra-core==1.3.2",
     "jinja2>=3.1",
     "matplotlib>=3.8",
@@ -32,12 +33,12 @@ REQUIREMENTS = [
     "scipy>=1.11.4",
     "sentencepiece>=0.2",
     "seqeval>=1.2.2",
-    "tensorboardX>=2.6",
     "tokenizers>=0.20",
     "tqdm>=4.66",
 ]
 TEST_REQUIREMENTS = [
     "hypothesis>=6.100",
+    "protobuf>=4",
     "psutil>=5.9",
     "pytest>=8",
     "pytest-xdist>=3.5",

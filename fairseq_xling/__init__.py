@@ -5,6 +5,7 @@ and criterions.
 """
 
 # ruff: noqa: E402
+import logging
 import os
 import sys
 
@@ -14,6 +15,9 @@ if __name__ != NAME:  # --user-dir is a link of another name
     if os.path.basename(_folder) != NAME:
         sys.exit(f"error: --user-dir {_folder}: must be called {NAME}, or a link to it")
     sys.path.insert(0, os.path.dirname(_folder))
+
+# fairseq remarks at its import that it misses a package for speech.
+logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
 
 from fairseq_xling.checkpoints.opening import guard_loading
 from fairseq_xling.checkpoints.saving import guard_saving
