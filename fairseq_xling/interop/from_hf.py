@@ -106,6 +106,22 @@ def convert(
     torch.save(state, folder / "model.pt")
 
 
+def find_benchmark(source: Path) -> Optional[str]:
+    """The benchmark whose labels a fine-tuned model has; None of any other model.
+
+    Raises:
+        UserError: it cannot be converted.
+    """
+    path = source / "config.json"
+    config = read_json(path)
+    _, head = read_class(config, read_shape(config, str(path)).kind, str(path))
+    labels = labels_of(config, path) if head.has_labels else []
+    for name in head.benchmarks:
+        if order_of(labels, LABELS.get(name, ()), SPELLINGS.get(name)) is not None:
+            return name
+    return None
+
+
 def read_settings(source: Path, task: Optional[str]) -> Tuple[Shape, Head, List[str]]:
     """Sizes, head and labels of a model.
 

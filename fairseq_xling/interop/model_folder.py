@@ -27,7 +27,7 @@ from fairseq_xling.data.tokenizers import (
 from fairseq_xling.errors import UserError
 from fairseq_xling.files.atomic import atomic_folder, folders_above
 from fairseq_xling.files.locks import locked
-from fairseq_xling.interop.from_hf import convert
+from fairseq_xling.interop.from_hf import convert, find_benchmark
 from fairseq_xling.stages import recorded_sha256
 
 logger = logging.getLogger(__name__)
@@ -177,9 +177,11 @@ def convert_once(source: Path, title: str, beside: Optional[PathLike]) -> Path:
         for left in folder.parent.glob(f".{folder.name}.*"):  # of a killed process
             shutil.rmtree(left)
         if not folder.exists():
-            logger.info(f"{source}: making {folder} of it, once")
+            task = find_benchmark(source)
+            of_task = f" as a model for {task}" if task else ""
+            logger.info(f"{source}: making {folder} of it, once{of_task}")
             with atomic_folder(folder) as work:
-                convert(source, work, None, "en", folder)
+                convert(source, work, task, "en", folder)
     return folder
 
 

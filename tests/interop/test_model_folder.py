@@ -90,6 +90,7 @@ def test_of_processes_that_want_it_at_once_one_makes_it(tmp_path, monkeypatch):
         (work / "model.pt").touch()
 
     monkeypatch.setattr(model_folder, "convert", make)
+    monkeypatch.setattr(model_folder, "find_benchmark", lambda source: None)
     data, found = tmp_path / "bin", []
     threads = [
         threading.Thread(target=lambda: found.append(find_model(source, data)))
@@ -215,6 +216,26 @@ def test_predictor_reads_hugging_faces_folder(hugging_face, tmp_path, monkeypatc
         want = model(**inputs, output_hidden_states=True).hidden_states[-1][0]
     np.testing.assert_allclose(found.features, want.numpy(), rtol=0, atol=1e-4)
     assert list((tmp_path / "models").iterdir())
+
+
+@torch.no_grad()
+def test_predictor_knows_a_fine_tuned_model_by_its_labels(spm, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_folder, "PYTORCH_FAIRSEQ_CACHE", str(tmp_path))
+    labels = ["Entailment", "neutral", "contradiction"]
+    names = dict(enumerate(labels))
+    tuned = tmp_path / "tuned"
+    kind = "ForSequenceClassification"
+    model = write_hf("xlmr", kind, tuned, spm, id2label=names)
+    predictor = from_pretrained(tuned)
+    assert predictor.task.benchmark == "xnli"
+    (found,) = predictor.predict([("der Hund", "the dog runs")])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tuned, use_fast=False)
+    inputs = tokenizer("der Hund", "the dog runs", return_tensors="pt")
+    want = model(**inputs).logits[0].softmax(0).tolist()
+    got = [found["probabilities"][label.lower()] for label in labels]
+    assert got == pytest.approx(want, abs=1e-4)
+    write_hf("xlmr", "ForQuestionAnswering", tmp_path / "asked", spm)
+    assert from_pretrained(tmp_path / "asked").family == "qa"
 
 
 def test_vocabulary_of_a_trained_model_is_that_of_its_data(spm, tmp_path):
