@@ -9,11 +9,12 @@ import pytest
 import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
+from hf_tokenizers import xlmr_tokenizer
 from mbert_data import write_wordpiece
 from question_data import covered_text
 from script_text import SCRIPTS, TROUBLE, script_lines
 from training import ROOT
-from transformers import BertTokenizer, BertTokenizerFast, XLMRobertaTokenizer
+from transformers import BertTokenizer, BertTokenizerFast
 
 from fairseq_xling.data.binarize import TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
@@ -67,7 +68,7 @@ def split(found):
 
 
 def test_sentencepiece_ids_are_those_of_hugging_face(xlmr):
-    theirs = XLMRobertaTokenizer(str(xlmr / "sentencepiece.bpe.model"))
+    theirs = xlmr_tokenizer(xlmr / "sentencepiece.bpe.model")
     encoder = encoder_of(xlmr)
     assert len(encoder.dictionary) == len(theirs)
     assert encoder.dictionary.index("<mask>") == theirs.mask_token_id
@@ -78,7 +79,7 @@ def test_sentencepiece_ids_are_those_of_hugging_face(xlmr):
 
 
 def test_sentencepiece_pairs_are_those_of_hugging_face(xlmr):
-    theirs = XLMRobertaTokenizer(str(xlmr / "sentencepiece.bpe.model"))
+    theirs = xlmr_tokenizer(xlmr / "sentencepiece.bpe.model")
     lines = script_lines(200, seed=2)
     pairs = list(zip(lines[::2], lines[1::2]))
     ours = split(encoder_of(xlmr).pairs(pairs))
@@ -179,7 +180,7 @@ def test_what_is_no_tokenizer_is_refused_in_one_line(tmp_path, xlmr):
     reason="no real data: set XLING_REAL_DATA to a folder with parallel/ntrex",
 )
 def test_real_text_has_hugging_faces_ids(xlmr, mbert):
-    sp = XLMRobertaTokenizer(str(xlmr / "sentencepiece.bpe.model"))
+    sp = xlmr_tokenizer(xlmr / "sentencepiece.bpe.model")
     wp = BertTokenizerFast(str(mbert / "vocab.txt"), do_lower_case=False)
     files = sorted((DATA / "parallel/ntrex").glob("*"))
     lines = [

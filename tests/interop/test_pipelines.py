@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from family_data import pair_folder, question_folder, tag_folder, train
+from hf_tokenizers import IS_VERSION_4
 from mbert_data import write_wordpiece
 from raw_data import WORDS, sentence
 from transformers import pipeline
@@ -87,6 +88,9 @@ def test_tags(backbone, tmp_path):
     assert max(certainty) - min(certainty) > 1e-3
 
 
+@pytest.mark.skipif(
+    not IS_VERSION_4, reason="transformers 5 has no pipeline of questions"
+)
 def test_answers(backbone, tmp_path):
     predictor, folder = trained("xmixup_xquad", question_folder, backbone, tmp_path)
     generator, _ = drawn(3)

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional
 
 import torch
 import transformers
+from hf_tokenizers import xlmr_tokenizer
 from raw_data import WORDS
 from safetensors.torch import load_file
 
@@ -64,20 +65,20 @@ def bert_vocabulary() -> List[str]:
 
 
 def write_tokenizer(backbone: str, folder: Path, spm) -> int:
-    """Save a tokenizer as the installed transformers does: 4 its slow one.
+    """Save a tokenizer as published folders have it, with the file that it is of.
 
     Returns:
         its number of tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if TOKENIZERS[backbone] == "XLMRoberta":
-        path = Path(shutil.copy(spm.model, folder / "sentencepiece.bpe.model"))
+        shutil.copy(spm.model, folder / "sentencepiece.bpe.model")
+        tokenizer = xlmr_tokenizer(spm.model)
     else:
-        path = folder / "vocab.txt"
-        path.write_text("\n".join(bert_vocabulary()) + "\n", encoding="utf-8")
-    kind = getattr(transformers, f"{TOKENIZERS[backbone]}Tokenizer")
-    tokenizer = kind.from_pretrained(folder, do_lower_case=False)
-    path.unlink()
+        text = "\n".join(bert_vocabulary()) + "\n"
+        (folder / "vocab.txt").write_text(text, encoding="utf-8")
+        kind = getattr(transformers, f"{TOKENIZERS[backbone]}Tokenizer")
+        tokenizer = kind.from_pretrained(folder, do_lower_case=False)
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 

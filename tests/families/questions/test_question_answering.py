@@ -5,7 +5,6 @@ import string
 import unicodedata
 
 import pytest
-from transformers.data.metrics import squad_metrics
 
 from fairseq_xling.families.questions.metric import (
     answer_f1,
@@ -133,6 +132,9 @@ def test_mlqa_scores_equal_the_rules_taken_one_by_one(lang):
 
 @pytest.mark.parametrize("lang", WORDS)
 def test_squad_scores_equal_those_of_transformers(lang):
+    reason = "transformers 5 has no scores of SQuAD; the tests' extra takes 4, too"
+    name = "transformers.data.metrics.squad_metrics"
+    squad_metrics = pytest.importorskip(name, reason=reason)
     for gold, prediction in pairs(lang):
         assert " ".join(answer_tokens(gold)) == squad_metrics.normalize_answer(gold)
         want = squad_metrics.compute_exact(gold, prediction)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import sentencepiece
 import tokenizers
-from hf_models import convert, same_tensors, to_fairseq, weights
+import transformers
+from hf_models import CLASSES, convert, edit_config, same_tensors, weights
+from hf_tokenizers import IS_VERSION_4
 from script_text import script_lines
 from tokenizers import Regex, normalizers, pre_tokenizers
 
@@ -84,16 +86,31 @@ def test_pieces_and_places_are_those_of_the_model(model, tmp_path, form):
             np.testing.assert_array_equal(left, right)
 
 
-def test_folder_with_json_alone_is_the_same(copy, tmp_path):
-    folder = copy("minilm")
-    with_model = to_fairseq(folder, "ForMaskedLM")
+def as_transformers_5(folder):
+    """Write a folder anew as version 5 does: one file holds the tokenizer."""
     model = folder / "sentencepiece.bpe.model"
-    write_json(folder / "tokenizer.json", model, "transformers 5")
-    model.unlink()
-    convert(folder, "--destdir", tmp_path / "alone")
-    same_tensors(weights(tmp_path / "alone"), weights(with_model))
-    dictionaries = [x / "dict.txt" for x in (tmp_path / "alone", with_model)]
-    assert dictionaries[0].read_bytes() == dictionaries[1].read_bytes()
+    if IS_VERSION_4 and model.exists():
+        write_json(folder / "tokenizer.json", model, "transformers 5")
+    elif IS_VERSION_4:
+        fast = transformers.AutoTokenizer.from_pretrained(folder)
+        fast.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    for name in (model.name, "vocab.txt", "special_tokens_map.json"):
+        (folder / name).unlink(missing_ok=True)
+    edit_config(folder, remove="torch_dtype", dtype="float32", bos_token_id=None)
+
+
+@pytest.mark.parametrize("backbone", CLASSES)
+def test_folders_of_transformers_5_are_those_of_4(copy, made, tmp_path, backbone):
+    folder = copy(backbone)
+    as_transformers_5(folder)
+    convert(folder, "--destdir", tmp_path / "new")
+    old = made / f"{backbone}-fairseq"
+    same_tensors(weights(tmp_path / "new"), weights(old))
+    for name in ("dict.txt", "tokenizer.json"):
+        if (old / name).exists():
+            assert (tmp_path / "new" / name).read_bytes() == (old / name).read_bytes()
+    files = [sorted(x.name for x in y.iterdir()) for y in (tmp_path / "new", old)]
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize(
