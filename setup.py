@@ -42,7 +42,7 @@ TEST_REQUIREMENTS = [
     "psutil>=5.9",
     "pytest>=8",
     "pytest-xdist>=3.5",
-    "transformers>=4.57,<6",
+    "transformers>=4.57,<5",
 ]
 LINT_REQUIREMENTS = ["import-linter>=2.5", "mypy>=1.18", "ruff==0.14.1"]
 
