@@ -6,6 +6,8 @@ The scripts beside it, such as ``xnli.sh``, are calls of this one.
 import logging
 import signal
 import sys
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import List
 
@@ -24,6 +26,7 @@ from recipes import (  # noqa: E402
 from recipes.command_line import WrongUse, usage_of  # noqa: E402
 
 from fairseq_xling.errors import UserError, one_line_errors  # noqa: E402
+from fairseq_xling.launching.launchers import launched  # noqa: E402
 from fairseq_xling.stages import CommandFailed  # noqa: E402
 
 RECIPES = {
@@ -51,8 +54,18 @@ def main(words: List[str]) -> int:
         print(f"usage: recipe.py {{{','.join(RECIPES)}}} ...", file=sys.stderr)
         return 2
     run = RECIPES[words[0]]
+    found = launched()
+    # Of several processes the first says what they run.
+    hears = (
+        nullcontext() if not found or not found.rank else redirect_stdout(StringIO())
+    )
     try:
-        with one_line_errors():
+        with one_line_errors(), hears:
+            if found is not None and run is not finetune.main:
+                raise WrongUse(
+                    f"{words[0]}: torchrun and srun run the recipes of benchmarks "
+                    "alone; start this one without them"
+                )
             run(words[1:])
     except WrongUse as wrong:
         if str(wrong):

@@ -12,8 +12,9 @@ usage: bash examples/TASK.sh RAW_DIR OUT_DIR [options] [-- more fairseq-train op
                      no-mixup, no-mixup-inference, no-scheduled-sampling,
                      constant-ratio, no-mse, no-kl, no-consistency
                    (translate-test, no-kl and no-consistency: sentence pairs only)
-  --gpus N         GPUs, up to 64 (default: 1); an update stays 64 rows, or the nearest
-                   below that they can share evenly
+  --gpus N         GPUs, up to 64 (default: 1; under torchrun or srun those of all
+                   machines); an update stays 64 rows, or the nearest below that they
+                   can share evenly
   --batch-size N   rows a GPU and step at most (default: 16; question answering: 4)
   --seed N         (default: 1)
   --split NAME     what is evaluated: test (default) or valid
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple, Union
 
 from fairseq_xling.files.json_text import read_object
+from fairseq_xling.launching.launchers import launched, process_count
 from fairseq_xling.launching.training_length import updates_of_command
 from recipes.command_line import (
     USER_DIR,
@@ -56,10 +58,12 @@ def main(words: Sequence[str]) -> None:
         raise WrongUse()
     recipe = FineTuning(*words[:3], words[3:])
     stage = recipe.found.stage
+    if recipe.launched is not None:
+        recipe.require_data()
     if stage != "finetune":
         recipe.prepare()
-    elif not recipe.run.dry_run and not recipe.manifest.exists():
-        raise WrongUse(f"{recipe.data}: not there yet; run --stage prepare first")
+    elif not recipe.run.dry_run:
+        recipe.require_data()
     if stage != "prepare":
         recipe.finetune()
 
@@ -84,10 +88,17 @@ class FineTuning:
         self.task, self.raw, self.out, self.benchmark = task, raw, out, BENCHMARKS[task]
         found, self.more = read_options(
             words, model="xlmr.large", arch="xmixup_xlmr", method="xmixup",
-            gpus="1", batch_size=str(self.benchmark.batch_size), seed="1",
+            gpus="", batch_size=str(self.benchmark.batch_size), seed="1",
             split="test", run="", stage="all",
         )  # fmt: skip
+        self.launched = launched()
+        gpus = str(process_count(found.cpu))
+        found.gpus = found.gpus or gpus
         check_counts(gpus=found.gpus, batch_size=found.batch_size)
+        if self.launched is not None and found.gpus != gpus:
+            raise WrongUse(
+                f"--gpus {found.gpus}: {gpus} processes are started; leave it out"
+            )
         if found.split not in ("test", "valid"):
             raise WrongUse(f"--split {found.split}: give test or valid")
         if found.stage not in ("all", "prepare", "finetune"):
@@ -104,6 +115,18 @@ class FineTuning:
             int(found.gpus), int(found.batch_size)
         )
         self.device = "--cpu" if found.cpu else "--fp16"
+        # Of commands that share rows between processes.
+        self.sharing = options(
+            distributed_world_size=int(found.gpus) > 1 and found.gpus
+        )
+
+    def require_data(self) -> None:
+        """Refuse to go on where the data are not there, which one process makes."""
+        if not self.manifest.exists():
+            how = " in one process" if self.launched is not None else ""
+            raise WrongUse(
+                f"{self.data}: not there yet; run --stage prepare{how} first"
+            )
 
     def prepare(self) -> None:
         """Binarize the data; where it takes a model to label them, let it."""
@@ -132,7 +155,7 @@ class FineTuning:
             path=folder / "checkpoint_best.pt", split=found.split, predict=predict,
             cpu=found.cpu, names=found.method, results_path=results,
         )  # fmt: skip
-        self.run([program("xling-evaluate"), self.data, *words])
+        self.run([program("xling-evaluate"), self.data, *words, *self.sharing])
 
     def lacks_tags(self, method: str) -> bool:
         """Whether a method still lacks the tags of translated words."""
@@ -152,7 +175,7 @@ class FineTuning:
         if not (best.exists() and is_whole):
             self.train("zero-shot", folder)
         label = [program("xling-pseudo-label"), self.data, *options(path=best)]
-        self.run([*label, self.device])
+        self.run([*label, self.device, *self.sharing])
 
     def train(self, method: str, folder: Path) -> None:
         """Train; fairseq goes on from what is there.
@@ -169,6 +192,8 @@ class FineTuning:
             distributed_world_size=self.found.gpus, seed=self.found.seed,
             log_file=folder / "train.log", save_dir=folder,
         ), self.device]  # fmt: skip
+        if self.launched is not None and self.launched.port is not None:
+            training += options(distributed_port=self.launched.port)
         total = self.count_updates(method, [*training, *own, *self.more])
         # Validated and saved some twenty times, whatever the length. Without gradients,
         # eight times the rows fit.

@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the clustering")
     options.add_batch_options(parser)
+    options.add_sharing_options(parser)
     return parser
 
 

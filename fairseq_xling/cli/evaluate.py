@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--results-path", help="folder to write (default: beside the checkpoint)"
     )
     options.add_batch_options(parser)
+    options.add_sharing_options(parser)
     parser.add_argument("--bootstrap-samples", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     return parser

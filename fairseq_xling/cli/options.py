@@ -1,15 +1,18 @@
 """What the commands that run a model share."""
 
 import argparse
-from dataclasses import fields
 from typing import Callable, Optional
 
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.families.prediction import BatchOptions
+from fairseq_xling.families.sharding import process_count
 from fairseq_xling.launching.logs import quiet_logging
+from fairseq_xling.launching.processes import share_out
 from fairseq_xling.option_values import flag_of
 
 LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
+BATCHES = ("batch_size", "max_tokens", "num_workers", "cpu", "fp16", "bf16")
+PROCESSES = "distributed_world_size"
 
 
 def new_parser(doc: Optional[str]) -> argparse.ArgumentParser:
@@ -37,6 +40,20 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sharing_options(parser: argparse.ArgumentParser) -> None:
+    """Add the processes that share a command's rows, as fairseq's commands have them.
+
+    It is then run by :func:`entry_point` in each of them.
+    """
+    parser.add_argument(
+        "--distributed-world-size",
+        type=int,
+        metavar="N",
+        help="processes that share the rows, without --cpu each on a GPU of its own "
+        "(default: 1; under torchrun or srun, as many as these start)",
+    )
+
+
 def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
     """The options of :func:`add_batch_options`.
 
@@ -51,9 +68,9 @@ def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
         value = getattr(args, name)
         if value is not None and value < low:
             raise UserError(f"{flag_of(name)} {value}: give {low} or more")
-    return BatchOptions(
-        **{field.name: getattr(args, field.name) for field in fields(BatchOptions)}
-    )
+    given = {name: getattr(args, name) for name in BATCHES}
+    shares = hasattr(args, PROCESSES)
+    return BatchOptions(**given, processes=process_count() if shares else 1)
 
 
 def entry_point(
@@ -66,6 +83,9 @@ def entry_point(
         args = build_parser().parse_args()
         quiet_logging()
         with one_line_errors():
-            main(args)
+            if hasattr(args, PROCESSES):
+                share_out(main, args)
+            else:
+                main(args)
 
     return cli_main

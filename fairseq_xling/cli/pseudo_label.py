@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--overwrite", action="store_true", help="replace those of another checkpoint"
     )
     options.add_batch_options(parser)
+    options.add_sharing_options(parser)
     return parser
 
 

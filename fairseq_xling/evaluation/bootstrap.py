@@ -5,8 +5,9 @@ from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 
-# Resamples computed at once; bounds memory, not the result.
-BLOCK = 500
+# Resamples computed at once, and numbers that these draw; they bound memory, not the
+# result.
+BLOCK, DRAWN = 500, 10_000_000
 
 
 @dataclass
@@ -167,8 +168,9 @@ def _resample(
         # enough to draw how often each kind comes up: same law, far fewer kinds.
         kinds, counts = np.unique(group, axis=0, return_counts=True)
         blocks = []
-        for start in range(0, samples, BLOCK):
-            size = min(BLOCK, samples - start)
+        block = min(BLOCK, max(DRAWN // len(kinds), 1))
+        for start in range(0, samples, block):
+            size = min(block, samples - start)
             draws = generator.multinomial(rows, counts / rows, size=size)
             # Rounded, so that fractions that sum to nothing do so in any order.
             sums = np.round(draws @ kinds, 9).reshape(size, -1, width)

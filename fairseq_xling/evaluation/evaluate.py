@@ -18,6 +18,7 @@ from fairseq_xling.evaluation.results import (
 from fairseq_xling.evaluation.score_table import benchmark_tables, score_table
 from fairseq_xling.families.base import Predictions
 from fairseq_xling.families.prediction import BatchOptions, predict_batches
+from fairseq_xling.families.sharding import is_first
 from fairseq_xling.files.atomic import atomic_file
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ def evaluate_benchmarks(each: Sequence[Evaluation], folder: str) -> Dict[str, An
             )
         tasks[task] = replace(one, results_path=str(Path(folder) / task))
     by_task = {task: evaluate(one) for task, one in tasks.items()}
+    if not is_first():
+        return {}
     for markdown, name in ((False, "tables.txt"), (True, "tables.md")):
         with atomic_file(Path(folder) / name) as file:
             file.write(benchmark_tables(list(by_task.values()), markdown))
@@ -109,6 +112,9 @@ def evaluate_benchmarks(each: Sequence[Evaluation], folder: str) -> Dict[str, An
 
 def evaluate(one: Evaluation) -> Dict[str, Any]:
     """Evaluate a benchmark, write the results, and return what ``results.json`` holds.
+
+    Where several processes share the rows, the first one does all but predict, and the
+    others return nothing.
 
     Raises:
         UserError: a checkpoint, the data or an option is wrong.
@@ -120,6 +126,9 @@ def evaluate(one: Evaluation) -> Dict[str, Any]:
     predictions: Dict[str, Dict[str, Any]] = {}
     for name, path, way in zip(names, one.paths, ways):
         task, found = predict_checkpoint(one, path, way)
+        if not is_first():
+            continue
+        check_predictions(one, path, way, found)
         predictions[name] = found
         scores = score(found, task.source_lang, way, task.family.ways)
         scores["intervals"] = intervals(
@@ -142,6 +151,8 @@ def evaluate(one: Evaluation) -> Dict[str, Any]:
             source_lang=task.source_lang,
             labels=task.label_names,
         )
+    if not is_first():
+        return {}
     is_labelled = say_what_is_unlabelled(one.split, found)
     if len(names) > 1 and is_labelled:
         results["baseline"] = names[0]
@@ -169,7 +180,13 @@ def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
             f"--predict source: {task.benchmark} is predicted from the target alone; "
             "choose --predict target"
         )
-    predictions = predict_split(task, model, one.split, one.batches)
+    return task, predict_split(task, model, one.split, one.batches)
+
+
+def check_predictions(
+    one: Evaluation, path: str, way: str, predictions: Dict[str, Predictions]
+) -> None:
+    """Refuse those that are not numbers, or not of the stream that is to predict."""
     for lang, found in predictions.items():
         if not found.is_finite:
             mend = "its training diverged, give an earlier checkpoint"
@@ -184,7 +201,6 @@ def predict_checkpoint(one: Evaluation, path: str, way: str) -> Any:
             "binarize the data with their translations to the source language, or "
             "choose --predict target"
         )
-    return task, predictions
 
 
 def predict_split(

@@ -156,7 +156,7 @@ def write_results(
 
     Prediction files are XTREME's, rows in the order of the split.
     """
-    texts = {
+    texts: Dict[str, Iterable[str]] = {
         "results.txt": score_table(results),
         "results.md": score_table(results, markdown=True),
         "results.json": json.dumps(results, indent=2) + "\n",
@@ -166,13 +166,12 @@ def write_results(
         for lang, one in by_lang.items():
             stem = f"{name}/{results['split']}-{lang}"
             texts[f"predictions/{stem}.{one.ending}"] = one.submission(way)
-            listed = one.to_json()
-            if listed is not None:
-                text = json.dumps(listed, ensure_ascii=False, indent=2)
-                texts[f"n-best/{stem}.json"] = text + "\n"
-    for path, text in texts.items():
+            n_best = one.n_best()
+            if n_best is not None:
+                texts[f"n-best/{stem}.json"] = n_best
+    for path, parts in texts.items():
         with atomic_file(folder / path) as file:
-            file.write(text)
+            file.writelines(parts)
     if any(model["scores"] for model in results["models"].values()):
         chance = FAMILIES[results["family"]].chance(results["labels"])
         save_figure(draw_scores(results, chance), folder / "scores.png")

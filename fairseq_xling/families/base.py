@@ -1,5 +1,7 @@
 """What a family is: what the tasks of one kind share, whatever their benchmark."""
 
+import itertools
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import (
     Any,
@@ -24,6 +26,7 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.row_file import RowFile
 
 Sample = Dict[str, Any]
 # The streams that may give a prediction: both together, or either.
@@ -48,7 +51,7 @@ class Predictions:
     """A model's predictions for one language, in the order of its rows.
 
     Args:
-        rows: what :meth:`Family.predict_step` gave, in any order.
+        rows: what :meth:`Family.predict_step` gave.
 
     Attributes:
         has_source: which rows had a counterpart, bool ``(rows,)``.
@@ -60,10 +63,10 @@ class Predictions:
     ending = "tsv"
     ratio: Optional[np.ndarray] = None
 
-    def __init__(self, rows: Sequence[Any], labels: Sequence[str]) -> None:
-        self.rows = sorted(rows, key=lambda one: one.row)
+    def __init__(self, rows: RowFile, labels: Sequence[str]) -> None:
+        self.rows = rows
         self.labels = labels
-        self.has_source = np.array([one.has_source for one in self.rows], bool)
+        self.has_source = rows.has_source()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,12 +88,12 @@ class Predictions:
         """What the score is computed from, a row each, for the paired bootstrap."""
         raise NotImplementedError
 
-    def submission(self, way: str) -> str:
-        """XTREME's prediction file."""
+    def submission(self, way: str) -> Iterator[str]:
+        """XTREME's prediction file, in parts."""
         raise NotImplementedError
 
-    def to_json(self) -> Any:
-        """What is written beside it, as JSON; None where nothing is."""
+    def n_best(self) -> Optional[Iterator[str]]:
+        """What is written beside it, as JSON, in parts; None where nothing is."""
         return None
 
     def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
@@ -278,10 +281,9 @@ class Family:
         Returns:
             predictions by language, in the task's order of languages.
         """
-        found: Dict[int, List[Any]] = {}
-        for rows in batches:
-            for one in rows:
-                found.setdefault(one.lang, []).append(one)
+        found: Dict[int, RowFile] = defaultdict(RowFile)
+        for one in itertools.chain.from_iterable(batches):
+            found[one.lang].add(one)
         return {
             self.languages[lang]: self.predictions(found[lang], self.label_names)
             for lang in sorted(found)

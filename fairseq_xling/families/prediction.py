@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
+from fairseq_xling.families.sharding import is_first, joined, process_number
 from fairseq_xling.precision import half_dtype
 
 
@@ -22,6 +23,7 @@ class BatchOptions:
         num_workers: processes that read the data; 0 for none of their own.
         cpu: whether to leave a GPU unused.
         fp16, bf16: whether to predict in half precision; fp16 on a GPU alone.
+        processes: how many share the batches; all of them predict.
     """
 
     batch_size: int = 64
@@ -30,6 +32,7 @@ class BatchOptions:
     cpu: bool = False
     fp16: bool = False
     bf16: bool = False
+    processes: int = 1
 
 
 def predict_batches(
@@ -41,6 +44,9 @@ def predict_batches(
     step: Optional[Callable[[Dict[str, Any], Any], Any]] = None,
 ) -> Iterator[Any]:
     """What the task predicts for each batch of a dataset.
+
+    Where several processes share them, it is the first one that gets everything, in
+    the same order.
 
     Args:
         task: a task with ``predict_step``.
@@ -65,12 +71,20 @@ def predict_batches(
         max_sentences=None if options.max_tokens else options.batch_size,
         max_positions=limit,
         num_workers=options.num_workers,
+        num_shards=options.processes,
+        shard_id=process_number() if options.processes > 1 else 0,
         # Not kept for a second reading.
         disable_iterator_cache=True,
     ).next_epoch_itr(shuffle=False)
-    for sample in tqdm(batches, desc=title, unit=" batches", disable=None):
-        sample = utils.move_to_cuda(sample, device) if on_gpu else sample
-        yield step(sample, model)
+
+    def outputs() -> Iterator[Any]:
+        shown = None if is_first() else True
+        for sample in tqdm(batches, desc=title, unit=" batches", disable=shown):
+            sample = utils.move_to_cuda(sample, device) if on_gpu else sample
+            # One that fills up, so that all processes have as many, is empty.
+            yield step(sample, model) if sample else None
+
+    yield from joined(outputs()) if options.processes > 1 else outputs()
 
 
 def check_max_tokens(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, Dict, Iterable, Iterator, Tuple, Union
 
 from fairseq_xling.errors import UserError
 
@@ -18,6 +18,16 @@ def parse_json(text: Union[str, bytes]) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def json_object(entries: Iterable[Tuple[str, Any]]) -> Iterator[str]:
+    """A JSON object of names and values, as ``json.dumps`` indents it, in parts."""
+    before = "{\n"
+    for name, value in entries:
+        text = json.dumps({name: value}, ensure_ascii=False, indent=2)
+        yield before + text[2:-2]
+        before = ",\n"
+    yield "\n}\n"
 
 
 def read_object(path: Path, mend: str = "remove it") -> Dict[str, Any]:

@@ -1,15 +1,21 @@
-"""Processes of a run on CPUs; fairseq counts GPUs where there are none."""
+"""Processes of a run: on CPUs, where fairseq would count GPUs, and of our commands."""
 
-import os
+import logging
 import socket
+from argparse import Namespace
 from typing import Any, Callable
 
 import torch
+from fairseq.dataclass.configs import FairseqConfig
 from fairseq.distributed import utils as distributed_utils
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 
-# What torch.distributed's own launchers tell the processes that they start.
-LAUNCHED = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK")
+from fairseq_xling.devices import choose_device
+from fairseq_xling.errors import UserError
+from fairseq_xling.families.sharding import is_first
+from fairseq_xling.launching.failures import fairseq_errors
+from fairseq_xling.launching.launchers import launched, process_count
+from fairseq_xling.launching.logs import quiet_logging
 
 
 def start_on_cpus(
@@ -17,13 +23,18 @@ def start_on_cpus(
 ) -> None:
     """In place of fairseq's ``call_main``: start as many processes as asked for."""
     chosen = cfg.distributed_training
-    launched = all(name in os.environ for name in LAUNCHED)
     with open_dict(chosen):
         chosen.distributed_backend = "gloo"
-        if chosen.distributed_init_method is None and launched:
-            chosen.distributed_init_method = "env://"
-            chosen.distributed_world_size = int(os.environ["WORLD_SIZE"])
-            chosen.distributed_rank = int(os.environ["RANK"])
+        found = launched()
+        if found is not None and found.port and chosen.distributed_port <= 0:
+            found = (
+                None  # As for fairseq, SLURM's are only joined where a port is given.
+            )
+        if chosen.distributed_init_method is None and found is not None:
+            place = found.meeting_point(chosen.distributed_port)
+            chosen.distributed_init_method = place
+            chosen.distributed_world_size = found.world_size
+            chosen.distributed_rank = found.rank
             chosen.distributed_no_spawn = True
         if chosen.distributed_world_size == 1 or chosen.distributed_no_spawn:
             return start(cfg, main, **kwargs)
@@ -38,3 +49,51 @@ def start_on_cpus(
         args=(main, cfg, {**kwargs, "start_rank": first}),
         nprocs=chosen.distributed_world_size,
     )
+
+
+def share_out(command: Callable[[Namespace], object], args: Namespace) -> None:
+    """Call a command's function in all processes that are to share its rows.
+
+    They are started as fairseq's commands start theirs.
+
+    Args:
+        command: what each of them calls; the first one alone writes.
+        args: its command line, with ``cpu`` and the options of sharing.
+
+    Raises:
+        UserError: there are not so many GPUs, or one of the processes raised it.
+    """
+    count = args.distributed_world_size
+    if count is not None and count < 1:
+        raise UserError(f"--distributed-world-size {count}: give 1 or more")
+    on_cpus = choose_device(args.cpu).type == "cpu"
+    if count is None:
+        count = process_count(on_cpus)
+    if count == 1:
+        command(args)
+        return
+    cfg = OmegaConf.structured(FairseqConfig(model=None))
+    cfg.common.cpu = on_cpus
+    chosen = cfg.distributed_training
+    chosen.distributed_world_size = count
+    found = launched()
+    if found is not None and found.port is not None:
+        chosen.distributed_port = found.port
+    # Predictions are sent as objects; there are no gradients.
+    chosen.distributed_backend = "gloo"
+    start, further = distributed_utils.call_main, {"command": command, "args": args}
+    with fairseq_errors():
+        if on_cpus:
+            start_on_cpus(start, cfg, call_command, further)
+        else:
+            start(cfg, call_command, **further)
+
+
+def call_command(
+    cfg: Any, command: Callable[[Namespace], object], args: Namespace
+) -> None:
+    """Call a command's function in one of several processes."""
+    quiet_logging()
+    if not is_first():
+        logging.getLogger().setLevel(logging.WARNING)
+    command(args)

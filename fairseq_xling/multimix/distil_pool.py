@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List
@@ -14,6 +15,7 @@ from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.prediction import BatchOptions
+from fairseq_xling.families.sharding import is_first
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.multimix.distillation import (
@@ -139,7 +141,12 @@ def distil_pool(
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder}: is not empty; give another --results-path")
         predicted = predict_rows(task, model, dataset, batches, name)
+        if not is_first():  # it only predicts for the first
+            deque(predicted, 0)
+            return
         write_predictions(folder, settings, labels_per_row(streams), predicted)
+    elif not is_first():
+        return
     elif read_part(folder, SETTINGS) != settings:
         raise UserError(
             f"{folder}: holds predictions of another pool or checkpoint; give another "

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from forked import run_in_fork
+from forked import files_in, run_in_fork, run_in_forks
 from pair_data import write_pair_data
 from tag_data import write_tag_data
-from training import train_command
+from training import command, train_command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import agree, distill
@@ -224,3 +224,18 @@ def test_nothing_to_agree_on_is_said(warm, distilled, tmp_path):
     with pytest.raises(UserError, match="no sample that both peers label alike"):
         run_agree(warm, peers, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_equal_one(warm, tmp_path):
+    given = [
+        command("xling-distill"), str(warm.data), f"--path={warm.paths[0]}",
+        f"--lang={warm.lang}", "--distill-factor=60", "--cpu",
+    ]  # fmt: skip
+    out = tmp_path / "two"
+    run_in_forks([*given, f"--results-path={out}", "--batch-size=7"])
+    options = ["--batch-size=7", "--distill-factor=60"]
+    run_distill(warm, warm.paths[0], tmp_path / "one", *options)
+    assert files_in(out) == files_in(tmp_path / "one")
+    # What is predicted is selected from again, by the first process alone.
+    said = run_in_forks([*given, f"--results-path={out}", "--distill-factor=30"])
+    assert said.count("samples selected") == 1

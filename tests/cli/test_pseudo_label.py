@@ -11,6 +11,8 @@ import pytest
 import torch
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from family_data import copy_with, label_arguments, read_tags, tag_folder
+from forked import files_in, run_in_forks
+from training import command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import pseudo_label
@@ -272,3 +274,14 @@ def test_data_and_checkpoints_of_other_tasks_are_refused(tagged, data, paired):
         label(data, paired.mixed)
     with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
         label(data, data)
+
+
+def test_two_processes_equal_one(tagged, data, tmp_path):
+    shutil.copytree(data, tmp_path / "other")
+    label(data, tagged.zero, "--batch-size=5")
+    given = [command("xling-pseudo-label"), str(tmp_path / "other"), "--cpu"]
+    given += [f"--path={tagged.zero}", "--batch-size=5"]
+    run_in_forks(given)
+    assert files_in(tmp_path / "other") == files_in(data)
+    # Every process knows that the first one found all languages done.
+    assert run_in_forks(given).count("done before") == 2

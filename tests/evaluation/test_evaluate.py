@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,12 +10,13 @@ import numpy as np
 import pair_data
 import pytest
 import torch
-from forked import call, run_in_fork
+from forked import call, files_in, run_in_fork, run_in_forks, srun, torchrun
 from pair_data import LABELS, write_pair_data
 from training import command, run, train_command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
+from fairseq_xling.cli.options import batch_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
@@ -70,7 +72,7 @@ def naive_predictions(path, data, split):
 def test_predictions_equal_those_row_by_row(checkpoints, data, limit):
     args = arguments(data, "--path", checkpoints.mixed, *limit, "--num-workers", 0)
     task, model = load_task_model(checkpoints.mixed, str(data))
-    got = predict_split(task, model, "test", args)
+    got = predict_split(task, model, "test", batch_options(args))
     want = naive_predictions(checkpoints.mixed, data, "test")
     assert list(got) == ["en", "de", "sw"]
     for lang, rows in want.items():
@@ -323,3 +325,24 @@ def test_results_do_not_change_with_batches_or_a_second_run(
         written.append((results, texts))
     assert written[0] == written[1] == written[2]
     assert len(written[0][1]) == 7
+
+
+@pytest.mark.parametrize("launcher", [torchrun, srun])
+def test_two_processes_equal_one(checkpoints, data, tmp_path, launcher):
+    given = [
+        command("xling-evaluate"), str(data), "--path", checkpoints.mixed,
+        "--compare", checkpoints.zero, "--names", "a", "b", "--batch-size=4", "--cpu",
+        "--bootstrap-samples=50",
+    ]  # fmt: skip
+    call([*given, f"--results-path={tmp_path / 'one'}"])
+    # Who the machines are, SLURM's own program says.
+    program = tmp_path / "bin/scontrol"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n[ \"$3\" = 'n[1-2]' ] && echo 127.0.0.1; echo n2\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    given += [f"--results-path={tmp_path / 'two'}", "--num-workers=1"]
+    said = run_in_forks(given, launcher, PATH=path)
+    assert said.count("written to") == 1
+    want = files_in(tmp_path / "one")
+    assert want == files_in(tmp_path / "two") and "results.json" in want

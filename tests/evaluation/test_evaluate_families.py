@@ -8,6 +8,7 @@ from evaluated import LANGUAGES, arguments, evaluate
 from family_data import question_folder, read_tags, tag_folder
 
 from fairseq_xling.checkpoints.task_model import load_task_model
+from fairseq_xling.cli.options import batch_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
@@ -29,7 +30,9 @@ def numbers(prediction):
 def test_predictions_do_not_change_with_batches(models):
     task, model = load_task_model(str(models.mixed), str(models.data))
     first, *others = (
-        predict_split(task, model, "test", arguments(models.data, "x", "y", limit))
+        predict_split(
+            task, model, "test", batch_options(arguments(models.data, "x", "y", limit))
+        )
         for limit in ("--batch-size=1", "--batch-size=50", "--max-tokens=100")
     )
     assert list(first) == LANGUAGES

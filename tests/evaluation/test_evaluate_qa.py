@@ -13,9 +13,12 @@ import torch
 from evaluated import LANGUAGES, arguments, evaluate
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from family_data import copy_with, read_questions
+from forked import call, files_in, run_in_forks
+from training import command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
+from fairseq_xling.cli.options import batch_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.evaluation.score_table import benchmark_tables
@@ -228,7 +231,7 @@ def test_several_tasks_are_refused_before_any_is_evaluated(
 def test_answer_is_the_best_span_of_the_models_logits_row_by_row(asked):
     task, model = load_task_model(str(asked.mixed), str(asked.data))
     args = arguments(asked.data, "x", "y")
-    found = predict_split(task, model, "test", args)["en"]
+    found = predict_split(task, model, "test", batch_options(args))["en"]
     dataset = task.load_dataset("test")
     offsets = MMapIndexedDataset(str(asked.data / "test.en.offsets"))
     asked_en = read_questions(asked.raw / PLACES["test"].format("en"))
@@ -247,6 +250,17 @@ def test_answer_is_the_best_span_of_the_models_logits_row_by_row(asked):
         first, last = np.unravel_index(np.argmax(spans), spans.shape)
         places = offsets[row].view(-1, 2)
         text = asked_en[row]["context"][places[first, 0] : places[last, 1]]
-        assert found.rows[row].answers[0].text == text.strip()
+        assert list(found.rows)[row].answers[0].text == text.strip()
         checked += 1
     assert checked > 2
+
+
+def test_two_processes_equal_one(asked, tmp_path):
+    given = [
+        command("xling-evaluate"), str(asked.data), f"--path={asked.mixed}",
+        "--batch-size=5", "--cpu", "--bootstrap-samples=50",
+    ]  # fmt: skip
+    call([*given, f"--results-path={tmp_path / 'one'}"])
+    run_in_forks([*given, f"--results-path={tmp_path / 'two'}"])
+    want = files_in(tmp_path / "one")
+    assert want == files_in(tmp_path / "two") and any("n-best" in x for x in want)

@@ -10,6 +10,7 @@ from family_data import read_tags, tag_folder
 from seqeval.metrics import f1_score
 
 from fairseq_xling.checkpoints.task_model import load_task_model
+from fairseq_xling.cli.options import batch_options
 from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
@@ -57,9 +58,9 @@ def test_mixup_reads_the_translations_unless_told_not_to(tagged, tmp_path):
     assert not any(zero["with_source"].values())
     task, model = load_task_model(str(tagged.mixed), str(tagged.data))
     args = arguments(tagged.data, tagged.mixed, tmp_path)
-    found = predict_split(task, model, "test", args)["de"].rows
+    found = predict_split(task, model, "test", batch_options(args))["de"].rows
     task.cfg.no_mixup_inference = True
-    without = predict_split(task, model, "test", args)["de"].rows
+    without = predict_split(task, model, "test", batch_options(args))["de"].rows
     same = [
         np.allclose(a.probabilities, b.probabilities, atol=1e-6)
         for a, b in zip(found, without)

@@ -323,3 +323,37 @@ def test_scripts_run_by_the_python_of_xling_bin(tmp_path):
     error, usage, *_ = done.stdout.splitlines()
     assert error == "error: unknown method magic"
     assert usage.startswith("usage: bash examples/TASK.sh RAW_DIR OUT_DIR")
+
+
+TORCHRUN = {"MASTER_ADDR": "n1", "MASTER_PORT": "1", "WORLD_SIZE": "16", "RANK": "0"}
+SRUN = {
+    "SLURM_STEP_NODELIST": "n[1-2]",
+    "SLURM_STEP_NUM_TASKS": "16",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "0",
+    "SLURM_JOB_ID": "70001",
+}
+
+
+@pytest.mark.parametrize("told, port", [(TORCHRUN, None), (SRUN, "30001")])
+def test_recipes_share_the_work_of_all_machines(prepared, told, port):
+    train, evaluate = (settings_of(x) for x in dry_run("xnli", "r", prepared, **told))
+    assert (
+        train["distributed-world-size"] == "16"
+        and train.get("distributed-port") == port
+    )
+    assert (train["batch-size"], train["update-freq"]) == ("4", "1")
+    assert evaluate["distributed-world-size"] == "16"
+    rank = {name: "3" for name in ("RANK", "SLURM_PROCID") if name in told}
+    done = call_recipe("xnli", "r", prepared, "--dry-run", **{**told, **rank})
+    assert done.returncode == 0 and not done.stdout
+
+
+def test_wrong_use_on_several_machines_is_refused(prepared, tmp_path):
+    for script, given, message in (
+        ("xnli", ("r", prepared, "--gpus", 8), "--gpus 8: 16 processes are started"),
+        ("xnli", ("r", tmp_path), "run --stage prepare in one process first"),
+        ("augment", ("data", tmp_path), "augment: torchrun and srun run the recipes"),
+    ):
+        done = call_recipe(script, *given, **TORCHRUN)
+        assert done.returncode == 2 and message in done.stdout

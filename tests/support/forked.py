@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, Callable, Optional, Sequence
+from typing import IO, Any, Callable, Dict, Optional, Sequence
 
 import torch
 from training import environment, free_port
@@ -154,6 +154,60 @@ def train_in_two(arguments: Sequence[str], folder: Path) -> str:
     log = paths[0].read_text()
     assert statuses == [0, 0], log[-3000:]
     return log
+
+
+def torchrun(port: int, rank: int) -> Dict[str, str]:
+    """What torchrun tells one of two processes."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return {**place, "WORLD_SIZE": "2", "RANK": str(rank)}
+
+
+def srun(port: int, rank: int) -> Dict[str, str]:
+    """What SLURM's srun tells one of two, on a machine each; port by number of job."""
+    step = {"NODELIST": "n[1-2]", "NUM_TASKS": "2", "NUM_NODES": "2"}
+    told = {f"SLURM_STEP_{name}": value for name, value in step.items()}
+    return {**told, "SLURM_PROCID": str(rank), "SLURM_JOB_ID": str(port - 10000)}
+
+
+def run_in_forks(
+    arguments: Sequence[str],
+    launcher: Callable[[int, int], Dict[str, str]] = torchrun,
+    **env: str,
+) -> str:
+    """Run a command in two processes, started as by a launcher.
+
+    Args:
+        env: further variables of the environment.
+
+    Returns:
+        what they write, together; both have succeeded.
+    """
+    main = main_of(arguments[0])
+    port = min(free_port(), 59999)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        children = []
+        for rank in range(2):
+            told = {**launcher(port, rank), **env}
+            before = functools.partial(os.environ.update, told)
+            children.append(fork(main, arguments, out, out, before))
+        failed = False
+        while children and not failed:
+            child, status = os.waitpid(-1, 0)
+            children.remove(child)
+            failed = status != 0
+        for child in children:  # It waits for the one that failed.
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        out.seek(0)
+        text = out.read()
+    assert not failed, text[-4000:]
+    return text
+
+
+def files_in(folder: Path) -> Dict[str, bytes]:
+    """The contents of all files below a folder."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def run_stage(command: Sequence[str], stdout, before=None, **_: Any) -> SimpleNamespace:

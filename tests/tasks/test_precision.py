@@ -13,6 +13,7 @@ from pair_data import write_pair_data
 from fairseq_xling import cli
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.evaluation.evaluate import predict_split
+from fairseq_xling.families.prediction import BatchOptions
 from fairseq_xling.precision import DTYPES
 
 
@@ -49,11 +50,8 @@ def test_bf16_trains_validates_and_predicts(task, spm, tmp_path):
     assert common["bf16"] and not common["tpu"]
     for precision in ("fp32", "bf16"):
         loaded, model = load_task_model(str(path), str(data))
-        args = argparse.Namespace(
-            batch_size=8, max_tokens=None, num_workers=0, cpu=True
-        )
-        setattr(args, precision, True)
-        predicted = predict_split(loaded, model, "valid", args)
+        batches = BatchOptions(batch_size=8, cpu=True, bf16=precision == "bf16")
+        predicted = predict_split(loaded, model, "valid", batches)
         assert {x.dtype for x in model.parameters()} == {DTYPES[precision]}
         assert predicted and all(one.is_finite for one in predicted.values())
 

@@ -1,6 +1,7 @@
 """fairseq-train on small data: resuming, loader workers, several processes."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Dict, List
 
@@ -67,11 +68,18 @@ def test_scheduled_sampling_matters(pair_data, tmp_path, uninterrupted):
 
 
 def started(way: str, arguments: List[str]) -> List[str]:
-    """A command that runs in two processes, as users start them."""
+    """A command that runs in two processes, as users start them.
+
+    Those of torchrun stand for two machines.
+    """
     if way == "spawned":
         return [*arguments, "--distributed-world-size=2"]
-    options = ["--nproc_per_node=2", f"--master_port={free_port()}"]
-    return [command("torchrun"), *options, *arguments]
+    place = ["--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    of_node = [command("torchrun"), "--nnodes=2", "--nproc-per-node=1", *place]
+    nodes = [[*of_node, f"--node-rank={node}", *arguments] for node in range(2)]
+    # The second one in the background; its own log says nothing more.
+    second = f"{shlex.join(nodes[1])} > /dev/null 2>&1"
+    return ["bash", "-c", f"{second} & {shlex.join(nodes[0])}; wait"]
 
 
 # Of two rows, some batches of one process have no pair where the other's has.

@@ -1,12 +1,13 @@
 """Predicted classes of one language, from either stream or both."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
 from fairseq_xling.families.base import PredictedRow, Predictions
 from fairseq_xling.families.pairs.metric import accuracy
+from fairseq_xling.families.row_file import RowFile
 
 
 @dataclass
@@ -41,15 +42,22 @@ class ClassPredictions(Predictions):
         gold: classes, ``(rows,)``, or None.
     """
 
-    def __init__(self, rows: Sequence[ClassifiedRow], labels: Sequence[str]) -> None:
+    def __init__(self, rows: RowFile, labels: Sequence[str]) -> None:
         super().__init__(rows, labels)
-        self.target = np.stack([one.target for one in self.rows])
-        self.source = np.stack([one.source for one in self.rows])
-        gold = [one.gold for one in self.rows]
-        self.gold = None if None in gold else np.array(gold)
-        ratios = [one.ratio for one in rows if one.ratio is not None]
-        if ratios:
-            self.ratio = np.stack(ratios).astype(np.float64)
+        self.target = np.empty((len(rows), len(labels)), np.float32)
+        self.source = np.empty_like(self.target)
+        gold = np.empty(len(rows), np.int64)
+        mixed, ratio = np.zeros(len(rows), bool), None
+        for place, (added, one) in enumerate(zip(rows.order(), rows)):
+            self.target[place], self.source[place] = one.target, one.source
+            gold[place] = -1 if one.gold is None else one.gold
+            if one.ratio is not None:
+                if ratio is None:
+                    ratio = np.empty((len(rows), len(one.ratio)), np.float64)
+                # Means are summed up in the order in which the rows came.
+                mixed[added], ratio[added] = True, one.ratio
+        self.gold = None if (gold < 0).any() else gold
+        self.ratio = None if ratio is None else ratio[mixed]
 
     def probabilities(self, way: str) -> np.ndarray:
         """Probabilities by ``"target"``, ``"source"``, or the ``"mean"`` of both.
@@ -78,9 +86,9 @@ class ClassPredictions(Predictions):
         """Whether each row is right, bool ``(rows,)``."""
         return self.predicted(way) == self.gold
 
-    def submission(self, way: str) -> str:
+    def submission(self, way: str) -> Iterator[str]:
         """One label a line."""
-        return "".join(f"{self.labels[i]}\n" for i in self.predicted(way))
+        return (f"{self.labels[i]}\n" for i in self.predicted(way))
 
     def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
         """The ``label``, and ``probabilities`` by label."""

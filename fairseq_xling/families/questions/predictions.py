@@ -1,16 +1,16 @@
 """Questions as evaluation reads them, and the predicted answers of one language."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import PredictedRow, Predictions
 from fairseq_xling.families.questions.answers import Answer
-from fairseq_xling.files.json_text import parse_json
+from fairseq_xling.families.row_file import RowFile
+from fairseq_xling.files.json_text import json_object, parse_json
 
 
 class Example(NamedTuple):
@@ -64,7 +64,7 @@ class AnswerPredictions(Predictions):
 
     ending = "json"
 
-    def __init__(self, rows: Sequence[AnsweredRow], labels: Sequence[str]) -> None:
+    def __init__(self, rows: RowFile, labels: Sequence[str]) -> None:
         super().__init__(rows, labels)
         scores = [one.scores for one in self.rows]
         self.found = None if None in scores else 100 * np.array(scores)
@@ -89,14 +89,15 @@ class AnswerPredictions(Predictions):
         assert self.found is not None
         return self.found.mean(axis=1) / 100
 
-    def submission(self, way: str) -> str:
+    def submission(self, way: str) -> Iterator[str]:
         """The answers' texts by question id, as JSON."""
-        best = {row.example.id: row.answers[0].text for row in self.rows}
-        return json.dumps(best, ensure_ascii=False, indent=2) + "\n"
+        return json_object((row.example.id, row.answers[0].text) for row in self.rows)
 
-    def to_json(self) -> Dict[str, Any]:
-        """All listed answers with their probabilities, by question id."""
-        return {row.example.id: self._listed(row, "text") for row in self.rows}
+    def n_best(self) -> Iterator[str]:
+        """All listed answers with their probabilities, by question id, as JSON."""
+        return json_object(
+            (row.example.id, self._listed(row, "text")) for row in self.rows
+        )
 
     def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
         """The best ``answer``, its ``start``, its ``probability``, and ``n_best``."""

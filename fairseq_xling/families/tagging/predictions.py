@@ -1,12 +1,17 @@
 """Predicted tags of one language."""
 
+import itertools
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
 from fairseq_xling.families.base import PredictedRow, Predictions
-from fairseq_xling.families.tagging.metric import sentence_counts, tagging_f1
+from fairseq_xling.families.row_file import RowFile
+from fairseq_xling.families.tagging.metric import f1_from_counts, sentence_counts
+
+# Sentences whose chunks are counted at once; bounds memory, not the result.
+BLOCK_ROWS = 8192
 
 
 @dataclass
@@ -25,40 +30,40 @@ class TaggedRow(PredictedRow):
 class TagPredictions(Predictions):
     """A model's tags for one language."""
 
-    def __init__(self, rows: Sequence[TaggedRow], labels: Sequence[str]) -> None:
+    def __init__(self, rows: RowFile, labels: Sequence[str]) -> None:
         super().__init__(rows, labels)
-        gold = [one.gold for one in self.rows]
-        self.gold: Optional[List[List[str]]] = None
-        if all(tags is not None for tags in gold):
-            self.gold = [[labels[tag] for tag in tags] for tags in gold]
+        self.is_known = all(one.gold is not None for one in rows)
 
     @property
     def is_finite(self) -> bool:
         return all(np.isfinite(one.probabilities).all() for one in self.rows)
 
-    def predicted(self) -> List[List[str]]:
+    def predicted(self) -> Iterator[List[str]]:
         """The most probable tag of each word, by sentence."""
-        return [
-            [self.labels[tag] for tag in one.probabilities.argmax(axis=1)]
-            for one in self.rows
-        ]
+        return (self._named(one.probabilities.argmax(axis=1)) for one in self.rows)
 
     def scores(self, way: str) -> Optional[Dict[str, float]]:
         """F1, as seqeval computes it."""
-        if self.gold is None:
+        if not self.is_known:
             return None
-        return {"score": tagging_f1(self.gold, self.predicted())}
+        return {"score": f1_from_counts(*self.outcomes(way).sum(axis=0).tolist())}
 
     def outcomes(self, way: str) -> np.ndarray:
         """Right, predicted and gold chunks of each sentence, ``(sentences, 3)``."""
-        assert self.gold is not None
-        return sentence_counts(self.gold, self.predicted())
+        rows, counts = iter(self.rows), []
+        while block := list(itertools.islice(rows, BLOCK_ROWS)):
+            gold = [self._named(one.gold) for one in block]
+            found = [self._named(one.probabilities.argmax(axis=1)) for one in block]
+            counts.append(sentence_counts(gold, found))
+        return np.concatenate(counts)
 
-    def submission(self, way: str) -> str:
+    def submission(self, way: str) -> Iterator[str]:
         """One tag a line, an empty line after a sentence."""
-        return "".join(
-            "".join(f"{tag}\n" for tag in tags) + "\n" for tags in self.predicted()
-        )
+        for tags in self.predicted():
+            yield "".join(f"{tag}\n" for tag in tags) + "\n"
+
+    def _named(self, tags: np.ndarray) -> List[str]:
+        return [self.labels[tag] for tag in tags]
 
     def results(self, texts: Sequence[Any]) -> List[Dict[str, Any]]:
         """The ``words``, their ``tags`` and the ``probabilities`` of these."""

@@ -1,10 +1,13 @@
 """A source model's tags for the translated training sentences."""
 
+import itertools
 import json
 import logging
 import os
+from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 import numpy as np
 
@@ -12,8 +15,10 @@ from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.streams import Streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.prediction import BatchOptions, predict_batches
+from fairseq_xling.families.sharding import is_first, of_first
 from fairseq_xling.files.atomic import atomic_file
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.files.json_text import read_object
@@ -27,6 +32,7 @@ STREAM = "soft_tags"
 RECORD = "pseudo_labels.json"
 # The bits of 16-bit floats up to 1.0, which fairseq keeps as 16-bit integers.
 BITS = 0x3C00 + 1
+CHUNK_ROWS = 8192
 
 
 def write_pseudo_labels(
@@ -59,13 +65,19 @@ def write_pseudo_labels(
     for lang in languages:  # before anything is written
         is_done(folder, lang, digest, overwrite)
     for lang in languages:
-        # Another process may be at the same language.
-        with locked(stream_prefix(folder, "train", lang, "input") + ".bin"):
-            if is_done(folder, lang, digest, overwrite):
+        # Another run may be at the same language.
+        held = locked(stream_prefix(folder, "train", lang, "input") + ".bin")
+        with held if is_first() else nullcontext():
+            if of_first(is_first() and is_done(folder, lang, digest, overwrite)):
                 logger.info(f"train.{lang}: done before")
                 continue
+            dataset = task.open_dataset([("train", lang)], set(), is_train=False)
+            found = predict_batches(task, model, dataset, batches, f"train.{lang}")
+            if not is_first():  # it only predicts for the first
+                deque(found, 0)
+                continue
             remove_stream(folder, lang)
-            write_stream(task, model, checkpoint, folder, lang, batches)
+            write_stream(checkpoint, folder, dataset.streams[0], found)
             add_stream(folder, lang, {"path": str(checkpoint), "sha256": digest})
 
 
@@ -141,43 +153,50 @@ def add_stream(folder: Path, lang: str, written_by: Dict[str, Any]) -> None:
 
 
 def write_stream(
-    task: Any,
-    model: Any,
-    checkpoint: str,
-    folder: Path,
-    lang: str,
-    batches: BatchOptions,
+    checkpoint: str, folder: Path, streams: Streams, predicted: Iterable[List[Any]]
 ) -> None:
-    """Predict one language's training sentences and write the distributions."""
-    dataset = task.open_dataset([("train", lang)], set(), is_train=False)
-    rows: List[Any] = [None] * task.manifest.splits["train"][lang].rows
-    certain = words = 0.0
-    for batch in predict_batches(task, model, dataset, batches, f"train.{lang}"):
-        for tagged in batch:
-            if not np.isfinite(tagged.probabilities).all():
-                raise UserError(
-                    f"{checkpoint}: probabilities that are not numbers in {lang}; give "
-                    "an earlier checkpoint, or leave out --fp16"
-                )
-            rows[tagged.row] = tagged.probabilities.astype(np.float16)
-            certain += float(tagged.probabilities.max(axis=1).sum())
-            words += len(tagged.probabilities)
+    """Write the distributions of one language's training sentences.
+
+    They come in any order, so they are put in place in a file of their own.
+
+    Raises:
+        UserError: one is not of numbers.
+    """
+    lang, starts = streams.lang, streams.word_starts
+    assert starts is not None
+    ends = np.concatenate([[0], np.cumsum(starts.sizes, dtype=np.int64)])
     prefix = stream_prefix(folder, "train", lang, STREAM)
     for left in folder.glob(f"{Path(prefix).name}.*.part.*"):  # by a killed run
         left.unlink()
     temporary = f"{prefix}.{os.getpid()}.part"
+    certain = 0.0
+    bits: Any = None
     try:
+        for tagged in itertools.chain.from_iterable(predicted):
+            found = tagged.probabilities
+            if not np.isfinite(found).all():
+                raise UserError(
+                    f"{checkpoint}: probabilities that are not numbers in {lang}; give "
+                    "an earlier checkpoint, or leave out --fp16"
+                )
+            if bits is None:
+                shape = (int(ends[-1]), found.shape[1])
+                bits = np.memmap(f"{temporary}.rows", np.uint16, "w+", shape=shape)
+            place = slice(ends[tagged.row], ends[tagged.row + 1])
+            bits[place] = found.astype(np.float16).view(np.uint16)
+            certain += float(found.max(axis=1).sum())
         writer = StreamWriter(temporary, BITS)
-        for row in rows:
-            writer.write(row.view(np.uint16).ravel(), np.array([row.size]))
+        for first in range(0, len(starts), CHUNK_ROWS):
+            bounds = ends[first : first + CHUNK_ROWS + 1]
+            held = bits[bounds[0] : bounds[-1]]
+            writer.write(held.ravel(), np.diff(bounds) * held.shape[1])
         writer.close()
         for ending in ("bin", "idx"):
             os.replace(f"{temporary}.{ending}", f"{prefix}.{ending}")
-    except BaseException:
-        for ending in ("bin", "idx"):
+    finally:
+        for ending in ("rows", "bin", "idx"):
             Path(f"{temporary}.{ending}").unlink(missing_ok=True)
-        raise
     logger.info(
-        f"train.{lang}: {len(rows)} sentences, {int(words)} words, mean largest "
-        f"probability {certain / max(words, 1):.2f}"
+        f"train.{lang}: {len(starts)} sentences, {ends[-1]} words, mean largest "
+        f"probability {certain / max(ends[-1], 1):.2f}"
     )
