@@ -30,6 +30,7 @@ from family_data import tag_folder, train
 from forked import fork, main_of
 from pages import blocks, pages, pipelines, prose, read, slugs, spans, target_of
 from recipe_calls import call_recipe
+from torch.distributed import run as run_as_module
 from training import ROOT
 
 import fairseq_xling  # noqa: F401
@@ -43,6 +44,8 @@ NOT_RUN = {"pip": "installs packages"}
 NO_PARSER = ("examples/notebook_tour.py",)
 # Files of XTREME's repository.
 ELSEWHERE = ("scripts/download_data.sh",)
+# Options of SLURM's srun that the pages use, each with a value.
+SRUN = ("--nodes", "--ntasks-per-node", "--gpus-per-node")
 PARSERS = {
     "fairseq-train": options.get_training_parser,
     "fairseq-validate": options.get_validation_parser,
@@ -151,8 +154,20 @@ def check_recipe(words, folder):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+def words_of_launcher(words):
+    """The command that a launcher starts in several processes, or ``words``."""
+    if words[0] == "torchrun":
+        args = run_as_module.get_args_parser().parse_args(words[1:])
+        assert args.no_python
+        return [args.training_script, *args.training_script_args]
+    if words[0] == "srun":
+        return words[1 + 2 * sum(word in SRUN for word in words) :]
+    return words
+
+
 def check(words, folder):
     """One command of a shell block."""
+    words = words_of_launcher(words)
     program = words[0]
     if program in SHELL or program in NOT_RUN:
         return
@@ -203,6 +218,7 @@ def known_options():
     for script in (*ROOT.glob("preprocess/*.py"), *ROOT.glob("examples/*/*.py")):
         if "__main__" in read(script):
             found |= options_of(parser_of(script.relative_to(ROOT).as_posix()))
+    found |= options_of(run_as_module.get_args_parser())
     for script in ROOT.glob("examples/recipes/*.py"):
         found |= set(re.findall(r"--[a-z][a-z0-9-]*", read(script)))
     return found

@@ -2,11 +2,12 @@
 
 The rows are synthetic, as many and as long as XNLI's: a premise of about 20 words and a
 hypothesis of about 10, words drawn by Zipf's law. The usual chain is that of fairseq's
-RoBERTa recipes: pieces written as text with SentencePiece, then one
-``fairseq-preprocess`` for each of premise, hypothesis and label. Its inputs lie ready
-as one file a column, so that splitting the table costs it nothing. The two alternate
-within one run, with the same number of workers, each as processes of their own whose
-memory is sampled; then their ids are compared, every row.
+RoBERTa recipes: pieces written as text by the tokenizer's own library (SentencePiece,
+or ``tokenizers`` for WordPiece), then one ``fairseq-preprocess`` for each of premise,
+hypothesis and label. Its inputs lie ready as one file a column, so that splitting the
+table costs it nothing. The two alternate within one run, with the same number of
+workers, each as processes of their own whose memory is sampled; then their ids are
+compared, every row.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Dict, List
 import numpy as np
 import psutil
 import sentencepiece
+import tokenizers
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,17 +30,27 @@ LABELS = ["contradiction", "entailment", "neutral"]
 COLUMNS = {"input0": 20, "input1": 10}  # mean number of words
 INVENTORY, VOCABULARY, TRAINED_ON = 60000, 8000, 20000
 CHUNK, SAMPLED_EVERY = 8192, 0.05
-SPM_ENCODE = """
-import itertools, sys, sentencepiece
+ENCODE = """
+import itertools, sys
 model, source, target, workers, chunk = sys.argv[1:]
-processor = sentencepiece.SentencePieceProcessor(model)
+if model.endswith(".json"):
+    import os, tokenizers
+    os.environ["RAYON_NUM_THREADS"] = workers
+    tokenizer = tokenizers.Tokenizer.from_file(model)
+    def encode(lines):
+        found = tokenizer.encode_batch(lines, add_special_tokens=False)
+        return [one.tokens for one in found]
+else:
+    import sentencepiece
+    processor = sentencepiece.SentencePieceProcessor(model)
+    def encode(lines):
+        return processor.encode(lines, out_type=str, num_threads=int(workers))
 with open(source) as lines, open(target, "w") as out:
     while True:
         batch = [line.rstrip("\\n") for line in itertools.islice(lines, int(chunk))]
         if not batch:
             break
-        pieces = processor.encode(batch, out_type=str, num_threads=int(workers))
-        out.writelines(" ".join(row) + "\\n" for row in pieces)
+        out.writelines(" ".join(row) + "\\n" for row in encode(batch))
 """
 
 
@@ -71,32 +83,42 @@ def make_rows(folder: Path, rows: int, seed: int) -> None:
         file.close()
 
 
-def train_model(folder: Path) -> None:
-    """Train SentencePiece on a part of the rows; write both dictionaries."""
+def train_model(folder: Path, kind: str) -> Path:
+    """Train a tokenizer on a part of the rows; write both dictionaries."""
     sample = folder / "sample"
     with open(folder / "columns" / "input0") as lines, open(sample, "w") as out:
         out.writelines(line for line, _ in zip(lines, range(TRAINED_ON)))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(sample),
-        model_prefix=str(folder / "spm"),
-        vocab_size=VOCABULARY,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
-    pieces = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
+    if kind == "wordpiece":
+        model = folder / "tokenizer.json"
+        wordpiece = tokenizers.BertWordPieceTokenizer(lowercase=False)
+        wordpiece.train([str(sample)], VOCABULARY, show_progress=False)
+        wordpiece.save(str(model))
+        pieces = [x for x in wordpiece.get_vocab() if not x.startswith("[")]
+    else:
+        model = folder / "spm.model"
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(sample),
+            model_prefix=str(folder / "spm"),
+            vocab_size=VOCABULARY,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        processor = sentencepiece.SentencePieceProcessor(str(model))
+        count = processor.get_piece_size()
+        pieces = [processor.id_to_piece(i) for i in range(3, count)]
     for name, symbols in (("dict.txt", pieces), ("label.dict.txt", LABELS)):
         (folder / name).write_text("".join(f"{x} 1\n" for x in symbols), "utf-8")
+    return model
 
 
-def usual_chain(folder: Path, workers: int) -> List[List[str]]:
+def usual_chain(folder: Path, model: Path, workers: int) -> List[List[str]]:
     """The commands of the usual chain."""
     commands = []
     for name in COLUMNS:
         source, target = folder / "columns" / name, folder / f"{name}.bpe"
-        paths = [str(folder / "spm.model"), str(source), str(target)]
+        paths = [str(model), str(source), str(target)]
         numbers = [str(workers), str(CHUNK)]
-        commands.append([sys.executable, "-c", SPM_ENCODE, *paths, *numbers])
+        commands.append([sys.executable, "-c", ENCODE, *paths, *numbers])
     inputs = {name: folder / f"{name}.bpe" for name in COLUMNS}
     inputs["label"] = folder / "columns" / "label"
     for name, path in inputs.items():
@@ -108,10 +130,10 @@ def usual_chain(folder: Path, workers: int) -> List[List[str]]:
     return commands
 
 
-def ours(folder: Path, workers: int) -> List[List[str]]:
+def ours(folder: Path, model: Path, workers: int) -> List[List[str]]:
     """Our one command."""
     command = [sys.executable, str(ROOT / "preprocess" / "xnli.py")]
-    command += [str(folder / "raw"), "--spm", str(folder / "spm.model")]
+    command += [str(folder / "raw"), "--tokenizer", str(model)]
     command += ["--dict", str(folder / "dict.txt"), "--overwrite"]
     command += ["--destdir", str(folder / "ours"), "--workers", str(workers)]
     return [command]
@@ -149,7 +171,7 @@ def measure(commands: List[List[str]], log: Path) -> Dict[str, float]:
     }
 
 
-def count_differences(folder: Path) -> int:
+def count_differences(folder: Path, kind: str) -> int:
     """Rows whose ids the two ways do not agree on."""
     usual = [
         MMapIndexedDataset(str(folder / "usual" / name / "train"))
@@ -157,11 +179,12 @@ def count_differences(folder: Path) -> int:
     ]
     mine = MMapIndexedDataset(str(folder / "ours" / "train.en.input"))
     label = MMapIndexedDataset(str(folder / "ours" / "train.en.label"))
+    # Each of theirs ends with </s>, which is symbol 2; XLM-R's pairs have one more.
+    between = [2] if kind == "sentencepiece" else []
     different = abs(len(mine) - len(usual[0]))
     for row in range(min(len(mine), len(usual[0]))):
         first, second, third = (data[row].tolist() for data in usual)
-        # Each of theirs ends with </s>, which is symbol 2.
-        same = mine[row].tolist() == [0, *first, 2, *second]
+        same = mine[row].tolist() == [0, *first, *between, *second]
         different += not (same and label[row].tolist() == third[:-1])
     return different
 
@@ -172,6 +195,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=392702)
     parser.add_argument("--rounds", type=int, default=1, help="of both, alternating")
     parser.add_argument("--workers", type=int, default=psutil.cpu_count())
+    kinds = ["sentencepiece", "wordpiece"]
+    parser.add_argument("--tokenizer", choices=kinds, default=kinds[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print JSON only")
     args = parser.parse_args()
@@ -179,12 +204,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_rows(folder, args.rows, args.seed)
-        train_model(folder)
+        model = train_model(folder, args.tokenizer)
         for _ in range(args.rounds):
             for way, commands in (("usual", usual_chain), ("ours", ours)):
                 log = folder / f"{way}.log"
-                runs[way].append(measure(commands(folder, args.workers), log))
-        different = count_differences(folder)
+                runs[way].append(measure(commands(folder, model, args.workers), log))
+        different = count_differences(folder, args.tokenizer)
     result = {
         way: {key: float(np.median([run[key] for run in found])) for key in found[0]}
         for way, found in runs.items()

@@ -40,7 +40,7 @@ def build_parser(task: str) -> argparse.ArgumentParser:
         "--target-langs", help="comma list (default: all that the folder holds)"
     )
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="threads that encode"
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes that encode"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a destdir that exists"

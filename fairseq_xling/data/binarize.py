@@ -12,6 +12,7 @@ from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.data.sequences import Ragged
 from fairseq_xling.data.tokenizers import (
     SEPARATORS,
+    SentencePieceTokenizer,
     Tokenizer,
     open_tokenizer,
     piece_table,
@@ -27,7 +28,8 @@ class TextEncoder:
 
     Args:
         tokenizer: opened, or the path of a SentencePiece model or ``tokenizer.json``.
-        threads: how many sentences are encoded at once.
+        threads: how many sentences are encoded at once; where there are many, by as
+            many ``processes``.
 
     Raises:
         UserError: the tokenizer cannot be read, or the dictionary is not its own.
@@ -43,6 +45,7 @@ class TextEncoder:
             name, self.tokenizer = tokenizer, open_tokenizer(tokenizer, threads)
         else:
             name, self.tokenizer = tokenizer.file_name, tokenizer
+        self.processes = threads
         self.separators = SEPARATORS[self.tokenizer.kind]
         self.dictionary = dictionary
         self.specials = dictionary.bos(), dictionary.eos()
@@ -55,6 +58,11 @@ class TextEncoder:
             )
         self.tokens = 0
         self.unknown = 0
+
+    def be_single(self) -> None:
+        """Encode sentences one at a time, as one of several processes does."""
+        if isinstance(self.tokenizer, SentencePieceTokenizer):
+            self.tokenizer.threads = 1
 
     def encode_texts(self, texts: Sequence[str]) -> Ragged:
         """Encode texts, without special symbols."""

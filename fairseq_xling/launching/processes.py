@@ -94,6 +94,6 @@ def call_command(
 ) -> None:
     """Call a command's function in one of several processes."""
     quiet_logging()
-    if not is_first():
-        logging.getLogger().setLevel(logging.WARNING)
+    if not is_first():  # which says the same
+        logging.getLogger().setLevel(logging.ERROR)
     command(args)

@@ -3,10 +3,12 @@
 import codecs
 import itertools
 import logging
+import operator
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Type
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
 
 from tqdm import tqdm
 
@@ -14,12 +16,13 @@ from fairseq_xling.data.binarize import SplitWriter, TextEncoder
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.errors import UserError
-from fairseq_xling.families.encode import RowEncoder
+from fairseq_xling.families.encode import LONGEST, Chunk, Encoded, RowEncoder
 from fairseq_xling.families.raw import COUNTERPARTS, Aligned, RawSplit
 from fairseq_xling.files.atomic import atomic_folder
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.aligned_rows import align
+from fairseq_xling.preprocessing.processes import map_in_order
 from fairseq_xling.preprocessing.raw_layout import RawLayout, say_what_is_missing
 from fairseq_xling.version import __version__
 
@@ -36,7 +39,7 @@ class Output:
     Attributes:
         destdir: the folder to write.
         tokenizer, dictionary: files of the model.
-        workers: threads that encode.
+        workers: processes that encode; threads, of a few rows.
     """
 
     destdir: Path
@@ -113,32 +116,29 @@ def write_split(
     """
     stem = f"{part.split}.{part.lang}"
     names = encoder.streams(part)
-    texts = [(i, name) for i, name in enumerate(COUNTERPARTS) if name in names]
     symbols = {name: encoder.symbols(name) for name in names}
     writer = SplitWriter(folder, part.split, part.lang, symbols)
-    encoder.tokens = encoder.unknown = count = 0
+    count = tokens = unknown = 0
     remarks: Counter = Counter()
+    chunks = iter(lambda: list(itertools.islice(aligned, CHUNK_ROWS)), [])
+    work = partial(encode_chunk, encoder, part, names)
     with tqdm(desc=stem, unit=" rows", disable=None) as progress:
-        while read := list(itertools.islice(aligned, CHUNK_ROWS)):
-            progress.update(len(read))
-            chunk = encoder.whole(part, read, remarks)
-            if not chunk:
+        for one in map_in_order(work, chunks, encoder.processes, encoder.be_single):
+            progress.update(one.read)
+            for what, number in one.remarks.items():
+                join = max if what == LONGEST else operator.add
+                remarks[what] = join(remarks[what], number)
+            if not one.streams:
                 continue
-            rows: Dict[str, List[Any]] = {"input": [row for row, _ in chunk]}
-            rows.update({name: [others[i] for _, others in chunk] for i, name in texts})
-            streams = encoder.encode(rows, names)
-            kept = encoder.kept(streams, remarks)
-            if not kept.all():
-                streams = {name: one.take(kept) for name, one in streams.items()}
-            written = list(itertools.compress(rows["input"], kept))
-            writer.write(streams)
-            encoder.note(written, streams, remarks)
-            if lines := encoder.examples(part, written):
+            writer.write(one.streams)
+            if one.lines:
                 with open(
                     folder / f"{stem}.examples.jsonl", "a", encoding="utf-8"
                 ) as f:
-                    f.write(lines)
-            count += len(written)
+                    f.write(one.lines)
+            count += one.written
+            tokens += one.tokens
+            unknown += one.unknown
     writer.close()
     if count:
         entries.setdefault(part.split, {})[part.lang] = SplitEntry(count, names)
@@ -150,8 +150,51 @@ def write_split(
         for path in folder.glob(f"{stem}.*"):
             path.unlink()
     said = [f"{number} {what}" for what, number in remarks.items() if number]
-    unknown = f"{encoder.unknown / max(encoder.tokens, 1):.2%} unknown pieces"
-    logger.info(f"{stem}: {', '.join([f'{count} rows', *said, unknown])}")
+    said.append(f"{unknown / max(tokens, 1):.2%} unknown pieces")
+    logger.info(f"{stem}: {', '.join([f'{count} rows', *said])}")
+
+
+class EncodedChunk(NamedTuple):
+    """What is made of some rows of a split.
+
+    Attributes:
+        read, written: how many rows there were, and are left.
+        streams: of those; nothing where none had what it needs.
+        lines: what evaluation reads beside them.
+        remarks: what is special, by how the log says it.
+        tokens, unknown: how many pieces there are, and those not in the dictionary.
+    """
+
+    read: int
+    written: int
+    streams: Encoded
+    lines: str
+    remarks: Counter
+    tokens: int
+    unknown: int
+
+
+def encode_chunk(
+    encoder: RowEncoder, part: Any, names: Sequence[str], read: Chunk
+) -> EncodedChunk:
+    """Encode some rows of a split; arguments as in :func:`write_split`."""
+    remarks: Counter = Counter()
+    encoder.tokens = encoder.unknown = 0
+    chunk = encoder.whole(part, read, remarks)
+    if not chunk:
+        return EncodedChunk(len(read), 0, {}, "", remarks, 0, 0)
+    rows: Dict[str, List[Any]] = {"input": [row for row, _ in chunk]}
+    for place, name in enumerate(COUNTERPARTS):
+        if name in names:
+            rows[name] = [others[place] for _, others in chunk]
+    streams = encoder.encode(rows, names)
+    kept = encoder.kept(streams, remarks)
+    if not kept.all():
+        streams = {name: one.take(kept) for name, one in streams.items()}
+    written = list(itertools.compress(rows["input"], kept))
+    encoder.note(written, streams, remarks)
+    lines, counts = encoder.examples(part, written), (encoder.tokens, encoder.unknown)
+    return EncodedChunk(len(read), len(written), streams, lines, remarks, *counts)
 
 
 def copy_vocabulary(

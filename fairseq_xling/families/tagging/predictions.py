@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
@@ -50,6 +51,10 @@ class TagPredictions(Predictions):
 
     def outcomes(self, way: str) -> np.ndarray:
         """Right, predicted and gold chunks of each sentence, ``(sentences, 3)``."""
+        return self.counts
+
+    @cached_property
+    def counts(self) -> np.ndarray:
         rows, counts = iter(self.rows), []
         while block := list(itertools.islice(rows, BLOCK_ROWS)):
             gold = [self._named(one.gold) for one in block]

@@ -1,0 +1,79 @@
+"""Preprocessing in several processes: the files of one, and its errors."""
+
+import multiprocessing
+import os
+
+import pytest
+from binarized import digest, preprocess
+from family_data import TAGS, question_folder, tag_folder
+
+from fairseq_xling.errors import UserError
+from fairseq_xling.preprocessing import binarize
+from fairseq_xling.preprocessing.processes import AHEAD, map_in_order
+
+FOLDERS = {
+    "udpos": (tag_folder, [f"--labels={','.join(TAGS)}"]),
+    "xquad": (question_folder, []),
+}
+
+
+def nothing():
+    pass
+
+
+@pytest.mark.parametrize("task", FOLDERS)
+def test_files_are_those_of_one_process(task, spm, tmp_path, monkeypatch, caplog):
+    write, options = FOLDERS[task]
+    write(tmp_path / "raw", spm)
+    monkeypatch.setattr(binarize, "CHUNK_ROWS", 5)
+    said = []
+    for workers in (1, 2):
+        caplog.clear()
+        out = tmp_path / str(workers)
+        with caplog.at_level("INFO"):
+            preprocess(
+                task, tmp_path / "raw", spm, out, f"--workers={workers}", *options
+            )
+        said.append(caplog.text.replace(str(out), "OUT"))
+    want = digest(tmp_path / "1")
+    assert want == digest(tmp_path / "2") and len(want) > 10
+    assert said[0] == said[1] and "unknown pieces" in said[0]
+
+
+def test_results_come_in_order_and_parts_are_not_read_far_ahead():
+    read = []
+
+    def parts():
+        for part in range(40):
+            read.append(part)
+            yield part
+
+    def work(part):
+        return part, os.getpid()
+
+    begun = multiprocessing.get_context("fork").Value("i")
+
+    def begin():
+        with begun:
+            begun.value += 1
+
+    processes = set()
+    for number, (part, process) in enumerate(map_in_order(work, parts(), 2, begin)):
+        processes.add(process)
+        assert part == number and len(read) <= number + 2 * AHEAD + 2
+    assert number == 39 and os.getpid() not in processes
+    assert len(processes) <= begun.value <= 2
+
+
+@pytest.mark.parametrize("processes, parts", [(1, 9), (2, 1)])
+def test_little_is_done_in_this_process(processes, parts):
+    found = map_in_order(lambda _: os.getpid(), range(parts), processes, nothing)
+    assert list(found) == [os.getpid()] * parts
+
+
+def test_what_is_refused_in_a_process_is_refused():
+    def refuse(part):
+        raise UserError(f"part {part}: is wrong")
+
+    with pytest.raises(UserError, match="part 0: is wrong"):
+        list(map_in_order(refuse, range(9), 2, nothing))
