@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> None:
     distil_pool(args.path, args.data, args.split, args.lang, folder, selecting, batches)
 
 
-cli_main = options.entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main, shares=True)
 
 if __name__ == "__main__":
     cli_main()

@@ -106,7 +106,7 @@ def main(args: argparse.Namespace) -> Dict[str, Any]:
     return evaluate(each[0])
 
 
-cli_main = options.entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main, shares=True)
 
 if __name__ == "__main__":
     cli_main()

@@ -12,7 +12,6 @@ from fairseq_xling.option_values import flag_of
 
 LEAST = {"batch_size": 1, "max_tokens": 1, "num_workers": 0}
 BATCHES = ("batch_size", "max_tokens", "num_workers", "cpu", "fp16", "bf16")
-PROCESSES = "distributed_world_size"
 
 
 def new_parser(doc: Optional[str]) -> argparse.ArgumentParser:
@@ -43,7 +42,7 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
     """Add the processes that share a command's rows, as fairseq's commands have them.
 
-    It is then run by :func:`entry_point` in each of them.
+    With ``shares`` :func:`entry_point` runs it in each of them.
     """
     parser.add_argument(
         "--distributed-world-size",
@@ -69,21 +68,26 @@ def batch_options(args: argparse.Namespace, **further: int) -> BatchOptions:
         if value is not None and value < low:
             raise UserError(f"{flag_of(name)} {value}: give {low} or more")
     given = {name: getattr(args, name) for name in BATCHES}
-    shares = hasattr(args, PROCESSES)
-    return BatchOptions(**given, processes=process_count() if shares else 1)
+    return BatchOptions(**given, processes=process_count())
 
 
 def entry_point(
     build_parser: Callable[[], argparse.ArgumentParser],
     main: Callable[[argparse.Namespace], object],
+    shares: bool = False,
 ) -> Callable[[], None]:
-    """What a console script calls: read the command line and run."""
+    """What a console script calls: read the command line and run.
+
+    Args:
+        shares: whether to do so in several processes, see
+            :func:`add_sharing_options`.
+    """
 
     def cli_main() -> None:
         args = build_parser().parse_args()
         quiet_logging()
         with one_line_errors():
-            if hasattr(args, PROCESSES):
+            if shares:
                 share_out(main, args)
             else:
                 main(args)

@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     )
 
 
-cli_main = options.entry_point(build_parser, main)
+cli_main = options.entry_point(build_parser, main, shares=True)
 
 if __name__ == "__main__":
     cli_main()
