@@ -3,12 +3,13 @@
 import logging
 import socket
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any, Callable
 
 import torch
-from fairseq.dataclass.configs import FairseqConfig
+from fairseq.dataclass.configs import DistributedTrainingConfig
 from fairseq.distributed import utils as distributed_utils
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
@@ -72,21 +73,29 @@ def share_out(command: Callable[[Namespace], object], args: Namespace) -> None:
     if count == 1:
         command(args)
         return
-    cfg = OmegaConf.structured(FairseqConfig(model=None))
-    cfg.common.cpu = on_cpus
-    chosen = cfg.distributed_training
-    chosen.distributed_world_size = count
-    found = launched()
-    if found is not None and found.port is not None:
-        chosen.distributed_port = found.port
-    # Predictions are sent as objects; there are no gradients.
-    chosen.distributed_backend = "gloo"
+    cfg = starting_options(count, on_cpus)
     start, further = distributed_utils.call_main, {"command": command, "args": args}
     with fairseq_errors():
         if on_cpus:
             start_on_cpus(start, cfg, call_command, further)
         else:
             start(cfg, call_command, **further)
+
+
+def starting_options(count: int, on_cpus: bool) -> DictConfig:
+    """What fairseq looks at to start processes, of its options."""
+    chosen = DistributedTrainingConfig(
+        distributed_world_size=count,
+        # Predictions are sent as objects; there are no gradients.
+        distributed_backend="gloo",
+    )
+    found = launched()
+    if found is not None and found.port is not None:
+        chosen.distributed_port = found.port
+    common = {"cpu": on_cpus, "tpu": False, "model_parallel_size": 1}
+    # Without fairseq's classes, which cannot all be sent to a process.
+    parts = {"common": common, "distributed_training": asdict(chosen), "task": None}
+    return OmegaConf.create(parts)
 
 
 def call_command(

@@ -22,19 +22,17 @@ def nothing():
 
 
 @pytest.mark.parametrize("task", FOLDERS)
-def test_files_are_those_of_one_process(task, spm, tmp_path, monkeypatch, caplog):
+def test_files_are_those_of_one_process(task, spm, tmp_path, monkeypatch, capsys):
     write, options = FOLDERS[task]
     write(tmp_path / "raw", spm)
     monkeypatch.setattr(binarize, "CHUNK_ROWS", 5)
     said = []
     for workers in (1, 2):
-        caplog.clear()
         out = tmp_path / str(workers)
-        with caplog.at_level("INFO"):
-            preprocess(
-                task, tmp_path / "raw", spm, out, f"--workers={workers}", *options
-            )
-        said.append(caplog.text.replace(str(out), "OUT"))
+        given = [*options, f"--workers={workers}"]
+        capsys.readouterr()
+        preprocess(task, tmp_path / "raw", spm, out, *given)
+        said.append(capsys.readouterr().err.replace(str(out), "OUT"))
     want = digest(tmp_path / "1")
     assert want == digest(tmp_path / "2") and len(want) > 10
     assert said[0] == said[1] and "unknown pieces" in said[0]
