@@ -155,6 +155,7 @@ def test_killed_run_leaves_no_half_stream_and_goes_on(
     child = os.fork()
     if child == 0:
         try:
+            monkeypatch.setattr(pseudo_labels, "CHUNK_ROWS", 1)
             kill_within(monkeypatch, target, name, call)
             label(data, tagged.zero)
         finally:
