@@ -1,42 +1,19 @@
-"""Preprocessing in several processes: the files of one, and its errors."""
+"""Work of preprocessing in several processes: its order, and its errors.
+
+That the files are those of one process is tested with each family's.
+"""
 
 import multiprocessing
 import os
 
 import pytest
-from binarized import digest, preprocess
-from family_data import TAGS, question_folder, tag_folder
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.preprocessing import binarize
 from fairseq_xling.preprocessing.processes import AHEAD, map_in_order
-
-FOLDERS = {
-    "udpos": (tag_folder, [f"--labels={','.join(TAGS)}"]),
-    "xquad": (question_folder, []),
-}
 
 
 def nothing():
     pass
-
-
-@pytest.mark.parametrize("task", FOLDERS)
-def test_files_are_those_of_one_process(task, spm, tmp_path, monkeypatch, capsys):
-    write, options = FOLDERS[task]
-    write(tmp_path / "raw", spm)
-    monkeypatch.setattr(binarize, "CHUNK_ROWS", 5)
-    said = []
-    for workers in (1, 2):
-        out = tmp_path / str(workers)
-        given = [*options, f"--workers={workers}"]
-        capsys.readouterr()
-        preprocess(task, tmp_path / "raw", spm, out, *given)
-        lines = capsys.readouterr().err.replace(str(out), "OUT").splitlines()
-        said.append([line.partition(" | ")[2] for line in lines])  # without times
-    want = digest(tmp_path / "1")
-    assert want == digest(tmp_path / "2") and len(want) > 10
-    assert said[0] == said[1] and "unknown pieces" in said[0][0]
 
 
 def test_results_come_in_order_and_parts_are_not_read_far_ahead():
