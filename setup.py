@@ -44,6 +44,8 @@ TEST_REQUIREMENTS = [
     "pytest-xdist>=3.5",
     "transformers>=4.57,<5",
 ]
+# What runs Hugging Face's translation models.
+TRANSLATE_REQUIREMENTS = ["transformers>=4.57,<5"]
 LINT_REQUIREMENTS = ["import-linter>=2.5", "mypy>=1.18", "ruff==0.14.1"]
 
 
@@ -64,7 +66,11 @@ if __name__ == "__main__":
         packages=find_packages(include=["fairseq_xling", "fairseq_xling.*"]),
         package_data={"fairseq_xling.report": ["templates/*"]},
         install_requires=[TORCH, FAIRSEQ, *REQUIREMENTS],
-        extras_require={"test": TEST_REQUIREMENTS, "lint": LINT_REQUIREMENTS},
+        extras_require={
+            "test": TEST_REQUIREMENTS,
+            "lint": LINT_REQUIREMENTS,
+            "translate": TRANSLATE_REQUIREMENTS,
+        },
         entry_points={
             "console_scripts": [
                 "xling-agree = fairseq_xling.cli.agree:cli_main",

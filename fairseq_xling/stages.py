@@ -8,7 +8,6 @@ its user, who may give other options and let them go on: what is there is comple
 import json
 import logging
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from typing import IO, Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from fairseq_xling.devices import visible_devices
 from fairseq_xling.errors import UserError
-from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.atomic import atomic_file, remove_temporary
 from fairseq_xling.files.destination import check_apart
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.files.json_text import parse_json
@@ -237,10 +236,7 @@ def clear(stage: Stage) -> None:
     if not stage.is_resumable and stage.folder.exists():
         check_apart(stage.folder, stage.inputs)
         shutil.rmtree(stage.folder)
-    name = re.compile(rf"\.{re.escape(stage.folder.name)}\.[a-z0-9_]{{8}}")
-    for left in stage.folder.parent.iterdir():  # temporary names
-        if name.fullmatch(left.name):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    remove_temporary(stage.folder)
     for path in stage.folder.glob("checkpoint*.pt"):
         # fairseq copies checkpoints, and cannot go on from half of one.
         if not zipfile.is_zipfile(path):

@@ -68,6 +68,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="seconds for a program and a chunk of 1000 rows (default: %(default)g)",
     )
     parser.add_argument(
+        "--blank-lines",
+        action="store_true",
+        help="an empty line after each sentence, for a program that takes lines for "
+        "running text, as apertium does",
+    )
+    parser.add_argument(
         "--beam", type=int, default=EngineOptions.beam, help="of a model's search"
     )
     parser.add_argument("--batch-size", type=int, default=EngineOptions.batch_size)

@@ -1,30 +1,31 @@
-"""How near two texts are: the edit distance."""
-
-from typing import Iterator, List
+"""How near two texts are."""
 
 
-def edit_distances(text: str, wanted: str) -> Iterator[int]:
-    """Distances of ``wanted`` from the beginnings of a text, the empty one first.
+def edit_distance(text: str, other: str) -> int:
+    """The least number of characters to put in, leave out or replace.
 
-    A distance is the least number of characters that are put in, left out or replaced
-    (Levenshtein 1966).
+    Source: Levenshtein, 1966.
     """
-    row = list(range(len(wanted) + 1))
-    yield row[-1]
+    row = list(range(len(other) + 1))
     for character in text:
         before, row = row, [row[0] + 1]
-        for place, other in enumerate(wanted):
-            step = before[place] + (character != other)
+        for place, theirs in enumerate(other):
+            step = before[place] + (character != theirs)
             row.append(min(step, before[place + 1] + 1, row[place] + 1))
-        yield row[-1]
+    return row[-1]
 
 
-def edit_distance(text: str, wanted: str) -> int:
-    """The distance of two texts."""
-    *_, last = edit_distances(text, wanted)
-    return last
+def is_near(word: str, other: str, distance: int, limit: float) -> bool:
+    """Whether a word may be a form of another.
+
+    Args:
+        distance: that of both.
+        limit: the most edits, a share of the other's characters. Digits must be the
+            same.
+    """
+    return distance <= limit * len(other) and digits(word) == digits(other)
 
 
-def digits(text: str) -> List[str]:
-    """The digits of a text: texts of other ones are never near."""
-    return [character for character in text if character.isdigit()]
+def digits(text: str) -> str:
+    """The digits of a text."""
+    return "".join(filter(str.isdigit, text))

@@ -1,6 +1,8 @@
 """Outputs appear whole or not at all: write to a temporary name, then rename."""
 
+import glob
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -71,6 +73,15 @@ def _replace_folder(new: Path, path: Path) -> None:
             old.rmdir()
         raise
     shutil.rmtree(old)
+
+
+def remove_temporary(path: PathLike) -> None:
+    """Remove what killed processes have left of a path, which nobody writes."""
+    path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}")
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        if name.fullmatch(left.name):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 @contextmanager

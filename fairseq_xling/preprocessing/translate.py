@@ -26,7 +26,7 @@ from fairseq_xling.families.translating import (
     UNCHANGED,
     RowTranslator,
 )
-from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.atomic import atomic_file, remove_temporary
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.preprocessing.raw_layout import RawLayout
 from fairseq_xling.preprocessing.translations import add_entry, is_kept, read_manifest
@@ -160,13 +160,23 @@ class FolderTranslator:
             logger.info(f"{job.name}: is there, kept")
             return job.name
         counts = Counter(dict.fromkeys(job.translator.counted, 0))
-        if self.shard.name:
-            for _ in self._translated(job, counts, self._progress(job)):
-                pass
-            return None
+        progress = Progress(job.name, sum(1 for _ in job.read()))
+        with closing(self._memory(job)) as memory:
+            rows = self._translated(job, memory, counts, progress)
+            if self.shard.name:
+                for _ in rows:
+                    pass
+                return None
+            self._write(job, rows, counts, made_by)
+        return job.name
+
+    def _write(
+        self, job: Job, rows: Iterator[Any], counts: Counter, made_by: Dict[str, Any]
+    ) -> None:
+        """Write a file, and tell of it in the manifest right before it is there."""
+        remove_temporary(self.folder / job.name)
         with atomic_file(self.folder / job.name) as file:
             digest = hashlib.sha256()
-            rows = self._translated(job, counts, self._progress(job))
             for line in job.translator.lines(rows):
                 file.write(line)
                 digest.update(line.encode())
@@ -175,7 +185,6 @@ class FolderTranslator:
             made = {"sha256": digest.hexdigest(), "counts": dict(counts)}
             entry = {**made_by, "versions": versions, **made}
             add_entry(self.folder, job.name, entry)
-        return job.name
 
     def _job(self, kind: str, lang: str, is_asked: bool) -> Optional[Job]:
         source_lang = self.layout.source_lang
@@ -194,7 +203,7 @@ class FolderTranslator:
             before = self._job(TRAIN, lang, is_asked)
             assert before is not None
             # The file is not there yet, but this part of it is translated.
-            rows = lambda: self._translated(before, Counter(), None)  # noqa: E731
+            rows = lambda: self._before(before)  # noqa: E731
             read, paths = before.rows, before.paths
         elif is_asked:
             raise UserError(
@@ -233,26 +242,29 @@ class FolderTranslator:
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
 
-    def _progress(self, job: Job) -> Progress:
-        return Progress(job.name, sum(1 for _ in job.read()))
+    def _memory(self, job: Job) -> TranslationMemory:
+        return TranslationMemory(self.folder / FOLDER, job.engine, self.shard.name)
+
+    def _before(self, job: Job) -> Iterator[Any]:
+        """The translated rows of a job that is done, and has no file yet."""
+        with closing(self._memory(job)) as memory:
+            yield from self._translated(job, memory, Counter())
 
     def _translated(
-        self, job: Job, counts: Counter, progress: Optional[Progress]
+        self,
+        job: Job,
+        memory: TranslationMemory,
+        counts: Counter,
+        progress: Optional[Progress] = None,
     ) -> Iterator[Any]:
         """A job's rows, translated."""
-        folder = self.folder / FOLDER
-        with closing(TranslationMemory(folder, job.engine, self.shard.name)) as memory:
-            for row, found in translate_rows(
-                job.rows(),
-                job.translator.texts,
-                job.engine,
-                memory,
-                self.workers,
-                progress,
-            ):
-                translated = job.translator.rebuild(row, found, counts)
-                if translated is not None:
-                    yield translated
+        texts_of, workers = job.translator.texts, self.workers
+        for row, found in translate_rows(
+            job.rows(), texts_of, job.engine, memory, workers, progress
+        ):
+            translated = job.translator.rebuild(row, found, counts)
+            if translated is not None:
+                yield translated
         if progress is not None:
             progress.close()
 
@@ -261,8 +273,8 @@ class FolderTranslator:
         rows, engine = counts[ROWS], job.engine
         if not rows - counts[DROPPED]:
             raise UserError(
-                f"{job.name}: none of {rows} rows is left (see the table of how they "
-                "are counted); try another engine"
+                f"{job.name}: none of {rows} rows is left, since {engine.name} keeps "
+                "neither marks nor answers; try another engine"
             )
         if counts[EMPTY]:
             logger.warning(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 from fairseq_xling.errors import UserError
-from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.files.atomic import atomic_file, remove_temporary
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.files.json_text import read_object
 from fairseq_xling.files.locks import locked
@@ -22,6 +22,7 @@ def read_manifest(folder: Path) -> Dict[str, Any]:
 def add_entry(folder: Path, name: str, entry: Dict[str, Any]) -> None:
     """Tell of a file. Processes for other languages may do so at the same time."""
     with locked(folder):
+        remove_temporary(folder / MANIFEST)
         entries = {**read_manifest(folder), name: entry}
         with atomic_file(folder / MANIFEST) as file:
             json.dump(dict(sorted(entries.items())), file, indent=2, ensure_ascii=False)

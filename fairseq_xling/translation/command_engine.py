@@ -49,7 +49,8 @@ class CommandEngine(Engine):
     def settings(self) -> Dict[str, Any]:
         files = [self.program, *filter(os.path.isfile, self.words[1:])]
         hashes = {Path(name).name: sha256_of(name) for name in files}
-        return {**super().settings(), "sha256": hashes}
+        blank = {"blank_lines": True} if self.options.blank_lines else {}
+        return {**super().settings(), **blank, "sha256": hashes}
 
     def run(self, sentences: List[str]) -> List[str]:
         first: List[str] = []
@@ -94,7 +95,8 @@ class CommandEngine(Engine):
             UserError: it does not end in time, or what it writes is not a line each.
         """
         shown = f"--engine {self.kind}:{shlex.join(command)}"
-        text = "".join(sentence + "\n" for sentence in sentences)
+        step = 2 if self.options.blank_lines else 1
+        text = "".join(sentence + "\n" * step for sentence in sentences)
         # A session of its own, so that all ends that a script has started.
         with subprocess.Popen(
             command,
@@ -122,6 +124,8 @@ class CommandEngine(Engine):
         lines = lines[:-1] if not lines[-1] else lines
         if process.returncode or not lines:
             raise Refused(f"{shown}: {how_it_ended(process, err, lines, sentences)}")
+        if step > 1 and not any(line.strip() for line in lines[1::2]):
+            lines = lines[::2]
         if len(lines) != len(sentences):
             raise UserError(
                 f"{shown}: wrote {len(lines)} lines for {len(sentences)} sentences; it "

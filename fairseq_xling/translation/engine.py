@@ -20,6 +20,8 @@ class EngineOptions:
     Attributes:
         codes: the languages' codes.
         timeout: seconds that a program may take for a chunk of sentences.
+        blank_lines: whether a program gets an empty line after each sentence, as one
+            needs that takes lines for running text.
         beam: hypotheses of a model's beam search.
         batch_size: sentences of a model's batch, where there is no ``max_tokens``.
         max_tokens: tokens of a batch, padding included.
@@ -29,6 +31,7 @@ class EngineOptions:
 
     codes: LanguageCodes = LanguageCodes()
     timeout: float = 1800
+    blank_lines: bool = False
     beam: int = 5
     batch_size: int = 64
     max_tokens: Optional[int] = None

@@ -5,10 +5,13 @@ from typing import Dict, Optional, Type
 from fairseq_xling.errors import UserError
 from fairseq_xling.translation.command_engine import CommandEngine
 from fairseq_xling.translation.engine import Engine, EngineOptions
+from fairseq_xling.translation.fairseq_engine import FairseqEngine
 from fairseq_xling.translation.function_engine import FunctionEngine
+from fairseq_xling.translation.hf_engine import HuggingFaceEngine
 
 ENGINES: Dict[str, Type[Engine]] = {
-    one.kind: one for one in (CommandEngine, FunctionEngine)
+    one.kind: one
+    for one in (CommandEngine, FairseqEngine, HuggingFaceEngine, FunctionEngine)
 }
 
 

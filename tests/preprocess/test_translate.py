@@ -1,7 +1,9 @@
 """Raw folders translated, and read back by preprocessing."""
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 import toy_engines
@@ -12,8 +14,10 @@ from raw_data import files, write_rows
 from fairseq_xling.cli.translate import translate
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
+from fairseq_xling.preprocessing import translate as module
 from fairseq_xling.preprocessing.translations import MANIFEST
-from fairseq_xling.translation.memory import FOLDER
+from fairseq_xling.translation.command_engine import CommandEngine
+from fairseq_xling.translation.memory import FOLDER, TranslationMemory
 
 MADE = [f"translate-{x}" for x in ("train", "train-en", "dev", "test")]
 UPPER = "python:toy_engines.upper"
@@ -350,6 +354,47 @@ def test_what_was_translated_before_a_failure_is_not_lost(bare, monkeypatch, cal
     shutil.rmtree(bare / FOLDER)
     run(bare, "de", UPPER, "--only", "translate-train")
     assert files(bare / "translate-train") == whole
+
+
+@pytest.mark.parametrize("place", ["engine", "rows", "manifest", "rename"])
+def test_run_that_is_killed_goes_on(bare, place, monkeypatch, tmp_path):
+    monkeypatch.setattr("fairseq_xling.translation.rows.CHUNK_ROWS", 7)
+    other = shutil.copytree(bare, tmp_path / "other")
+    log = tmp_path / "log"
+    log.touch()
+    script = tmp_path / "engine.sh"
+    script.write_text('tee -a "$0.log" | tr a-z A-Z', encoding="utf-8")
+    engine = f"command:sh {script}"
+    run(bare, "de", engine)
+    owner, name = {
+        "engine": (CommandEngine, "run"),
+        "rows": (TranslationMemory, "add"),
+        "manifest": (module, "add_entry"),
+        "rename": (os, "replace"),
+    }[place]
+    (tmp_path / "engine.sh.log").unlink()
+    child = os.fork()
+    if not child:
+        called = getattr(owner, name)
+
+        def kill(*arguments):
+            done.append(called(*arguments))
+            if len(done) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return done[-1]
+
+        done: list = []
+        setattr(owner, name, kill)
+        run(other, "de", engine)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    run(other, "de", engine)
+    one, two = files(bare), files(other)
+    assert {x: one[x] for x in one if x not in two} == {}
+    assert [x for x in two if two[x] != one.get(x) and FOLDER not in x] == []
+    lines = (tmp_path / "engine.sh.log").read_text("utf-8").split("\n")[:-1]
+    asked_twice = len(lines) - len({*lines})
+    assert asked_twice <= 14
 
 
 @pytest.mark.parametrize("workers", [1, 3])

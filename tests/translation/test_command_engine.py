@@ -36,6 +36,20 @@ def test_each_sentence_is_a_line_and_blank_ones_are_not_sent():
     assert numbered == ["1 a b", "", "2 two lines", "", "3 é ü"]
 
 
+def test_empty_lines_between_sentences():
+    found = engine("cat -n", blank_lines=True)
+    assert "cat -n: wrote 6 lines for 3 sentences" in refusal(
+        "cat -n", blank_lines=True
+    )
+    # What takes paragraphs for sentences, as those that do not end a line do.
+    paragraphs = python(
+        'import sys; [print(x.replace(chr(10), " "), chr(10)) '
+        "for x in sys.stdin.read().split(chr(10) * 2)[:-1]]"
+    )
+    assert engine(paragraphs, blank_lines=True).translate(["a", "b"]) == ["a", "b"]
+    assert found.settings() != engine("cat -n").settings()
+
+
 def test_words_of_a_command_are_no_shell(tmp_path):
     text = engine(f"echo '$HOME;' \"touch {tmp_path}/x\"").translate(["a"])
     assert text == [f"$HOME; touch {tmp_path}/x"] and not any(tmp_path.iterdir())

@@ -5,13 +5,13 @@ from typing import List, NamedTuple, Optional
 
 from fairseq_xling.families.marks import Unmarked
 from fairseq_xling.families.scripts import UNSPACED
-from fairseq_xling.families.similarity import digits, edit_distances
+from fairseq_xling.families.similarity import edit_distance, is_near
 
 MARKS, EXACT, NEAR = "answers by marks", "exact", "near"
+# Edits that make an answer's translation by itself what is marked, a share of that.
+ALIKE = 0.5
 # A word, of scripts without spaces a character; or a mark.
 TOKEN = re.compile(rf"{UNSPACED.pattern}|[^\W_]+|\S")
-# The most words by which a place may be longer than the answer's own translation.
-LONGER = 3
 
 
 class Place(NamedTuple):
@@ -27,15 +27,16 @@ def place_answer(
 ) -> Optional[Place]:
     """Find an answer in the translation of its sentence.
 
-    Marks show it, unless the answer's own translation stands elsewhere. Without marks
-    it is where that stands, exactly or nearly. Where it stands more than once, or two
-    places are as near, nothing tells which it is.
+    Marks show it, unless the answer's own translation stands elsewhere, or is of
+    another kind. Without marks it is where that stands, exactly or nearly. Where it
+    stands more than once, or two places are as near, nothing tells which it is.
 
     Args:
         marked: the sentence translated with marks, if they are left.
         plain: the sentence translated without.
         answer: the answer translated by itself.
-        limit: how many edits a near place may need, a share of the answer's characters.
+        limit: how many edits each word of a near place may need, a share of its
+            characters.
 
     Returns:
         the place in ``marked`` if that is given, else in ``plain``; None where it is
@@ -46,11 +47,22 @@ def place_answer(
         return found[0] if len(found) == 1 else None
     begin, end = marked.spans[0]
     found = nearest(marked.text, answer, limit)
-    if not found or (begin, end) in [(one.begin, one.end) for one in found]:
+    if found:
+        is_there = (begin, end) in [(one.begin, one.end) for one in found]
+    else:
+        is_there = is_alike(marked.text[begin:end], answer)
+    if is_there:
         return Place(begin, end, MARKS)
     # An engine may have moved one of the marks.
     exact = [x for x in found if x.way == EXACT and x.begin < end and begin < x.end]
     return exact[0] if len(exact) == 1 else None
+
+
+def is_alike(text: str, answer: str) -> bool:
+    """Whether what is marked may be the answer, in other words than by itself."""
+    text, answer = fold(text), fold(answer)
+    has_as_many = len(TOKEN.findall(text)) == len(TOKEN.findall(answer))
+    return has_as_many and edit_distance(text, answer) <= ALIKE * len(text)
 
 
 def nearest(sentence: str, wanted: str, limit: float) -> List[Place]:
@@ -65,20 +77,28 @@ def nearest(sentence: str, wanted: str, limit: float) -> List[Place]:
     found = [Place(*x, EXACT) for x in spans if x[0] in begins and x[1] in ends]
     if found:
         return found
-    least = int(limit * len(wanted))
-    most = len(TOKEN.findall(wanted)) + LONGER
-    for number, (begin, _) in enumerate(tokens):
-        part = text[begin : tokens[number : number + most][-1][1]]
-        for length, distance in enumerate(edit_distances(part, wanted)):
-            end = begin + length
-            if not length or distance > least or end not in ends:
-                continue
-            if digits(part[:length]) != digits(wanted):
-                continue
-            if distance < least:
-                found, least = [], distance
-            found.append(Place(begin, end, NEAR))
+    words = TOKEN.findall(wanted)
+    least = len(wanted)
+    for first in range(len(tokens) - len(words) + 1):
+        spans = tokens[first : first + len(words)]
+        total = distance_of([text[slice(*span)] for span in spans], words, limit)
+        if total is None or total > least:
+            continue
+        if total < least:
+            found, least = [], total
+        found.append(Place(spans[0][0], spans[-1][1], NEAR))
     return found
+
+
+def distance_of(words: List[str], others: List[str], limit: float) -> Optional[int]:
+    """How many edits make words others, None where one would be another word."""
+    total = 0
+    for word, other in zip(words, others):
+        distance = edit_distance(word, other) if word != other else 0
+        if not is_near(word, other, distance, limit):
+            return None
+        total += distance
+    return total
 
 
 def fold(text: str) -> str:

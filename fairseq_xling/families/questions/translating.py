@@ -38,13 +38,13 @@ class QuestionTranslator(RowTranslator):
         "--answer-distance": {
             "type": float,
             "metavar": "SHARE",
-            "help": "edits that an answer's own translation may need, as a share of "
-            "its characters, to be found where marks are lost (default: 0.25)",
+            "help": "edits that a word of an answer's own translation may need, as a "
+            "share of its characters, to be found where marks are lost (default: 0.3)",
         }
     }
     ending = "json"
 
-    def __init__(self, is_trained: bool, answer_distance: float = 0.25) -> None:
+    def __init__(self, is_trained: bool, answer_distance: float = 0.3) -> None:
         super().__init__(is_trained)
         if not 0 <= answer_distance < 1:
             raise UserError(
