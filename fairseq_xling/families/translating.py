@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 
+from fairseq_xling.files.text_lines import is_blank, one_line
+
 # What is counted of every family's rows.
 ROWS, EMPTY, UNCHANGED, DROPPED = "rows", "empty", "unchanged", "dropped"
 
@@ -60,10 +62,7 @@ class RowTranslator:
         It is empty where a text has come back so, and unchanged where all have come
         back as they were.
         """
-        words = [" ".join(text.split()) for text in texts]
-        pairs = [
-            (text, " ".join(new.split())) for text, new in zip(words, found) if text
-        ]
+        pairs = [x for x in zip(map(one_line, texts), found) if not is_blank(x[0])]
         counts[ROWS] += 1
         counts[EMPTY] += any(not new for _, new in pairs)
         counts[UNCHANGED] += bool(pairs) and all(text == new for text, new in pairs)

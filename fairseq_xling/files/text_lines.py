@@ -16,6 +16,8 @@ BOM = "\ufeff"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 CONVERT = "convert the file to UTF-8"
 SURROGATE = re.compile("[\ud800-\udfff]")
+# What ends a line, or is no text; and spaces beside each other.
+GAPS = re.compile("[\0-\x20\x7f-\x9f\u2028\u2029\ufeff]+")
 
 
 def no_character(text: str) -> Optional[str]:
@@ -23,6 +25,18 @@ def no_character(text: str) -> Optional[str]:
     if "\0" in text:
         return "a character NUL"
     return "half a character (a lone surrogate)" if SURROGATE.search(text) else None
+
+
+def one_line(text: str) -> str:
+    """A text with a space for what ends a line, and none around it."""
+    if text.isprintable() and "  " not in text:  # nearly all are so
+        return text.strip(" ")
+    return GAPS.sub(" ", text).strip()
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has no visible character."""
+    return not any(one != " " and one.isprintable() for one in text)
 
 
 def decode_line(path: Union[str, Path], number: int, raw: bytes) -> str:

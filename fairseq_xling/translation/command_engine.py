@@ -47,7 +47,8 @@ class CommandEngine(Engine):
         self.running: Set[subprocess.Popen] = set()
 
     def settings(self) -> Dict[str, Any]:
-        files = [self.program, *filter(os.path.isfile, self.words[1:])]
+        # The first file may be the script of an interpreter; others may be written to.
+        files = [self.program, *list(filter(os.path.isfile, self.words[1:]))[:1]]
         hashes = {Path(name).name: sha256_of(name) for name in files}
         blank = {"blank_lines": True} if self.options.blank_lines else {}
         return {**super().settings(), **blank, "sha256": hashes}

@@ -1,14 +1,12 @@
 """What an engine is: it translates sentences from one language to another."""
 
-import re
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from fairseq_xling.errors import UserError
+from fairseq_xling.files.text_lines import is_blank, one_line
 from fairseq_xling.translation.language_codes import LanguageCodes, Pair
 
-# What ends a line, or is no text; and spaces beside each other.
-GAPS = re.compile("[\0-\x20\x7f-\x9f\u2028\u2029\ufeff]+")
 # Of fewer sentences all may come back empty.
 MANY = 10
 
@@ -105,8 +103,8 @@ class Engine:
                 f"--engine {self.name}: gave {len(found)} translations for "
                 f"{len(asked)} sentences; it must give one each"
             )
-        found = [one_line(text) for text in found]
-        if len(found) >= MANY and all(map(is_blank, found)):
+        found = ["" if is_blank(text) else one_line(text) for text in found]
+        if len(found) >= MANY and not any(found):
             raise UserError(
                 f"--engine {self.name}: gave empty translations alone for {len(found)} "
                 f"sentences from {self.source} to {self.target}; try it by hand"
@@ -130,13 +128,3 @@ class Engine:
 def fill_in(text: str, pair: Pair) -> str:
     """Put codes of languages in the place of ``{src}`` and ``{tgt}``."""
     return text.replace("{src}", pair[0]).replace("{tgt}", pair[1])
-
-
-def one_line(text: str) -> str:
-    """A text with a space for what ends a line, and none around it."""
-    return GAPS.sub(" ", text).strip()
-
-
-def is_blank(text: str) -> bool:
-    """Whether a text has no visible character."""
-    return not any(map(str.isprintable, text.replace(" ", "")))

@@ -136,10 +136,10 @@ class FairseqEngine(ModelEngine):
                 f"--engine {self.name}: {len(tokens) - len(fits)} sentences of more "
                 f"than {limit} tokens stay empty"
             )
-        found = [""] * len(tokens)
-        for place, text in self._generate([tokens[place] for place in fits]):
-            found[fits[place]] = text
-        return found
+        found = dict(self._generate([tokens[place] for place in fits]) if fits else ())
+        texts = {fits[place]: text for place, text in found.items()}
+        assert len(texts) == len(fits), "fairseq left out a batch"
+        return [texts.get(place, "") for place in range(len(tokens))]
 
     @torch.no_grad()
     def _generate(self, tokens: List[torch.Tensor]) -> Iterator[Any]:
@@ -154,6 +154,7 @@ class FairseqEngine(ModelEngine):
             max_tokens=self.options.max_tokens,
             max_sentences=None if self.options.max_tokens else self.options.batch_size,
             max_positions=hub.max_positions,
+            required_batch_size_multiple=1,
             disable_iterator_cache=True,
         ).next_epoch_itr(shuffle=False)
         for batch in batches:

@@ -21,6 +21,9 @@ CREATE TABLE IF NOT EXISTS translations (sentence TEXT PRIMARY KEY, translation 
 WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (json TEXT);
 """
+FIND = "SELECT sentence, translation FROM translations WHERE sentence IN ({})"
+# As many as SQLite takes at once in any case.
+MOST = 900
 
 
 class TranslationMemory:
@@ -55,18 +58,19 @@ class TranslationMemory:
 
     def get(self, sentence: str) -> Optional[str]:
         """The translation of a sentence, or None where there is none yet."""
-        for file in self.files:
-            found = file.execute(
-                "SELECT translation FROM translations WHERE sentence = ?", (sentence,)
-            ).fetchone()
-            if found is not None:
-                return found[0]
-        return None
+        return self.find([sentence]).get(sentence)
 
     def find(self, sentences: Iterable[str]) -> Dict[str, str]:
         """The translations of those sentences that have one."""
-        found = ((sentence, self.get(sentence)) for sentence in sentences)
-        return {sentence: text for sentence, text in found if text is not None}
+        found: Dict[str, str] = {}
+        rest = list(sentences)
+        for start in range(0, len(rest), MOST):
+            asked = rest[start : start + MOST]
+            marks = ",".join("?" * len(asked))
+            # Where parts of a run have translated the same, the first counts.
+            for file in reversed(self.files):
+                found.update(file.execute(FIND.format(marks), asked))
+        return found
 
     def add(self, translations: Mapping[str, str]) -> None:
         """Keep translations, by their sentences: all of them or none."""

@@ -17,7 +17,8 @@ from typing import (
     Tuple,
 )
 
-from fairseq_xling.translation.engine import Engine, is_blank, one_line
+from fairseq_xling.files.text_lines import is_blank, one_line
+from fairseq_xling.translation.engine import Engine
 from fairseq_xling.translation.memory import TranslationMemory
 
 # Rows that are read, and whose new sentences an engine gets, at once.
@@ -65,15 +66,10 @@ def translate_rows(
         try:
             for read in chunks(rows):
                 texts = [[one_line(text) for text in texts_of(row)] for row in read]
-                asked = dict.fromkeys(itertools.chain.from_iterable(texts))
-                known = memory.find(x for x in asked if not is_blank(x))
-                new = [
-                    text
-                    for text in asked
-                    if text not in known
-                    and text not in under_way
-                    and not is_blank(text)
-                ]
+                each = dict.fromkeys(itertools.chain.from_iterable(texts))
+                asked = [text for text in each if not is_blank(text)]
+                known = memory.find(asked)
+                new = [x for x in asked if x not in known and x not in under_way]
                 under_way.update(new)
                 made = pool.submit(engine.translate, new) if new else None
                 waiting.append(Chunk(read, texts, known, new, made))

@@ -70,7 +70,7 @@ def fairseq_generate(folder: Path, beam: int) -> List[str]:
     options = [
         *("--task=translation", "--source-lang=en", "--target-lang=qaa"),
         *("--dataset-impl=raw", f"--path={folder / 'model.pt'}", f"--beam={beam}"),
-        *("--max-len-a=1.5", "--max-len-b=20", "--batch-size=7", "--cpu"),
+        *("--max-len-a=1.5", "--max-len-b=20", "--batch-size=8", "--cpu"),
         *("--num-workers=0", f"--results-path={folder}"),
     ]
     run_in_fork([command("fairseq-generate"), str(folder), *options], check=True)
