@@ -241,7 +241,6 @@ OPTIONS = {
             ("--target-langs", "de,de"),
             ("--target-langs", ""),
             ("--target-langs", "de,"),
-            ("--arch", "xmixup_mbert_mini"),
         )
     },
 }
@@ -518,7 +517,7 @@ def test_only_one_place_parses_json():
         if "json.load" in path.read_text(encoding="utf-8")
     ]
     # The second one reads what the tokenizers library says of itself.
-    assert sorted(users) == ["json_text.py", "tokenizer_files.py"]
+    assert sorted(users) == ["json_text.py", "tokenizer_export.py"]
 
 
 def test_functions_refuse(place):

@@ -236,7 +236,7 @@ def check_span(page, span):
         assert any(span in names for names in known), f"{page}: {span}"
     if first == "make":
         check_make(span.split())
-    if first in ("bash", "python") and others and others[0] != "-m":
+    if first in ("bash", "python") and others and others[0] not in ("-m", "-c"):
         assert (ROOT / others[0]).exists(), f"{page}: {span}"
     if first == "python" and others[:1] == ["-m"]:
         assert importlib.util.find_spec(others[1]), f"{page}: {span}"
