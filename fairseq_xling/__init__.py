@@ -32,6 +32,7 @@ from fairseq_xling.errors import UserError, install_excepthook
 from fairseq_xling.launching.commands import guard_commands
 from fairseq_xling.launching.options import guard_options
 from fairseq_xling.launching.restoring import guard_restoring
+from fairseq_xling.launching.trained_rows import guard_row_states
 from fairseq_xling.version import __version__
 
 bound_primitive_cache()
@@ -45,6 +46,7 @@ guard_saving()
 guard_options()
 guard_commands()
 guard_restoring()
+guard_row_states()
 
 from fairseq_xling import criterions, models, optim, tasks
 from fairseq_xling.multimix.augment import augment

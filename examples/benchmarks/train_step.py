@@ -5,6 +5,11 @@ backward pass. The other is Hugging Face's XLM-R with fused attention (SDPA), th
 shape, the same 2B sequences padded to the same length, cross-entropy and the backward
 pass. The two alternate within one run; the ratio of each neighbouring pair of steps is
 taken, and the median of the ratios is reported. Optimizers are left out of both.
+
+With ``--update`` it is whole updates of X-Mixup that are compared: with ``--optimizer
+adamw_fused`` and the embeddings of a tenth of the vocabulary (``--train-embeddings
+seen``), and with fairseq's Adam and all embeddings. ``--memory`` tells how much memory
+the weights, gradients and optimizer states of both take, without a step.
 """
 
 import argparse
@@ -17,6 +22,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from fairseq.data import Dictionary
+from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     XLMRobertaConfig,
@@ -30,10 +37,17 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.families.pairs.task import PairsConfig
 from fairseq_xling.families.questions.task import QuestionsConfig
 from fairseq_xling.families.tagging.task import TaggingConfig
+from fairseq_xling.models.trained_rows import RowEmbedding
 from fairseq_xling.models.xmixup_xlmr import xmixup_xlmr_base
+from fairseq_xling.optim.adamw_fused import FusedAdamW, FusedAdamWConfig
 from fairseq_xling.tasks import XMixupUDPOSTask, XMixupXNLITask, XMixupXQuADTask
 
 WIDTH, HEADS = 768, 12
+# Layers, width and heads of models with XLM-R's vocabulary.
+SHAPES = {"e5-small": (12, 384, 12), "base": (12, 768, 12), "large": (24, 1024, 16)}
+VOCABULARY = 250002
+# The part of it that the data of a fine-tuning have.
+SEEN = 0.1
 LABELS = ("contradiction", "entailment", "neutral")
 TAGS = tuple(f"T{number}" for number in range(17))
 FAMILIES = {
@@ -61,8 +75,12 @@ def build_ours(args, dictionary):
         "",
     )
     task = task_class(config(), manifest, dictionary, label_dictionary)
-    options = Namespace(arch="xmixup_xlmr_base", encoder_layers=args.layers)
-    options.mixup_layer = args.mixup_layer
+    layers, width, heads = args.layers, WIDTH, HEADS
+    if getattr(args, "shape", None):
+        layers, width, heads = SHAPES[args.shape]
+    options = Namespace(arch="xmixup_xlmr_base", encoder_layers=layers)
+    options.encoder_embed_dim, options.encoder_ffn_embed_dim = width, 4 * width
+    options.encoder_attention_heads, options.mixup_layer = heads, args.mixup_layer
     options.ratio_scores = args.ratio_scores
     xmixup_xlmr_base(options)
     return task.build_model(options).train(), XMixupCriterion(
@@ -166,11 +184,16 @@ def set_up(parser: argparse.ArgumentParser):
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    return args, device, make_dictionary(args.vocabulary)
+
+
+def make_dictionary(size: int) -> Dictionary:
+    """A dictionary of so many symbols."""
     dictionary = Dictionary()
-    for index in range(args.vocabulary - 5):
+    for index in range(size - 5):
         dictionary.add_symbol(f"w{index}")
     dictionary.add_symbol("<mask>")
-    return args, device, dictionary
+    return dictionary
 
 
 def move_to(value, device: str):
@@ -184,6 +207,70 @@ def move_to(value, device: str):
     return value
 
 
+def make_update(args, dictionary, device, is_new):
+    """A function that updates a model of ours with a batch."""
+    torch.manual_seed(args.seed)
+    model, criterion = build_ours(args, dictionary)
+    if is_new:
+        encoder = model.encoder.sentence_encoder
+        ids = torch.arange(int(SEEN * len(dictionary)))
+        encoder.embed_tokens = RowEmbedding(encoder.embed_tokens, ids).train()
+    model = model.to(device)
+    params = [p for p in model.parameters() if p.requires_grad]
+    if is_new:
+        optimizer = FusedAdamW(FusedAdamWConfig(lr=[1e-5]), params)
+    else:
+        cfg = FairseqAdamConfig(lr=[1e-5], adam_betas="(0.9, 0.999)")
+        optimizer = FairseqAdam(cfg, params)
+
+    def update(sample) -> None:
+        optimizer.zero_grad()
+        criterion(model, sample)[0].backward()
+        optimizer.clip_grad_norm(1.0)
+        optimizer.step()
+
+    return update
+
+
+def compare_updates(args, dictionary, device) -> None:
+    """Measure whole updates, new and old, and print."""
+    _, sample, _ = make_batch(args, int(SEEN * len(dictionary)))
+    sample = move_to(sample, device)
+    ways = [make_update(args, dictionary, device, is_new) for is_new in (True, False)]
+    times = []
+    for _ in range(args.steps + 1):
+        spent = []
+        for update in ways:
+            start = time.perf_counter()
+            update(sample)
+            if device == "cuda":
+                torch.cuda.synchronize()
+            spent.append(time.perf_counter() - start)
+        times.append(spent)
+    times = times[1:]  # the first ones warm up
+    ratio = statistics.median(new / old for new, old in times)
+    new, old = (statistics.median(one) for one in zip(*times))
+    result = {"new_seconds": new, "old_seconds": old, "ratio": ratio}
+    print(json.dumps({"device": device, "shape": args.shape, **result}))
+
+
+def compare_memory(args) -> None:
+    """Print the memory of what does not depend on the batch, in fp32."""
+    for shape in SHAPES:
+        args.shape, args.vocabulary = shape, VOCABULARY
+        with FakeTensorMode():
+            model, _ = build_ours(args, make_dictionary(VOCABULARY))
+        everything = sum(p.numel() for p in model.parameters())
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        width = SHAPES[shape][1]
+        rows = int(SEEN * VOCABULARY) * width
+        # Weights, and gradients and two moments of what is trained.
+        old = everything + 3 * trained
+        new = everything + rows + 3 * (trained - VOCABULARY * width + rows)
+        found = {"new_mib": new * 4 >> 20, "old_mib": old * 4 >> 20, "ratio": new / old}
+        print(json.dumps({"shape": shape, **found}))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -195,7 +282,14 @@ def main() -> None:
     parser.add_argument("--ratio-scores", default="heads", choices=["heads", "hidden"])
     parser.add_argument("--vocabulary", type=int, default=30000)
     parser.add_argument("--steps", type=int, default=15, help="measured, of each")
+    parser.add_argument("--update", action="store_true", help="compare whole updates")
+    parser.add_argument("--shape", choices=SHAPES, help="of --update")
+    parser.add_argument("--memory", action="store_true", help="compare memory")
     args, device, dictionary = set_up(parser)
+    if args.memory:
+        return compare_memory(args)
+    if args.update:
+        return compare_updates(args, dictionary, device)
     ours, criterion = build_ours(args, dictionary)
     theirs = build_theirs(args, len(dictionary))
     ours, theirs = ours.to(device), theirs.to(device)

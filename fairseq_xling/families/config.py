@@ -32,6 +32,16 @@ class XMixupConfig(FairseqDataclass):
             "language alone (zero-shot)"
         },
     )
+    train_embeddings: Optional[  # type: ignore[valid-type]
+        ChoiceEnum(["seen", "all", "none"])
+    ] = field(
+        default=None,
+        metadata={
+            "help": "train the embeddings of the tokens that the training data have "
+            "(seen), of the whole vocabulary, or none (default: seen with Adam without "
+            "weight decay, which is the same as all; otherwise all)"
+        },
+    )
     max_positions: int = field(
         default=512, metadata={"help": "longest sequence, in tokens"}
     )

@@ -21,6 +21,7 @@ from fairseq_xling.launching.failures import fairseq_errors, leaving_nothing
 from fairseq_xling.launching.options import check_run, check_training
 from fairseq_xling.launching.processes import start_on_cpus
 from fairseq_xling.launching.shape import fill_shape
+from fairseq_xling.launching.trained_rows import choose_rows
 from fairseq_xling.models.xmixup_xlmr import has_no_sizes
 
 
@@ -46,6 +47,7 @@ def call_main(
     check_run(cfg)
     if main is not validate.main:
         check_training(cfg)
+        choose_rows(cfg)
     find_checkpoints(cfg)
     fill_shape(cfg)
     with leaving_nothing(cfg.checkpoint.save_dir), fairseq_errors():

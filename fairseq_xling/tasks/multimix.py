@@ -79,6 +79,13 @@ class MultiMixTask(XMixupTask):
         )
         return self.datasets[split]
 
+    def training_streams(self) -> List[Streams]:
+        if not self.cfg.mixture:
+            return super().training_streams()
+        split = self.cfg.train_subset
+        folders = split_paths(self.cfg.mixture, "--mixture")
+        return [one for folder in folders for one in self._open_folder(folder, split)]
+
     def _open_folder(self, folder: str, split: str) -> List[Streams]:
         manifest = Manifest.load(folder)
         if manifest.labels != self.manifest.labels:

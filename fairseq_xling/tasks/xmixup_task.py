@@ -13,11 +13,13 @@ from fairseq_xling.data.labels import order_of
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.scheduled_sampling import decay_for_midpoint, run_length
+from fairseq_xling.data.seen_tokens import seen_tokens
 from fairseq_xling.data.source_sampling import sample_sources
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.base import Family, PredictedRow
 from fairseq_xling.families.config import XMixupConfig, check_options
+from fairseq_xling.models.trained_rows import RowEmbedding
 from fairseq_xling.tasks.encoder_task import EncoderTask
 from fairseq_xling.tasks.split_parts import (
     Part,
@@ -215,7 +217,26 @@ class XMixupTask(EncoderTask):
         for parameter in model.encoder.lm_head.parameters():
             if parameter is not embeddings:
                 parameter.requires_grad = False
+        if not from_checkpoint:
+            self._choose_rows(model.encoder.sentence_encoder)
         return model
+
+    def _choose_rows(self, encoder: Any) -> None:
+        """Freeze the embeddings that are not to be trained."""
+        chosen = str(self.cfg.train_embeddings)
+        if chosen == "none":
+            encoder.embed_tokens.weight.requires_grad = False
+        if chosen == "seen":
+            ids = seen_tokens(self.training_streams(), self.dictionary)
+            encoder.embed_tokens = RowEmbedding(encoder.embed_tokens, ids)
+            logger.info(f"embeddings: {len(ids)} of {len(self.dictionary)} are trained")
+
+    def training_streams(self) -> List[Streams]:
+        """All that the model is trained on."""
+        split = self.cfg.train_subset
+        parts = parts_of(self.cfg, self.manifest, split, self.languages)
+        data, paired = (self.cfg.data, self.manifest), self._streams_for(True, None)
+        return [self._open_part(*data, part, paired, True) for part in parts]
 
     def mixup_layer_of(self, cfg: Any) -> str:
         """The benchmark's layer; none for training without pairs."""
