@@ -48,6 +48,10 @@ class RawFile:
         for row, _ in self.placed():
             yield row
 
+    def count(self) -> int:
+        """About how many rows there are."""
+        return sum(1 for _ in self.rows())
+
     def index(self) -> IdIndex:
         """Where each id's row stands."""
         index = IdIndex()

@@ -36,6 +36,8 @@ def one_line(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a text has no visible character."""
+    if text and text[0] != " " and text[0].isprintable():  # nearly all are so
+        return False
     return not any(one != " " and one.isprintable() for one in text)
 
 

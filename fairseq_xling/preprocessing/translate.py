@@ -78,14 +78,12 @@ class Job(NamedTuple):
     Attributes:
         name: its path, seen from the folder.
         rows: what it is made from; of a shard, its part.
-        read: the rows of files that there are as many of.
-        paths: files that hold that.
+        table: of the rows, or of those that they were translated from.
     """
 
     name: str
     rows: Callable[[], Iterable[Any]]
-    read: Callable[[], Iterable[Any]]
-    paths: List[Path]
+    table: RawFile
     translator: RowTranslator
     engine: Engine
 
@@ -154,13 +152,15 @@ class FolderTranslator:
         made_by = {
             "engine": job.engine.settings(),
             "options": self.options if job.translator.is_trained else {},
-            "from": {self._relative(path): sha256_of(path) for path in job.paths},
+            "from": {
+                self._relative(path): sha256_of(path) for path in paths_of(job.table)
+            },
         }
         if is_kept(self.folder, job.name, made_by):
             logger.info(f"{job.name}: is there, kept")
             return job.name
         counts = Counter(dict.fromkeys(job.translator.counted, 0))
-        progress = Progress(job.name, sum(1 for _ in job.read()))
+        progress = Progress(job.name, job.table.count() // self.shard.parts)
         with closing(self._memory(job)) as memory:
             rows = self._translated(job, memory, counts, progress)
             if self.shard.name:
@@ -193,10 +193,9 @@ class FolderTranslator:
             made_from, source_lang if made_from == "train" else lang
         )
         rows: Callable[[], Iterable[Any]]
-        read: Callable[[], Iterable[Any]]
         if table is not None:
-            rows = lambda: self.shard.of(table.rows())  # noqa: E731
-            read, paths = rows, paths_of(table)
+            found = table
+            rows = lambda: self.shard.of(found.rows())  # noqa: E731
         elif kind == TRAIN:
             raise self.layout.no_training_file()
         elif kind == BACK and self.shard.name:
@@ -204,7 +203,7 @@ class FolderTranslator:
             assert before is not None
             # The file is not there yet, but this part of it is translated.
             rows = lambda: self._before(before)  # noqa: E731
-            read, paths = before.rows, before.paths
+            found = before.table
         elif is_asked:
             raise UserError(
                 f"{self.folder}: has no {made_from} file of {lang} to make {kind} "
@@ -219,10 +218,9 @@ class FolderTranslator:
         return Job(
             name=self._relative(there.path)
             if there is not None
-            else self._place(kind, lang, translator.ending, paths[0]),
+            else self._place(kind, lang, translator.ending, found.path),
             rows=rows,
-            read=read,
-            paths=paths,
+            table=found,
             translator=translator,
             engine=self.open_engine(*direction),
         )

@@ -132,6 +132,10 @@ class Table(RawFile):
             if row is not None:
                 yield row, place
 
+    def count(self) -> int:
+        """How many lines there are, in any language."""
+        return sum(1 for _ in self._lines()) - bool(self.header)
+
     def parse(self, number: int, raw: bytes) -> Optional[Row]:
         """Check and split one line; None if it is in another language."""
         columns = self.columns
