@@ -4,8 +4,9 @@ Reads one input a line, writes one JSON object a line. A line is plain text: a s
 to tag; or premise, hypothesis; or question, passage, with a tab between. Or it is a
 JSON object with these names (``text`` or ``words`` for tagging), and under ``source``,
 in the same form, its translation to the source language, which then takes part by
-mixup; other fields are copied to the output, but for those that the prediction has,
-too. Text that begins with a brace is to be given as JSON. An empty line is an error.
+mixup; --translate makes those that are not given. Other fields are copied to the
+output, but for those that the prediction has, too. Text that begins with a brace is to
+be given as JSON. An empty line is an error.
 """
 
 import argparse
@@ -13,6 +14,11 @@ import signal
 import sys
 
 from fairseq_xling.cli import options
+from fairseq_xling.cli.engine_options import (
+    ENGINES,
+    add_engine_options,
+    engine_options,
+)
 from fairseq_xling.predictor.lines import predict_file
 
 
@@ -38,6 +44,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="text: word, tag and probability in columns; or answer or label, and "
         "probability",
     )
+    parser.add_argument(
+        "--translate",
+        metavar="ENGINE",
+        help=f"translates inputs that have no source: {ENGINES}",
+    )
+    parser.add_argument("--lang", help="language of the inputs, for --translate")
+    add_engine_options(parser)
     options.add_batch_options(parser)
     return parser
 
@@ -45,8 +58,17 @@ def build_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Predict."""
     batches = options.batch_options(args)
-    in_columns = args.format == "text"
-    predict_file(args.input, args.path, args.data, args.output, in_columns, batches)
+    predict_file(
+        args.input,
+        args.path,
+        args.data,
+        args.output,
+        in_columns=args.format == "text",
+        batches=batches,
+        engine=args.translate,
+        lang=args.lang,
+        engine_options=engine_options(args),
+    )
 
 
 run = options.entry_point(build_parser, main)

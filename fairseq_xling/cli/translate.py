@@ -4,15 +4,19 @@ import argparse
 import functools
 import logging
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Type
 
+from fairseq_xling.cli.engine_options import (
+    ENGINES,
+    add_engine_options,
+    engine_options,
+)
 from fairseq_xling.cli.options import add_device_options, new_parser
 from fairseq_xling.data.languages import LANGUAGE
 from fairseq_xling.errors import UserError, one_line_errors
 from fairseq_xling.families.translating import RowTranslator
-from fairseq_xling.option_values import check_number, flag_of, read_languages
+from fairseq_xling.option_values import check_number, read_languages
 from fairseq_xling.preprocessing.benchmarks import BENCHMARKS
 from fairseq_xling.preprocessing.raw_layout import RawLayout
 from fairseq_xling.preprocessing.translate import (
@@ -23,16 +27,12 @@ from fairseq_xling.preprocessing.translate import (
     Shard,
 )
 from fairseq_xling.translation.engine import EngineOptions
-from fairseq_xling.translation.language_codes import LanguageCodes
 from fairseq_xling.translation.opening import open_engine
 
 DOC = """Translate a raw folder, for X-Mixup: the training set to other languages, its
 translations back, and the dev and test sets to the source language. The files are
 written beside the raw ones, as preprocess/*.py read them. What is there is kept, and a
 run that was killed goes on.
-"""
-ENGINES = """command:PROGRAM (a line in, a line out), fairseq:FOLDER, hf:FOLDER or name,
-python:module.function; {src} and {tgt} in it stand for the languages' codes
 """
 
 
@@ -51,30 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="comma list of translate-train, translate-train-en (its translation "
         "back), translate-dev, translate-test (default: all)",
     )
-    parser.add_argument(
-        "--lang-code",
-        action="append",
-        default=[],
-        metavar="LANG=CODE",
-        help="an engine's code for a language, such as es=spa_Latn; repeatable",
-    )
+    add_engine_options(parser)
     parser.add_argument(
         "--workers", type=int, default=1, help="programs of command: at once"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=EngineOptions.timeout,
-        help="seconds for a program and a chunk of 1000 rows (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--blank-lines",
-        action="store_true",
-        help="an empty line after each sentence, for a program that takes lines for "
-        "running text, as apertium does",
-    )
-    parser.add_argument(
-        "--beam", type=int, default=EngineOptions.beam, help="of a model's search"
     )
     parser.add_argument("--batch-size", type=int, default=EngineOptions.batch_size)
     parser.add_argument("--max-tokens", type=int, help="instead of --batch-size")
@@ -133,6 +112,7 @@ def translate(argv: Optional[Sequence[str]] = None) -> None:
         force=True,
     )
     benchmark = BENCHMARKS[args.task]
+    check_number("--workers", args.workers, low=1)
     files = benchmark.files.to_translate(**benchmark.settings)
     run = FolderTranslator(
         RawLayout(args.raw, args.source_lang, benchmark.places, files),
@@ -164,16 +144,6 @@ def read_wanted(args: argparse.Namespace) -> Tuple[List[str], Optional[List[str]
         if name not in kinds:
             raise UserError(f"--only {name}: give some of {','.join(kinds)}")
     return langs, [kind for name, kind in kinds.items() if name in names]
-
-
-def engine_options(args: argparse.Namespace) -> EngineOptions:
-    """How the engine runs."""
-    for name in ("workers", "beam", "batch_size", "max_tokens"):
-        check_number(flag_of(name), getattr(args, name), low=1)
-    check_number("--timeout", args.timeout, above=True)
-    names = [field.name for field in fields(EngineOptions) if field.name != "codes"]
-    given = {name: getattr(args, name) for name in names}
-    return EngineOptions(codes=LanguageCodes(args.lang_code), **given)
 
 
 def read_shard(args: argparse.Namespace) -> Shard:

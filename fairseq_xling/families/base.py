@@ -27,6 +27,7 @@ from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.streams import Streams
 from fairseq_xling.families.encode import RowEncoder
 from fairseq_xling.families.row_file import RowFile
+from fairseq_xling.families.translating import RowTranslator
 
 Sample = Dict[str, Any]
 # The streams that may give a prediction: both together, or either.
@@ -133,6 +134,7 @@ class Family:
         head_bias: the bias of the head's last layer, by its name in checkpoints.
         predictions: what :meth:`collect` makes.
         encoder: makes streams of rows.
+        translator: tells what of rows is translated.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Family:
     head_bias: str
     predictions: Type[Predictions]
     encoder: Type[RowEncoder]
+    translator: Type[RowTranslator]
 
     def __init__(
         self,

@@ -14,6 +14,8 @@ from fairseq_xling.files.destination import check_output
 from fairseq_xling.files.json_text import parse_json
 from fairseq_xling.files.text_lines import decode_line, lines_of
 from fairseq_xling.predictor.predictor import Predictor, from_pretrained
+from fairseq_xling.predictor.translating import fill_sources, open_translator
+from fairseq_xling.translation.engine import EngineOptions
 
 CHUNK_LINES = 1024
 NAMES = (
@@ -29,6 +31,9 @@ def predict_file(
     output: str,
     in_columns: bool,
     batches: BatchOptions,
+    engine: Optional[str] = None,
+    lang: Optional[str] = None,
+    engine_options: Optional[EngineOptions] = None,
 ) -> None:
     """Predict each line of a file, in their order.
 
@@ -38,9 +43,11 @@ def predict_file(
         output: the file to write; ``-`` for standard output.
         in_columns: whether to write columns of text, not JSON.
         batches: how the model is run.
+        engine, lang: as ``translate`` and ``lang`` of :meth:`Predictor.predict`.
+        engine_options: how the engine runs.
 
     Raises:
-        UserError: the model, a file or a line is wrong.
+        UserError: the model, a file, a line or the engine is wrong.
     """
     if output != "-":
         check_output(output, files_read(source, path, data))
@@ -50,11 +57,14 @@ def predict_file(
         else:
             name, opened = source, stack.enter_context(open_lines(source))
         predictor = from_pretrained(path, data=data)
+        translator = engine and open_translator(
+            predictor.task, engine, lang, engine_options
+        )
         target: Any = sys.stdout
         if output != "-":
             target = stack.enter_context(atomic_file(output))
         lines = (decode_line(name, i, raw) for i, raw in enumerate(lines_of(opened), 1))
-        for result in predict_lines(predictor, lines, name, batches):
+        for result in predict_lines(predictor, lines, name, batches, translator):
             if in_columns:
                 print(as_text(result), file=target)
             else:
@@ -104,9 +114,18 @@ def parse_line(line: str, where: str, is_pair: bool) -> Tuple[Any, Any, Dict[str
 
 
 def predict_lines(
-    predictor: Predictor, lines: Iterator[str], name: str, batches: BatchOptions
+    predictor: Predictor,
+    lines: Iterator[str],
+    name: str,
+    batches: BatchOptions,
+    engine: Any = None,
 ) -> Iterator[Dict[str, Any]]:
-    """Predictions of lines, in their order."""
+    """Predictions of lines, in their order.
+
+    Args:
+        engine: an :class:`~fairseq_xling.translation.engine.Engine` that translates
+            lines without source.
+    """
     is_pair = not predictor.task.family.labels_words
     number = 0
     while True:
@@ -125,6 +144,8 @@ def predict_lines(
                 source = predictor.parse(source, f"{where}, source")
             sources.append(source)
             others.append(more)
+        if engine is not None:
+            sources = fill_sources(predictor.task, inputs, sources, engine)
         results = predictor.predict_parsed(inputs, sources, batches)
         for more, result in zip(others, results):
             yield {**more, **result}

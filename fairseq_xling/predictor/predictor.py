@@ -19,6 +19,8 @@ from fairseq_xling.predictor.features import (
 )
 from fairseq_xling.predictor.loading import load_files
 from fairseq_xling.predictor.texts import TextReader, TokenizedText, as_list
+from fairseq_xling.predictor.translating import fill_sources, open_translator
+from fairseq_xling.translation.engine import Engine
 
 
 class Predictor:
@@ -67,6 +69,8 @@ class Predictor:
         fp16: bool = False,
         cpu: bool = False,
         bf16: bool = False,
+        translate: Union[str, Engine, None] = None,
+        lang: Optional[str] = None,
     ) -> List[Dict[str, Any]]:
         """Predict texts.
 
@@ -81,6 +85,10 @@ class Predictor:
             fp16: half precision, on a GPU.
             cpu: do not use a GPU.
             bf16: half precision that does not overflow.
+            translate: an engine that makes the sources that are not given, such as
+                ``"command:apertium -u -f line {src}-{tgt}"``; see ``--engine`` of
+                ``preprocess/translate.py``.
+            lang: the language of the inputs, for ``translate``.
 
         Returns:
             for each input a dictionary: ``label`` and ``probabilities`` by label;
@@ -88,7 +96,8 @@ class Predictor:
             its first character ``start``, its ``probability``, and ``n_best``.
 
         Raises:
-            UserError: an input is not of the form, or the model has no head.
+            UserError: an input is not of the form, the model has no head, or the
+                engine fails.
         """
         inputs = as_list(inputs, "inputs")
         sources = (
@@ -102,6 +111,9 @@ class Predictor:
             None if text is None else self.parse(text, f"source {i}")
             for i, text in enumerate(sources, 1)
         ]
+        if translate is not None:
+            engine = open_translator(self.task, translate, lang)
+            others = fill_sources(self.task, rows, others, engine)
         batches = BatchOptions(batch_size, cpu=cpu, fp16=fp16, bf16=bf16)
         return self.predict_parsed(rows, others, batches)
 

@@ -1,6 +1,7 @@
 """Sentence pairs to streams."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any, List, Optional, Sequence, cast
 
 import numpy as np
@@ -14,14 +15,15 @@ from fairseq_xling.families.raw import RawSplit
 
 
 class PairEncoder(RowEncoder):
-    """Encodes pairs, given as rows or as two texts each, and their labels."""
+    """Encodes pairs and their labels."""
 
     form = "pair"
     text_names = PREMISE
     in_memory = ("input", "source")
 
-    def parse(self, text: Text, where: str) -> List[str]:
-        return parse_pair(text, self.text_names, where)
+    def parse(self, text: Text, where: str) -> Row:
+        first, second = parse_pair(text, self.text_names, where)
+        return Row(first, second, None, None, 1, Path(where))
 
     def streams(self, part: RawSplit) -> List[str]:
         return ["input", *["label"] * part.input.has_labels, *part.counterparts]

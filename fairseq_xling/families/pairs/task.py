@@ -16,6 +16,7 @@ from fairseq_xling.families.config import XMixupConfig
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
 from fairseq_xling.families.pairs.encode import PairEncoder
 from fairseq_xling.families.pairs.predictions import ClassifiedRow, ClassPredictions
+from fairseq_xling.families.pairs.translating import PairTranslator
 
 HEAD_NAME = "sentence_classification_head"
 
@@ -47,6 +48,7 @@ class PairsFamily(Family):
     head_bias = f"classification_heads.{HEAD_NAME}.out_proj.bias"
     predictions = ClassPredictions
     encoder = PairEncoder
+    translator = PairTranslator
 
     @staticmethod
     def chance(labels: Sequence[str]) -> Optional[float]:

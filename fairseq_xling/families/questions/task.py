@@ -34,6 +34,7 @@ from fairseq_xling.families.questions.predictions import (
     AnswerPredictions,
     ExampleFile,
 )
+from fairseq_xling.families.questions.translating import QuestionTranslator
 from fairseq_xling.option_values import flag_of
 
 SPAN_HEAD = "span_head"
@@ -89,6 +90,7 @@ class QuestionsFamily(Family):
     head_bias = f"token_heads.{SPAN_HEAD}.out_proj.bias"
     predictions = AnswerPredictions
     encoder = QuestionEncoder
+    translator = QuestionTranslator
 
     def __init__(self, *given: Any, rules: Optional[Mapping[str, str]] = None) -> None:
         super().__init__(*given)

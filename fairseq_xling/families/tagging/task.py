@@ -20,6 +20,7 @@ from fairseq_xling.families.tagging.dataset import TagDataset
 from fairseq_xling.families.tagging.encode import WordEncoder
 from fairseq_xling.families.tagging.metric import chunk_counts
 from fairseq_xling.families.tagging.predictions import TaggedRow, TagPredictions
+from fairseq_xling.families.tagging.translating import TagTranslator
 
 TAGGING_HEAD = "tagging_head"
 
@@ -52,6 +53,7 @@ class TaggingFamily(Family):
     head_bias = f"token_heads.{TAGGING_HEAD}.out_proj.bias"
     predictions = TagPredictions
     encoder = WordEncoder
+    translator = TagTranslator
 
     def default_mixup_layer(self, layers: int) -> str:
         """The fourth layer (X-Mixup section 5.1), or the last of fewer."""
