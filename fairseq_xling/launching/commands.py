@@ -40,7 +40,7 @@ def call_main(
 ) -> None:
     """In place of fairseq's, by which its commands start their work."""
     if not is_ours(getattr(cfg.task, "_name", None)):
-        if has_no_sizes(cfg.model):
+        if has_no_sizes(getattr(cfg, "model", None)):
             find_checkpoints(cfg)
             fill_shape(cfg)
         return start(cfg, main, **kwargs)

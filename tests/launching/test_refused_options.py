@@ -97,7 +97,7 @@ def data(tmp_path_factory):
         ("--fp16", "--fp16: needs a GPU"),
         ("--best-checkpoint-metric=acuracy", "acuracy: give one of loss, accuracy, ac"),
         ("--best-checkpoint-metric=f1", "give one of loss, accuracy, accuracy_en, "),
-        ("--arch=roberta_base", "--arch roberta_base: give one of xmixup_xlmr_mini, "),
+        ("--arch=roberta_base", "--arch roberta_base: give one of xmixup_mbert, "),
         ("--criterion=masked_lm", "masked_lm: give confidence_penalty or xmixup"),
         ("--criterion=xmixup_tlm", "xmixup_tlm: give confidence_penalty or xmixup"),
         ("--max-positions=-1", "--max-positions -1: give 4 to 131072"),

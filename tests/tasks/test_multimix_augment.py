@@ -1,5 +1,6 @@
 """fairseq-generate --task multimix_augment, from the command to its output."""
 
+import functools
 import itertools
 import json
 import math
@@ -596,13 +597,15 @@ def chunks_stored(out: Path) -> Optional[int]:
         return None
 
 
-def dies_before(number: int, told: Optional[Path] = None):
-    """Kills the process before the n-th time that a file comes to its place."""
+def dies_before(folder: Path, number: int, told: Optional[Path] = None):
+    """Kills the process before the n-th file that comes to its place in a folder."""
 
     def before() -> None:
         replace, calls = os.replace, itertools.count(1)
 
         def counted(*names: Any) -> None:
+            if folder not in Path(names[1]).parents:
+                return replace(*names)
             call = next(calls)
             if call == number:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -621,7 +624,8 @@ def test_killed_at_any_moment_the_next_run_ends_the_same(folders, lm, tmp_path, 
     arguments = (folders[kind], lm)
     options = ["--max-tokens=20"]
     told = tmp_path / "calls"
-    generate(*arguments, tmp_path / "whole", *options, before=dies_before(0, told))
+    dies = functools.partial(dies_before, tmp_path)
+    generate(*arguments, tmp_path / "whole", *options, before=dies(0, told))
     whole, last = snapshot(tmp_path / "whole"), int(told.read_text())
     assert last > 20
     moments = {
@@ -632,8 +636,8 @@ def test_killed_at_any_moment_the_next_run_ends_the_same(folders, lm, tmp_path, 
     for turn, numbers in enumerate(moments[kind]):
         out = tmp_path / f"killed{turn}"
         for number in numbers:
-            killed = generate(*arguments, out, *options,
-                              check=False, before=dies_before(number))  # fmt: skip
+            dying = {"check": False, "before": dies(number)}
+            killed = generate(*arguments, out, *options, **dying)
             assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
             seen.append(chunks_stored(out))
         generate(*arguments, out, *options)
@@ -866,7 +870,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(spm, lm, tmp_path):
     for rows in (500, 3000):
         data = tmp_path / str(rows)
         write_pairs(data, spm, {"train": {"en": draw_pairs("en", rows)}})
-        options = ["--keep-duplicates", "--batch-size=512", "--aug-percentage=10"]
+        options = ["--keep-duplicates", "--batch-size=128", "--aug-percentage=10"]
         out = tmp_path / f"out{rows}"
         done = generate(data, lm, out, *options, "--quiet", before=tell_peak)
         assert Manifest.load(out).splits["train"]["en"].rows == 4 * rows
