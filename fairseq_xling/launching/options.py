@@ -111,7 +111,9 @@ def check_run(cfg: Any) -> None:
 
 
 def check_training(cfg: Any) -> None:
-    """Refuse to train in half precision on a CPU, which fairseq cannot."""
+    """Refuse to train without optimizer, and in half precision on a CPU."""
+    if cfg.optimizer is None:
+        raise UserError("--optimizer is missing; give one, as --optimizer adamw_fused")
     if cfg.common.cpu or not torch.cuda.is_available():
         for name in HALF:
             if getattr(cfg.common, name):

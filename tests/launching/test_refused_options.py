@@ -117,3 +117,12 @@ def test_training_that_cannot_start_says_so_and_leaves_nothing(
     last = done.stdout.strip().splitlines()[-1]
     assert last.startswith("error: ") and said in last
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_without_optimizer_ends_in_a_line(data, tmp_path):
+    words = train_command(data, tmp_path / "out", "--max-update=1")
+    words.remove("--optimizer=adam")
+    done = run_in_fork(words)
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert last == "error: --optimizer is missing; give one, as --optimizer adamw_fused"
