@@ -65,6 +65,9 @@ def translate_rows(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for read in chunks(rows):
+                # What is not in the memory yet is lost with the process.
+                while len(waiting) >= workers:
+                    yield from finish(waiting.popleft(), memory, under_way, progress)
                 texts = [[one_line(text) for text in texts_of(row)] for row in read]
                 each = dict.fromkeys(itertools.chain.from_iterable(texts))
                 asked = [text for text in each if not is_blank(text)]
@@ -73,8 +76,6 @@ def translate_rows(
                 under_way.update(new)
                 made = pool.submit(engine.translate, new) if new else None
                 waiting.append(Chunk(read, texts, known, new, made))
-                if len(waiting) > workers:
-                    yield from finish(waiting.popleft(), memory, under_way, progress)
             while waiting:
                 yield from finish(waiting.popleft(), memory, under_way, progress)
         except Exception:
