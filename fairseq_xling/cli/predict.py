@@ -58,6 +58,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Predict."""
     batches = options.batch_options(args)
+    if args.translate is None:
+        # No complaint where the reader has read enough. An engine may end early, too,
+        # which then must not end this process.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     predict_file(
         args.input,
         args.path,
@@ -76,9 +80,8 @@ run = options.entry_point(build_parser, main)
 
 def cli_main() -> None:
     """Entry point of ``xling-predict``."""
-    # Texts of all languages; and no complaint where the reader has read enough.
+    # Texts of all languages.
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     run()
 
 

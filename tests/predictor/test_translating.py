@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -92,6 +93,17 @@ def test_model_without_mixup_inference_wants_no_translations(paired):
     predictor.task.cfg.no_mixup_inference = True
     with pytest.raises(UserError, match="--no-mixup-inference and reads no"):
         predictor.predict([("der Hund", "rot")], translate=UPPER, lang="de")
+
+
+def test_engine_that_ends_before_it_has_read_ends_in_a_line(paired, tmp_path):
+    path = tmp_path / "lines"
+    path.write_text("der Hund\trot\n" * 20, encoding="utf-8")
+    words = [str(path), "--path", str(paired.mixed.parent), "--lang", "de", "--cpu"]
+    arguments = predict.build_parser().parse_args([*words, "--translate=command:true"])
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    with pytest.raises(UserError, match="command:true: wrote 0 lines for 2 sentences"):
+        predict.main(arguments)
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 
 
 def test_command_translates_lines_without_source(paired, classifier, monkeypatch):
