@@ -18,7 +18,7 @@ from fairseq_xling.launching.options import check_run, check_training
 def options(data="bin", **given):
     """All options of a run on a CPU, with fairseq's defaults where none is given."""
     cfg = OmegaConf.structured(FairseqConfig)
-    cfg.task = {"data": data}
+    cfg.task, cfg.optimizer = {"data": data}, {"_name": "adam"}
     cfg.common.cpu = True
     for name, value in given.items():
         part = cfg.common if name in cfg.common else cfg.distributed_training
