@@ -44,6 +44,7 @@ class Predictor:
         self.reader = reader
         self.family: Optional[str] = task and task.family.stored
         self.half_models: Dict[torch.dtype, Any] = {}
+        self.engines: Dict[Any, Engine] = {}
         self._task = task
 
     @property
@@ -112,7 +113,10 @@ class Predictor:
             for i, text in enumerate(sources, 1)
         ]
         if translate is not None:
-            engine = open_translator(self.task, translate, lang)
+            if (translate, lang) not in self.engines:  # which may load a model
+                engine = open_translator(self.task, translate, lang)
+                self.engines[translate, lang] = engine
+            engine = self.engines[translate, lang]
             others = fill_sources(self.task, rows, others, engine)
         batches = BatchOptions(batch_size, cpu=cpu, fp16=fp16, bf16=bf16)
         return self.predict_parsed(rows, others, batches)
