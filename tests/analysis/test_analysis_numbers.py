@@ -7,13 +7,13 @@ import pytest
 from fairseq.data import Dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from scipy.stats import permutation_test, spearmanr
 
 from fairseq_xling.analysis.correlation import rank_correlation
 from fairseq_xling.analysis.findings import without_nan
 from fairseq_xling.analysis.language_maps import project
 from fairseq_xling.analysis.translation_noise import NOISES, add_noise, check_rates
-from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.pieces import PieceTable
 
 SEEDS = st.integers(0, 2**31)
@@ -136,7 +136,7 @@ def test_noise_comes_at_its_rate(table):
 def test_rates_are_percent():
     assert check_rates([40.0, 10.0, 40.0]) == [10.0, 40.0]
     for wrong in (0.0, -1.0, 101.0, math.nan):
-        with pytest.raises(UserError, match="above 0 to 100"):
+        with refused("above 0 to 100"):
             check_rates([10.0, wrong])
 
 

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from refusals import refused
 
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
-from fairseq_xling.errors import UserError
 from fairseq_xling.launching.commands import LAST, find_checkpoints
 
 
@@ -25,12 +25,12 @@ def test_a_folder_means_the_checkpoint_in_it(model):
 
 
 def test_what_is_no_checkpoint_is_refused(model, tmp_path):
-    with pytest.raises(UserError, match=f"--path {tmp_path}/no: not found; give a ch"):
+    with refused(f"--path {tmp_path}/no: not found; give a ch"):
         find_checkpoint_file(tmp_path / "no", "--path")
-    with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
+    with refused("a folder with neither checkpoint_best.pt nor"):
         find_checkpoint_file(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="Hugging Face's; convert it with preprocess/c"):
+    with refused("Hugging Face's; convert it with preprocess/c"):
         find_checkpoint_file(tmp_path)
 
 
@@ -62,7 +62,7 @@ def test_fairseqs_options_take_folders(model, tmp_path):
 def test_what_is_not_there_is_refused_by_its_option(tmp_path, name):
     options_of = {"restore": "--restore-file", "finetune": "--finetune-from-model"}
     flag = options_of.get(name, "--path")
-    with pytest.raises(UserError, match=f"{flag} .*nowhere.pt: not found"):
+    with refused(f"{flag} .*nowhere.pt: not found"):
         find_checkpoints(options(tmp_path, **{name: str(tmp_path / "nowhere.pt")}))
 
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from refusals import refused
 from torch.autograd import gradcheck
 
 from fairseq_xling.criterions.confidence_penalty import ConfidencePenaltyCriterion
 from fairseq_xling.criterions.losses import negative_entropy, soft_tag_loss, task_loss
-from fairseq_xling.errors import UserError
 
 
 def softmax(logits):
@@ -113,11 +113,11 @@ def test_loss_of_tagged_sentences_is_eq_1_averaged_over_words():
 
 
 def test_negative_weight_is_refused():
-    with pytest.raises(UserError, match="--confidence-penalty -1: give 0 or more"):
+    with refused("--confidence-penalty -1: give 0 or more"):
         ConfidencePenaltyCriterion(fake_task(draw(1, 2), None), -1)
 
 
 def test_two_streams_are_refused():
     task = fake_task(draw(1, 2), None, training_set="pairs")
-    with pytest.raises(UserError, match="use --criterion xmixup"):
+    with refused("use --criterion xmixup"):
         ConfidencePenaltyCriterion(task, 1.0)

@@ -7,9 +7,9 @@ from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDatasetBuilder
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 
 from fairseq_xling.data.binarize import StreamWriter, TextEncoder
-from fairseq_xling.errors import UserError
 
 # Whitespace that the tiny model does not know would be lost on the way through text
 # files, which split at it; everything else must come out the same.
@@ -79,7 +79,7 @@ def test_unknown_pieces_are_counted(spm, dictionary):
 
 
 def test_dictionary_that_lacks_most_pieces_is_refused(spm):
-    with pytest.raises(UserError, match="pieces are not in the dictionary"):
+    with refused("pieces are not in the dictionary"):
         TextEncoder(spm.model, Dictionary())
 
 

@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from refusals import refused
 
 from fairseq_xling.data.languages import LANGUAGE, PREFIX
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.files import RawFiles
 from fairseq_xling.option_values import read_languages
 from fairseq_xling.preprocessing.raw_layout import RawLayout
@@ -39,7 +39,7 @@ def test_lists_are_read_with_spaces():
 
 @pytest.mark.parametrize("text", ["", ",", "de,", "de,,ru", "de,ru,de"])
 def test_empty_and_repeated_languages_are_refused(text):
-    with pytest.raises(UserError, match="^--langs '.*': give different languages"):
+    with refused("^--langs '.*': give different languages"):
         read_languages("--langs", text)
 
 
@@ -98,11 +98,11 @@ def test_many_of_them_are_counted(tmp_path, caplog):
 def test_a_folder_in_a_files_place_is_refused(tmp_path):
     write(tmp_path, "train-en.tsv", "test-de.tsv/x")
     found = layout(tmp_path)
-    with pytest.raises(UserError, match="test-de.tsv: a folder, where a file is read"):
+    with refused("test-de.tsv: a folder, where a file is read"):
         found.splits(found.languages())
 
 
 def test_a_file_in_the_raw_folders_place_is_refused(tmp_path):
     write(tmp_path, "a.tsv")
-    with pytest.raises(UserError, match="a.tsv: a file; give XTREME's raw data"):
+    with refused("a.tsv: a file; give XTREME's raw data"):
         layout(tmp_path / "a.tsv")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 
 from fairseq_xling.data.mixture_dataset import MixtureDataset, sampling_probabilities
 from fairseq_xling.data.paired_dataset import PairedDataset
-from fairseq_xling.errors import UserError
 
 
 class Items(PairedDataset):
@@ -91,5 +91,5 @@ def test_batches_hold_every_draw_once(limits):
 
 
 def test_negative_factor_is_refused():
-    with pytest.raises(UserError, match="--sampling-factor -1: give 0 or more"):
+    with refused("--sampling-factor -1: give 0 or more"):
         mixture([3, 2], -1.0)

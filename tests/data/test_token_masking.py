@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from parallel_data import words_dictionary
+from refusals import refused
 
 from fairseq_xling.data.token_masking import TokenMasker
-from fairseq_xling.errors import UserError
 
 DICTIONARY = words_dictionary()
 MASK = DICTIONARY.index("<mask>")
@@ -63,5 +63,5 @@ def test_short_sequences_get_their_share_on_average():
 
 @pytest.mark.parametrize("shares", [(0, 0.1, 0.1), (1, 0, 0), (0.1, 0.6, 0.5)])
 def test_impossible_shares_are_refused(shares):
-    with pytest.raises(UserError, match="give (a share|shares)"):
+    with refused("give (a share|shares)"):
         TokenMasker(DICTIONARY, *shares)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from forked import call, files_in, run_in_fork, run_in_forks, srun, torchrun
 from pair_data import LABELS, write_pair_data
+from refusals import refused
 from training import command, run, train_command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.cli.options import batch_options
-from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
 SHORT = ["--max-update=8", "--seed=3"]
@@ -176,11 +176,11 @@ def test_mixup_inference_can_be_left_out_of_a_model_that_mixes(
 
 def test_source_stream_that_does_not_exist_is_not_replaced(checkpoints, data, tmp_path):
     source, out = ["--predict", "source"], tmp_path / "out"
-    with pytest.raises(UserError, match="--predict source, but it reads no counter"):
+    with refused("--predict source, but it reads no counter"):
         evaluate(data, checkpoints.alone, out, *source)
     without = [f"test.{lang}.source" for lang in ("de", "sw")]
     folder = write_pair_data(tmp_path / "bin", without=without)
-    with pytest.raises(UserError, match="binarize the data with their translations"):
+    with refused("binarize the data with their translations"):
         evaluate(folder, checkpoints.zero, out, *source)
     assert not (tmp_path / "out").exists()
 
@@ -245,7 +245,7 @@ def test_language_without_labels_is_not_counted_as_wrong(
     ],
 )
 def test_wrong_options_are_one_line(checkpoints, data, tmp_path, options, message):
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         evaluate(data, checkpoints.mixed, tmp_path / "out", *options)
     assert not (tmp_path / "out").exists()
 
@@ -256,9 +256,7 @@ def test_data_of_another_dictionary_are_refused(checkpoints, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["dictionary_size"] = 7
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(
-        UserError, match="tokens, the dictionary .*dict.txt of the check"
-    ):
+    with refused("tokens, the dictionary .*dict.txt of the check"):
         load_task_model(checkpoints.mixed, str(folder))
 
 
@@ -269,7 +267,7 @@ def test_checkpoint_for_other_labels_is_refused(
     # fairseq would load it with a new classifier and report what that guesses.
     monkeypatch.setattr(pair_data, "LABELS", labels)
     folder = write_pair_data(tmp_path / "bin")
-    with pytest.raises(UserError, match=f"neutral, but .* has {', '.join(labels)};"):
+    with refused(f"neutral, but .* has {', '.join(labels)};"):
         evaluate(folder, checkpoints.mixed, tmp_path)
     assert not (tmp_path / "results.json").exists()
 
@@ -295,7 +293,7 @@ def test_checkpoint_that_predicts_no_numbers_is_refused(checkpoints, data, tmp_p
         if key.endswith("out_proj.bias") and "classification" in key:
             state["model"][key].fill_(float("nan"))
     torch.save(state, tmp_path / "broken.pt")
-    with pytest.raises(UserError, match="broken.pt: probabilities that are not num"):
+    with refused("broken.pt: probabilities that are not num"):
         evaluate(data, tmp_path / "broken.pt", tmp_path)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from evaluated import LANGUAGES, arguments, evaluate
 from family_data import question_folder, read_tags, tag_folder
+from refusals import refused
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.options import batch_options
-from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
 
@@ -104,6 +104,6 @@ def test_languages_without_labels_get_predictions_only(
     ],
 )
 def test_what_cannot_be_predicted_is_refused(models, tmp_path, options, message):
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         evaluate(models.data, models.mixed, tmp_path / "out", *options)
     assert not (tmp_path / "out").exists()

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from evaluated import LANGUAGES, arguments, evaluate
 from family_data import read_tags, tag_folder
+from refusals import refused
 from seqeval.metrics import f1_score
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.options import batch_options
-from fairseq_xling.errors import UserError
 from fairseq_xling.evaluation.evaluate import predict_split
 
 
@@ -91,7 +91,7 @@ def files_in(folder):
 
 
 def test_checkpoints_and_data_of_different_tasks_are_refused(tagged, paired, tmp_path):
-    with pytest.raises(UserError, match="mixed/.*: .*holds xnli data; .* reads udpos"):
+    with refused("mixed/.*: .*holds xnli data; .* reads udpos"):
         evaluate(paired.data, tagged.mixed, tmp_path / "out")
 
 
@@ -102,5 +102,5 @@ def test_languages_are_those_asked_for(tagged, tmp_path, given, read):
 
 
 def test_language_that_the_data_lack_is_refused(tagged, tmp_path):
-    with pytest.raises(UserError, match="--target-langs fr: not in .*holds de,zh"):
+    with refused("--target-langs fr: not in .*holds de,zh"):
         evaluate(tagged.data, tagged.zero, tmp_path, "--target-langs=fr")

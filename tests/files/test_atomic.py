@@ -4,8 +4,9 @@ import errno
 import os
 
 import pytest
+from refusals import refused
 
-from fairseq_xling.errors import UserError, one_line_errors
+from fairseq_xling.errors import one_line_errors
 from fairseq_xling.files.atomic import atomic_file, atomic_folder
 
 
@@ -76,7 +77,7 @@ def test_old_folder_stays_where_the_new_one_cannot_take_its_name(tmp_path, monke
 
 
 def test_full_disk_names_the_file(tmp_path):
-    with pytest.raises(UserError, match="out: no space left on device; free some"):
+    with refused("out: no space left on device; free some"):
         with one_line_errors(), atomic_file(tmp_path / "out"):
             raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,8 @@
 
 import os
 
-import pytest
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.files.locks import claim, locked
 
 
@@ -28,7 +27,7 @@ def test_changes_of_two_processes_are_both_kept(tmp_path):
 def test_file_of_another_process_is_not_written(tmp_path):
     with open(tmp_path / "one", "ab") as first, open(tmp_path / "one", "ab") as second:
         claim(first, tmp_path, "wait")
-        with pytest.raises(UserError, match="another process is writing there; wait$"):
+        with refused("another process is writing there; wait$"):
             claim(second, tmp_path, "wait")
         first.close()
         claim(second, tmp_path, "wait")

@@ -3,8 +3,8 @@
 import io
 
 import pytest
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.files.text_lines import decode_line, lines_of, open_lines, read_text
 
 INSIDE = "a\u2028b\u2029c\u0085d\x0be\x0cf"
@@ -44,7 +44,7 @@ def test_marks_of_joined_files_are_left_out_and_words_of_them_kept(tmp_path):
 @pytest.mark.parametrize("read", [lines, read_text])
 def test_utf16_is_refused_in_one_line(tmp_path, encoding, read):
     (tmp_path / "a").write_text("x y\nz\n", encoding=encoding)
-    with pytest.raises(UserError, match="a, line 1: UTF-16, not UTF-8; convert"):
+    with refused("a, line 1: UTF-16, not UTF-8; convert"):
         read(tmp_path / "a")
 
 
@@ -53,11 +53,11 @@ def test_a_web_page_is_no_text(tmp_path, read):
     (tmp_path / "a").write_text(
         "\ufeff\n<!DOCTYPE html>\n<p>Sign in\n", encoding="utf-8"
     )
-    with pytest.raises(UserError, match="a: a web page, not the file that was to be"):
+    with refused("a: a web page, not the file that was to be"):
         read(tmp_path / "a")
 
 
 @pytest.mark.parametrize("read", [lines, read_text])
 def test_a_folder_is_refused_in_one_line(tmp_path, read):
-    with pytest.raises(UserError, match="Is a directory; give a file of text"):
+    with refused("Is a directory; give a file of text"):
         read(tmp_path)

@@ -4,8 +4,7 @@ import re
 
 import fairseq.options
 import pytest
-
-from fairseq_xling.errors import UserError
+from refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_steps_that_half_precision_would_lose_are_told_of(caplog, options, told)
 
 def test_two_half_precisions_are_refused():
     parser = fairseq.options.get_training_parser()
-    with pytest.raises(UserError, match="--fp16 with --bf16"):
+    with refused("--fp16 with --bf16"):
         fairseq.options.parse_args_and_arch(
             parser, ["data", "--arch=xmixup_xlmr_mini", "--fp16", "--bf16"]
         )
@@ -36,5 +35,5 @@ def test_two_half_precisions_are_refused():
 
 def test_missing_arch_is_named():
     parser = fairseq.options.get_training_parser()
-    with pytest.raises(UserError, match="--arch is missing"):
+    with refused("--arch is missing"):
         fairseq.options.parse_args_and_arch(parser, ["data", "--task=xmixup_xnli"])

@@ -7,10 +7,10 @@ import torch
 from forked import run_in_fork
 from pair_data import write_pair_data
 from question_data import question_task, write_question_data
+from refusals import refused
 from tag_data import TAGS, tagging_task, write_tag_data
 from training import train_command
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.launching import restoring
 from fairseq_xling.launching.restoring import check_task
 
@@ -33,14 +33,14 @@ def test_own_checkpoint_and_one_that_tells_nothing_are_accepted(tagged, tmp_path
 def test_checkpoint_of_another_task_is_refused(tagged, tmp_path):
     other = question_task(write_question_data(tmp_path / "bin"))
     path = saved(tmp_path / "other.pt", other.state_dict())
-    with pytest.raises(UserError, match=f"{path}: .*trained on xquad.*--finetune-from"):
+    with refused(f"{path}: .*trained on xquad.*--finetune-from"):
         check_task(tagged, path)
 
 
 def test_checkpoint_of_labels_in_another_order_is_refused(tagged, tmp_path):
     state = {**tagged.state_dict(), "labels": TAGS[::-1]}
     path = saved(tmp_path / "other.pt", state)
-    with pytest.raises(UserError, match=f"{path}: .*trained on the labels O, I-PER"):
+    with refused(f"{path}: .*trained on the labels O, I-PER"):
         check_task(tagged, path)
 
 
@@ -55,7 +55,7 @@ def test_checkpoint_is_looked_into_once(tagged, tmp_path, opened, reset, labels)
     if labels == TAGS or reset:
         assert restoring.load_checkpoint(load, trainer, path, reset) == path
     else:
-        with pytest.raises(UserError, match="trained on the labels O, I-PER"):
+        with refused("trained on the labels O, I-PER"):
             restoring.load_checkpoint(load, trainer, path, reset)
     assert opened == [path]
     assert chosen.load_checkpoint_on_all_dp_ranks == (reset and labels != TAGS)

@@ -15,11 +15,11 @@ from mbert_data import write_mbert
 from omegaconf import OmegaConf
 from pair_data import write_pair_data
 from raw_data import WORDS
+from refusals import refused
 from small_model import checkpoint, small_args, small_task
 from training import SHAPE, train_command
 
 from fairseq_xling.checkpoints.shape import SIZES, shape_of
-from fairseq_xling.errors import UserError
 from fairseq_xling.launching.shape import fill_shape
 
 SIZED = {"encoder_layers": 2, "encoder_embed_dim": 16, "encoder_ffn_embed_dim": 24}
@@ -151,9 +151,8 @@ def test_what_is_typed_wins(plain, published):
     ],
 )
 def test_contradiction_is_one_line_with_both_values(plain, published, typed, message):
-    with pytest.raises(UserError, match=message.format(published.path)) as error:
+    with refused(message.format(published.path)):
         filled(plain, published.path, **typed)
-    assert "\n" not in str(error.value)
 
 
 def test_files_of_yaml_are_filled_alike(plain, published):
@@ -192,12 +191,12 @@ def test_checkpoint_that_tells_too_little_is_refused(plain, tmp_path, published)
     state = torch.load(published.path, weights_only=True)
     del state["args"].encoder_attention_heads
     torch.save(state, tmp_path / "headless.pt")
-    with pytest.raises(UserError, match="--encoder-attention-heads: give it, as .*pt"):
+    with refused("--encoder-attention-heads: give it, as .*pt"):
         filled(plain, tmp_path / "headless.pt")
     filled(plain, tmp_path / "headless.pt", encoder_attention_heads=4)
     state["model"] = {"x": torch.ones(2)}
     torch.save(state, tmp_path / "other.pt")
-    with pytest.raises(UserError, match="other.pt: no XLM-R or mBERT, .*--encoder-lay"):
+    with refused("other.pt: no XLM-R or mBERT, .*--encoder-lay"):
         filled(plain, tmp_path / "other.pt")
 
 

@@ -4,9 +4,9 @@ from argparse import Namespace
 
 import pytest
 from forked import call, srun, torchrun
+from refusals import refused
 from training import command
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.launching import launchers
 from fairseq_xling.launching.launchers import launched, process_count
 from fairseq_xling.launching.processes import share_out
@@ -22,7 +22,7 @@ def test_mistake_in_a_started_process_is_one_line(tmp_path):
 
 def test_no_processes_are_refused():
     args = Namespace(distributed_world_size=0, cpu=True)
-    with pytest.raises(UserError, match="--distributed-world-size 0: give 1 or more"):
+    with refused("--distributed-world-size 0: give 1 or more"):
         share_out(print, args)
 
 

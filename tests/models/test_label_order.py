@@ -2,12 +2,11 @@
 
 from collections import OrderedDict
 
-import pytest
 import torch
+from refusals import refused
 from small_model import HEAD, small_model
 from tag_data import TAGS, tagging_task, with_head, write_tag_data
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.task import TAGGING_HEAD
 from fairseq_xling.launching.restoring import has_other_labels
 
@@ -44,16 +43,16 @@ def test_words_are_tagged_by_names_of_tags(tmp_path):
     assert torch.equal(rows[order], model.token_heads[TAGGING_HEAD].out_proj.weight)
     # The task lets it through, and refuses other tags with both lists.
     task.load_state_dict({"labels": [TAGS[i] for i in order]})
-    with pytest.raises(UserError, match="labels A, B, C, D, E, but .* has B-LOC, B-P"):
+    with refused("labels A, B, C, D, E, but .* has B-LOC, B-P"):
         task.load_state_dict({"labels": list("ABCDE")})
-    with pytest.raises(UserError, match="the labels none, but .* has B-LOC, B-P"):
+    with refused("the labels none, but .* has B-LOC, B-P"):
         task.load_state_dict({"labels": []})
 
 
 def test_other_labels_are_refused_with_both_lists():
     model, other = small_model(), small_model()
     other.label_names = OURS
-    with pytest.raises(UserError, match="labels a, b, c, but the data have contrad"):
+    with refused("labels a, b, c, but the data have contrad"):
         other.load_state_dict(weights(model, ["a", "b", "c"]))
 
 

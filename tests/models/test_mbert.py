@@ -7,10 +7,10 @@ import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 from small_model import HEAD, pad_rows, small_model
 
 from fairseq_xling.data.sequences import find_segments
-from fairseq_xling.errors import UserError
 
 STEM = "encoder.sentence_encoder."
 TARGETS = pad_rows([[0, 5, 6, 2, 7, 8, 2], [0, 9, 2, 5, 2], [0, 6, 5, 2]])
@@ -116,7 +116,7 @@ def test_a_single_segment_is_added_to_the_positions():
 def test_checkpoint_of_the_other_backbone_is_refused(have, want):
     state = small_model(num_segments=have).state_dict()
     told = f"--num-segments {have}, the model {want}: .*--arch xmixup_xlmr"
-    with pytest.raises(UserError, match=told):
+    with refused(told):
         small_model(num_segments=want).load_state_dict(state)
 
 

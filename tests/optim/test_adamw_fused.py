@@ -7,11 +7,11 @@ import pytest
 import torch
 from fairseq.logging import metrics
 from fairseq.optim.adam import Adam
+from refusals import refused
 from simulated_gpu import pretend
 from test_simulated_gpu import LOGGING, steps
 from trainer import NO_DROPOUT, batch_of, build, write_families
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.optim.adamw_fused import AdamW, read_betas
 from fairseq_xling.optim.gradient_norm import gradient_norm
 
@@ -133,7 +133,7 @@ def test_betas_are_two_numbers(value):
 
 @pytest.mark.parametrize("value", ["0.9", "(0.9, 1)", "(0.9,", "(a, b)", "(1, 2, 3)"])
 def test_betas_that_are_none_are_refused(value):
-    with pytest.raises(UserError, match=r"--adam-betas .* give two numbers from 0"):
+    with refused(r"--adam-betas .* give two numbers from 0"):
         read_betas(value)
 
 
@@ -190,5 +190,5 @@ def test_on_a_gpu_it_does_not_wait_longer_than_fairseqs_adam(data):
 
 
 def test_weights_in_half_precision_alone_are_refused(data):
-    with pytest.raises(UserError, match="--optimizer adamw_fused: keeps no weights"):
+    with refused("--optimizer adamw_fused: keeps no weights"):
         trained(data, "adamw_fused", "--memory-efficient-bf16", "--bf16")

@@ -26,11 +26,11 @@ from demo.languages import (  # noqa: E402
     Translator,
     translate_through,
 )
+from refusals import refused
 
 from fairseq_xling.data.binarize import TextEncoder  # noqa: E402
 from fairseq_xling.data.dictionaries import load_dictionary  # noqa: E402
 from fairseq_xling.data.tokenizers import find_tokenizer  # noqa: E402
-from fairseq_xling.errors import UserError  # noqa: E402
 
 SIZES = ["--train-rows=600", "--dev-rows=60", "--test-rows=60", "--lines=300"]
 # Of what the script wrote before it wrote further folders.
@@ -263,15 +263,15 @@ def test_only_a_folder_of_the_script_is_replaced(tmp_path):
     real = tmp_path / "raw" / "xnli" / "train-en.tsv"
     real.write_text("real data")
     for options in ((), ("--overwrite",)):
-        with pytest.raises(UserError, match="raw: exists"):
+        with refused("raw: exists"):
             write_demo(tmp_path / "raw", *TINY, *options)
     assert real.read_text() == "real data"
     out = write_demo(tmp_path / "demo", *TINY)
     before = files(out)
     assert files(write_demo(out, *TINY, "--overwrite")) == before
     (out / "udpos" / "mine.tsv").touch()
-    with pytest.raises(UserError, match="holds udpos/mine.tsv"):
+    with refused("holds udpos/mine.tsv"):
         write_demo(out, *TINY, "--overwrite")
-    with pytest.raises(UserError, match="--lines 0: give 1 or more"):
+    with refused("--lines 0: give 1 or more"):
         write_demo(tmp_path / "none", *TINY, "--lines=0")
     assert not (tmp_path / "none").exists()

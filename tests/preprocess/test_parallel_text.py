@@ -5,11 +5,11 @@ import runpy
 import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from parallel_data import draw_parallel, preprocess, raw_parallel, write_parallel
+from refusals import refused
 from training import ROOT
 
 from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.manifest import Manifest, stream_prefix
-from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 
 
@@ -74,7 +74,7 @@ def test_languages_can_be_chosen_and_other_files_are_not_read(spm, tmp_path):
         (raw / name).write_bytes(b"\xff")
     folder = preprocess(raw, spm, tmp_path / "bin", "--target-langs=zh")
     assert Manifest.load(folder).languages == ["en", "zh"]
-    with pytest.raises(UserError, match="--target-langs fr: .* no training text"):
+    with refused("--target-langs fr: .* no training text"):
         preprocess(raw, spm, tmp_path / "other", "--target-langs=zh,fr")
 
 
@@ -110,7 +110,7 @@ def all_empty(raw):
 def test_bad_input_is_named_and_leaves_nothing(spm, tmp_path, spoil):
     raw = raw_parallel(tmp_path / "raw", ["de"])
     message = spoil(raw)
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         preprocess(raw, spm, tmp_path / "bin")
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
@@ -118,10 +118,10 @@ def test_bad_input_is_named_and_leaves_nothing(spm, tmp_path, spoil):
 def test_existing_folders_are_replaced_only_when_told(spm, tmp_path):
     raw = raw_parallel(tmp_path / "raw", ["de"])
     preprocess(raw, spm, tmp_path / "bin")
-    with pytest.raises(UserError, match="exists; replace it with --overwrite"):
+    with refused("exists; replace it with --overwrite"):
         preprocess(raw, spm, tmp_path / "bin")
     preprocess(raw, spm, tmp_path / "bin", "--overwrite")
-    with pytest.raises(UserError, match="none: not a folder"):
+    with refused("none: not a folder"):
         preprocess(tmp_path / "none", spm, tmp_path / "other")
 
 

@@ -10,10 +10,10 @@ from binarized import check_refused, digest, spoilt, stream
 from fairseq.data import Dictionary
 from forked import call
 from raw_data import WORDS
+from refusals import refused
 from training import ROOT
 
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.preprocessing.benchmarks import TYDIQA_ALL
 
@@ -352,9 +352,7 @@ def test_misplaced_answers_are_left_out_when_told_and_counted(
     test = data["test", "de"]
     test[2].start = 10**6
     write(raw / PLACES["test"].format("de"), test)
-    with pytest.raises(
-        UserError, match=f"question {german[8].id}: the answer .*--skip"
-    ):
+    with refused(f"question {german[8].id}: the answer .*--skip"):
         preprocess(raw, spm, tmp_path / "bin")
     preprocess(raw, spm, tmp_path / "bin", "--skip-misplaced-answers")
     kept = german[:8] + german[9:]
@@ -451,7 +449,7 @@ def test_questions_to_be_judged_by_are_not_left_out(raw, data, spm, tmp_path):
     rows = data["test", "de"]
     rows[4].question = " "
     write(raw / PLACES["test"].format("de"), rows)
-    with pytest.raises(UserError, match="question .*: empty question or context"):
+    with refused("question .*: empty question or context"):
         preprocess(raw, spm, tmp_path / "bin")
     assert not (tmp_path / "bin").exists()
 
@@ -602,7 +600,7 @@ def test_held_out_share_leaves_something_on_both_sides(raw, spm, tmp_path, share
         message = (
             r"--held-out 0.95: no passage of .*train-v1.1.json is left to train on"
         )
-        with pytest.raises(UserError, match=message):
+        with refused(message):
             preprocess(raw, spm, tmp_path / "bin", f"--held-out={share}")
     else:
         manifest = preprocess(raw, spm, tmp_path / "bin", f"--held-out={share}")

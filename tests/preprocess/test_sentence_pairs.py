@@ -15,10 +15,10 @@ from binarized import check_refused, digest, spoilt, stream
 from fairseq.data import Dictionary
 from forked import call
 from raw_data import LABELS, draw_rows, write_rows
+from refusals import refused
 from training import ROOT, environment
 
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 
 
@@ -207,7 +207,7 @@ def test_source_rows_are_paired_where_there_are_files(raw, spm, tmp_path):
     }
     assert changed == {"manifest.json", *streams}
     drop_last_row(raw / "translate-train/en-en-translated.tsv")
-    with pytest.raises(UserError, match="en-en-translated.tsv: 29 rows, but"):
+    with refused("en-en-translated.tsv: 29 rows, but"):
         preprocess(raw, spm, tmp_path / "short")
 
 
@@ -370,13 +370,13 @@ def test_repeated_id_is_refused(raw, spm, tmp_path):
     rows = read(raw / TRANSLATED)
     write_rows(raw / "train-en.tsv", english)
     write_rows(raw / TRANSLATED, with_ids([row[2:] for row in rows]))
-    with pytest.raises(UserError, match="line 6: id 'r1' stands in line 3, too"):
+    with refused("line 6: id 'r1' stands in line 3, too"):
         preprocess(raw, spm, tmp_path / "bin", "--target-langs=de")
 
 
 def test_existing_destdir_is_kept_unless_told_otherwise(raw, spm, tmp_path):
     preprocess(raw, spm, tmp_path / "bin")
-    with pytest.raises(UserError, match="exists; replace it with --overwrite"):
+    with refused("exists; replace it with --overwrite"):
         preprocess(raw, spm, tmp_path / "bin")
     preprocess(raw, spm, tmp_path / "bin", "--overwrite")
 
@@ -385,17 +385,17 @@ def test_dictionary_of_another_model_is_refused(raw, spm, tmp_path):
     other = tmp_path / "dict.txt"
     other.write_text("".join(f"x{i} 1\n" for i in range(50)))
     wrong = type(spm)(model=spm.model, dictionary=str(other))
-    with pytest.raises(UserError, match="pieces are not in the dictionary"):
+    with refused("pieces are not in the dictionary"):
         preprocess(raw, wrong, tmp_path / "bin")
     wrong = type(spm)(model=str(other), dictionary=spm.dictionary)
-    with pytest.raises(UserError, match="not a SentencePiece model"):
+    with refused("not a SentencePiece model"):
         preprocess(raw, wrong, tmp_path / "bin")
 
 
 def test_unknown_language_and_folder_are_refused(raw, spm, tmp_path):
-    with pytest.raises(UserError, match="--target-langs xx.*de,ru,zh"):
+    with refused("--target-langs xx.*de,ru,zh"):
         preprocess(raw, spm, tmp_path / "bin", "--target-langs=xx")
-    with pytest.raises(UserError, match="no such folder"):
+    with refused("no such folder"):
         preprocess(raw / "nowhere", spm, tmp_path / "bin")
 
 
@@ -416,7 +416,7 @@ def test_overwrite_spares_what_is_not_binarized_data(raw, spm, tmp_path):
     other = tmp_path / "notes.txt"
     other.write_text("kept")
     for place in (raw, tmp_path, other):
-        with pytest.raises(UserError, match="is not a folder of binarized data"):
+        with refused("is not a folder of binarized data"):
             preprocess(raw, spm, place, "--overwrite")
     assert (raw / "train-en.tsv").exists() and other.read_text() == "kept"
 
@@ -424,7 +424,7 @@ def test_overwrite_spares_what_is_not_binarized_data(raw, spm, tmp_path):
 def test_rows_without_a_sentence_are_left_out_when_told(raw, spm, tmp_path, capfd):
     replace_cell(raw / TRANSLATED, 4, 2, "")
     replace_cell(raw / "translate-test/test-de-en-translated.tsv", 2, 1, "")
-    with pytest.raises(UserError, match="line 5: empty sentence.*--skip-empty-rows"):
+    with refused("line 5: empty sentence.*--skip-empty-rows"):
         preprocess(raw, spm, tmp_path / "bin")
     manifest = preprocess(raw, spm, tmp_path / "bin", "--skip-empty-rows")
     assert manifest.splits["train"]["de"].rows == 29
@@ -441,7 +441,7 @@ def test_rows_without_a_sentence_are_left_out_when_told(raw, spm, tmp_path, capf
 def test_training_rows_without_labels_are_refused(raw, spm, tmp_path):
     rows = read(raw / "train-en.tsv")
     write_rows(raw / "train-en.tsv", [row[:2] for row in rows])
-    with pytest.raises(UserError, match="train-en.tsv: has no labels"):
+    with refused("train-en.tsv: has no labels"):
         preprocess(raw, spm, tmp_path / "bin")
 
 
@@ -483,7 +483,7 @@ def test_folders_and_other_encodings_of_vocabularies_are_refused(raw, spm, tmp_p
         (spm.model, tmp_path / "u16.txt", "u16.txt, line 1: UTF-16"),
     ):
         files = SimpleNamespace(model=str(model), dictionary=str(dictionary))
-        with pytest.raises(UserError, match=told):
+        with refused(told):
             preprocess(raw, files, tmp_path / "bin")
         assert not (tmp_path / "bin").exists()
 
@@ -492,7 +492,7 @@ def test_sentences_of_invisible_characters_are_empty_ones(raw, spm, tmp_path, ca
     rows = read(raw / "train-en.tsv")
     rows[4][1] = "\u200b \u200b"
     write_rows(raw / "train-en.tsv", rows)
-    with pytest.raises(UserError, match="train-en.tsv, line 5: a sentence without"):
+    with refused("train-en.tsv, line 5: a sentence without"):
         preprocess(raw, spm, tmp_path / "bin")
     options = ["--skip-empty-rows", "--target-langs=en"]
     manifest = preprocess(raw, spm, tmp_path / "bin", *options)
@@ -511,5 +511,5 @@ def test_labels_are_known_but_for_case_and_spaces(raw, spm, tmp_path):
 @pytest.mark.parametrize("name", ["train-en.csv", "train-en.jsonl"])
 def test_training_file_of_another_format_is_named(raw, spm, tmp_path, name):
     (raw / "train-en.tsv").rename(raw / name)
-    with pytest.raises(UserError, match=rf"not found \(of another format: {name}\)"):
+    with refused(rf"not found \(of another format: {name}\)"):
         preprocess(raw, spm, tmp_path / "bin")

@@ -9,11 +9,11 @@ from binarized import check_refused, digest, spoilt, stream
 from fairseq.data import Dictionary
 from forked import call
 from raw_data import WORDS
+from refusals import refused
 from training import ROOT
 
 from fairseq_xling.data.labels import LABELS
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
 
 TRAINED = "translate-train/en-{}-translated"
@@ -274,7 +274,7 @@ def test_withheld_words_are_left_out_and_counted(raw, data, spm, tmp_path, capfd
     assert "test.de: 9 rows, 1 with withheld words (_), left out" in log
     assert "test.zh: 0 rows, 2 with withheld words (_), left out" in log
     write(raw / "train-en.tsv", [withheld])
-    with pytest.raises(UserError, match="train-en.tsv: has no words, all are wit"):
+    with refused("train-en.tsv: has no words, all are wit"):
         preprocess(raw, spm, tmp_path / "other", "--target-langs=de")
 
 
@@ -482,14 +482,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 def test_repeated_id_in_a_translation_is_refused(raw, spm, tmp_path):
     give_ids("a", "b")(raw / "train-en.tsv")
     give_ids("a", "b", "b")(raw / DE)
-    with pytest.raises(UserError, match=r"en-de-translated.tsv, line \d+: sent_id b o"):
+    with refused(r"en-de-translated.tsv, line \d+: sent_id b o"):
         preprocess(raw, spm, tmp_path / "bin")
 
 
 def test_translation_without_any_of_the_ids_is_refused(raw, spm, tmp_path):
     give_ids(*[f"a{i}" for i in range(30)])(raw / "train-en.tsv")
     give_ids(*[f"b{i}" for i in range(30)])(raw / DE)
-    with pytest.raises(UserError, match=r"train-en.tsv: none of the ids of .*en-de-tr"):
+    with refused(r"train-en.tsv: none of the ids of .*en-de-tr"):
         preprocess(raw, spm, tmp_path / "bin")
 
 

@@ -5,6 +5,7 @@ import time
 
 import psutil
 import pytest
+from refusals import refused
 
 from fairseq_xling.errors import UserError
 from fairseq_xling.translation.engine import EngineOptions
@@ -127,13 +128,13 @@ def test_empty_translations_alone():
     ],
 )
 def test_engines_that_there_are_none_of(name, told):
-    with pytest.raises(UserError, match="^--engine ") as caught:
+    with refused("^--engine ") as caught:
         open_engine(name, "en", "es")
     assert told in str(caught.value)
 
 
 def test_no_translation_to_the_same_language():
-    with pytest.raises(UserError, match="from en to en is no translation"):
+    with refused("from en to en is no translation"):
         open_engine("command:cat", "en", "en")
 
 
@@ -145,5 +146,5 @@ def test_no_translation_to_the_same_language():
     ],
 )
 def test_functions_that_are_no_engines(name, told):
-    with pytest.raises(UserError, match=told):
+    with refused(told):
         open_engine(f"python:toy_engines.{name}", "en", "es").translate(list("abc"))

@@ -1,8 +1,7 @@
 """What is translated once stays, for its engine, settings and direction."""
 
-import pytest
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.translation.engine import EngineOptions
 from fairseq_xling.translation.language_codes import LanguageCodes
 from fairseq_xling.translation.memory import TranslationMemory
@@ -48,7 +47,7 @@ def test_all_reads_what_parts_have_and_the_parts_do_not(tmp_path):
 
 def test_one_process_at_a_time(tmp_path):
     one = memory(tmp_path)
-    with pytest.raises(UserError, match="another process is translating there; wait"):
+    with refused("another process is translating there; wait"):
         memory(tmp_path)
     memory(tmp_path, shard="1-of-2").close()
     one.close()
@@ -59,5 +58,5 @@ def test_file_that_is_damaged(tmp_path):
     fill(tmp_path, {"a": "b"})
     (path,) = tmp_path.iterdir()
     path.write_bytes(b"something else" * 100)
-    with pytest.raises(UserError, match=f"{path.name}: damaged .*remove it"):
+    with refused(f"{path.name}: damaged .*remove it"):
         memory(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from raw_data import write_rows
+from refusals import refused
 from translation_models import (
     demo_sentences,
     fairseq_generate,
@@ -14,7 +15,6 @@ from translation_models import (
 )
 
 from fairseq_xling.cli.translate import translate
-from fairseq_xling.errors import UserError
 from fairseq_xling.translation.engine import EngineOptions
 from fairseq_xling.translation.opening import open_engine
 
@@ -57,14 +57,14 @@ def test_raw_folder_translated_by_fairseq(trained, tmp_path):
     want = fairseq_generate(folder, beam=3)
     assert [text for row in found for text in row[2:4]] == want
     # There is no model back.
-    with pytest.raises(UserError, match="qaa-en: not found"):
+    with refused("qaa-en: not found"):
         translate([*argv, "--only", "translate-test"])
 
 
 def test_direction_that_a_fairseq_model_lacks(trained):
     folder, _ = trained
     engine = open_engine(f"fairseq:{folder}", "qaa", "en", EngineOptions(cpu=True))
-    with pytest.raises(UserError, match="it translates from en to qaa; give a model"):
+    with refused("it translates from en to qaa; give a model"):
         engine.translate(["a"])
     one, two = (
         open_engine(f"fairseq:{folder}", "en", "qaa", EngineOptions(beam=beam))
@@ -77,7 +77,7 @@ def test_direction_that_a_fairseq_model_lacks(trained):
 def test_fairseq_model_without_its_dictionary(trained, tmp_path):
     shutil.copy(trained[0] / "model.pt", tmp_path)
     engine = open_engine(f"fairseq:{tmp_path}", "en", "qaa", EngineOptions(cpu=True))
-    with pytest.raises(UserError, match="cannot be loaded to translate.*dict.en.txt"):
+    with refused("cannot be loaded to translate.*dict.en.txt"):
         engine.translate(["a"])
 
 
@@ -138,12 +138,12 @@ def test_languages_are_told_as_a_model_wants_it(marian, tokenizer, told, source)
 )
 def test_language_that_a_model_lacks(marian, tokenizer):
     engine = open_engine(f"hf:{marian}", "en", "es")
-    with pytest.raises(UserError, match="does not translate from en to es; give the"):
+    with refused("does not translate from en to es; give the"):
         engine._tell_languages(tokenizer)
 
 
 def test_folder_that_has_no_model(tmp_path):
-    with pytest.raises(UserError, match="cannot be loaded .*give a folder or a name"):
+    with refused("cannot be loaded .*give a folder or a name"):
         open_engine(f"hf:{tmp_path}", "en", "es")
-    with pytest.raises(UserError, match="fairseq: .*neither"):
+    with refused("fairseq: .*neither"):
         open_engine(f"fairseq:{tmp_path}", "en", "es")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from pair_data import write_pair_data
+from refusals import refused
 
 from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.streams import check_lengths, open_streams
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.pairs.dataset import SentencePairDataset
 
 WANTED = {"source", "backtranslation"}
@@ -125,7 +125,7 @@ def test_long_rows_are_shortened(folder):
 
 def test_row_over_the_limit_is_named(folder):
     streams = open_streams(folder, Manifest.load(folder), "train", "de", WANTED)
-    with pytest.raises(UserError, match=r"train\.de\.input: row \d+ has") as error:
+    with refused(r"train\.de\.input: row \d+ has") as error:
         check_lengths(streams, str(folder), "train", 8, truncate=False)
     message = str(error.value)
     row = int(message.split("row ")[1].split()[0]) - 1
@@ -144,11 +144,11 @@ def test_shortened_rows_are_counted(folder, caplog):
 def test_damaged_folder_is_reported(tmp_path):
     folder = write_pair_data(tmp_path / "bin")
     (folder / "train.de.input.bin").unlink()
-    with pytest.raises(UserError, match=r"train\.de\.input\.bin"):
+    with refused(r"train\.de\.input\.bin"):
         open_streams(folder, Manifest.load(folder), "train", "de", WANTED)
     other = write_pair_data(tmp_path / "other", rows={"train": 7})
     for suffix in ("bin", "idx"):
         source = other / f"train.sw.input.{suffix}"
         (folder / f"train.sw.input.{suffix}").write_bytes(source.read_bytes())
-    with pytest.raises(UserError, match="7 rows, though the text has 24"):
+    with refused("7 rows, though the text has 24"):
         open_streams(folder, Manifest.load(folder), "train", "sw", WANTED)

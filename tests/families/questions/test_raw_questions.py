@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.questions.raw import (
     QuestionFile,
     read_questions,
@@ -76,7 +76,7 @@ def test_misplaced_answer_is_refused_or_left_out_and_counted(tmp_path, start):
     message = (
         rf"a.json, question a: the answer 'Málaga' does not stand at .* {start} of"
     )
-    with pytest.raises(UserError, match=message + ".*--skip-misplaced-answers"):
+    with refused(message + ".*--skip-misplaced-answers"):
         list(QuestionFile([path]).rows())
     rows = list(QuestionFile([path], skip_misplaced=True).rows())
     assert [(row.answers, row.misplaced) for row in rows] == [
@@ -132,9 +132,9 @@ def test_repeated_id_is_refused(tmp_path):
     content = squad((CONTEXT, entry("a"), entry("b")), ("x", entry("a")))
     file = QuestionFile([write(tmp_path / "a.json", content)])
     message = r"a.json: question id a occurs twice \(questions 1 and 3\); give"
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         file.index()
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         list(align(file, [], same_labels=False))
 
 
@@ -181,9 +181,8 @@ def broken(change):
 )
 def test_json_of_another_shape_is_refused_by_place(tmp_path, content, message):
     path = write(tmp_path / "a.json", content)
-    with pytest.raises(UserError, match=f"a.json, .*{message}.*SQuAD 1.1") as error:
+    with refused(f"a.json, .*{message}.*SQuAD 1.1"):
         list(read_questions(path))
-    assert "\n" not in str(error.value)
 
 
 def test_json_cut_anywhere_is_refused(tmp_path):
@@ -191,14 +190,14 @@ def test_json_cut_anywhere_is_refused(tmp_path):
     path = tmp_path / "a.json"
     for end in range(0, len(text) - 1, 7):
         path.write_text(text[:end])
-        with pytest.raises(UserError, match=r"a.json, line \d+: not JSON .*cut off"):
+        with refused(r"a.json, line \d+: not JSON .*cut off"):
             list(read_questions(path))
 
 
 def test_bytes_that_are_no_utf8_are_refused_by_line(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(b'{\n "data":\n "\xff"}')
-    with pytest.raises(UserError, match=r"a.json, line 3: not UTF-8 \(byte 14 of"):
+    with refused(r"a.json, line 3: not UTF-8 \(byte 14 of"):
         list(read_questions(path))
 
 
@@ -251,5 +250,5 @@ def test_wrong_json_lines_are_refused_by_their_number(tmp_path, line, said):
     path = tmp_path / "train-v1.1.json"
     lines = [json.dumps(one) for one in FLAT[:2]]
     path.write_text("\n".join([*lines, line]))
-    with pytest.raises(UserError, match=said):
+    with refused(said):
         list(read_questions(path))
