@@ -21,7 +21,7 @@ import torch
 from fairseq.dataclass import utils
 from pair_data import write_pair_data
 from quick_options import Composer
-from raw_data import LABELS, WORDS, draw_rows, sentence, write_rows
+from raw_data import WORDS, sentence, write_pairs
 
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -122,29 +122,8 @@ def paired(spm, tmp_path_factory) -> SimpleNamespace:
 @pytest.fixture
 def raw(tmp_path) -> Path:
     """A raw XNLI folder in XTREME's layout, with German, Russian and Chinese."""
-    generator = random.Random(1)
-    folder = tmp_path / "raw"
-    sets = {
-        split: [generator.choice(LABELS) for _ in range(rows)]
-        for split, rows in (("train", 30), ("dev", 8), ("test", 9))
-    }
-    english = {split: draw_rows(generator, "en", x) for split, x in sets.items()}
-    for split, rows in english.items():
-        write_rows(folder / f"{split}-en.tsv", rows)
-    for lang in ("de", "ru", "zh"):
-        foreign = draw_rows(generator, lang, sets["train"])
-        rows = [e[:2] + f for e, f in zip(english["train"], foreign)]
-        write_rows(folder / f"translate-train/en-{lang}-translated.tsv", rows)
-        back = draw_rows(generator, "en", sets["train"])
-        write_rows(folder / f"translate-train-en/en-{lang}-en-translated.tsv", back)
-        for split in ("dev", "test"):
-            rows = draw_rows(generator, lang, sets[split])
-            write_rows(folder / f"{split}-{lang}.tsv", rows)
-            write_rows(
-                folder / f"translate-{split}/{split}-{lang}-en-translated.tsv",
-                draw_rows(generator, "en", sets[split]),
-            )
-    return folder
+    sizes = {"train": 30, "dev": 8, "test": 9}
+    return write_pairs(tmp_path / "raw", 1, sizes, ("de", "ru", "zh"))
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from family_data import copy_with, label_arguments, read_tags, tag_folder
+from family_data import copy_with, label_arguments, tag_folder
 from forked import files_in, run_in_forks
+from raw_tags import read_tags
 from training import command
 
 from fairseq_xling.checkpoints.task_model import load_task_model

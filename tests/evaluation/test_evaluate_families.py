@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from evaluated import LANGUAGES, arguments, evaluate
-from family_data import question_folder, read_tags, tag_folder
+from family_data import question_folder, tag_folder
+from raw_tags import read_tags
 from refusals import refused
 
 from fairseq_xling.checkpoints.task_model import load_task_model

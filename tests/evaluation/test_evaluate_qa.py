@@ -12,8 +12,9 @@ import pytest
 import torch
 from evaluated import LANGUAGES, arguments, evaluate
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from family_data import copy_with, read_questions
+from family_data import copy_with
 from forked import call, files_in, run_in_forks
+from raw_questions import question_file, read_questions
 from refusals import refused
 from training import command
 
@@ -24,10 +25,6 @@ from fairseq_xling.evaluation.evaluate import predict_split
 from fairseq_xling.evaluation.score_table import benchmark_tables
 from fairseq_xling.families.row_file import RowFile
 
-PLACES = {
-    "test": "xquad/xquad.{0}.json",
-    "valid": "mlqa/MLQA_V1/dev/dev-context-{0}-question-{0}.json",
-}
 PUNCTUATION = {
     chr(i)
     for i in range(sys.maxunicode)
@@ -75,11 +72,14 @@ def scores_of(predictions, path, lang, normal):
 
 
 @pytest.mark.parametrize(
-    "split, normal, other",
-    [("test", squad_normal, mlqa_normal), ("valid", mlqa_normal, squad_normal)],
+    "split, raw_split, normal, other",
+    [
+        ("test", "test", squad_normal, mlqa_normal),
+        ("valid", "dev", mlqa_normal, squad_normal),
+    ],
 )
 def test_scores_are_the_metrics_of_the_prediction_files(
-    asked, tmp_path, split, normal, other
+    asked, tmp_path, split, raw_split, normal, other
 ):
     results = evaluate(asked.data, asked.mixed, tmp_path, "--split", split)
     model = results["models"]["mixed"]
@@ -87,7 +87,7 @@ def test_scores_are_the_metrics_of_the_prediction_files(
     for lang in LANGUAGES:
         path = tmp_path / f"predictions/mixed/{split}-{lang}.json"
         predictions = json.loads(path.read_text(encoding="utf-8"))
-        raw = asked.raw / PLACES[split].format(lang)
+        raw = asked.raw / question_file(raw_split, lang)
         assert list(predictions) == [entry["id"] for entry in read_questions(raw)]
         wanted[lang] = scores_of(predictions, raw, lang, normal)
         others[lang] = scores_of(predictions, raw, lang, other)
@@ -150,7 +150,7 @@ def test_listed_answers_stand_in_the_passage_and_their_chances_sum_to_one(
         ]
         passages = {
             entry["id"]: entry["context"]
-            for entry in read_questions(asked.raw / PLACES["test"].format(lang))
+            for entry in read_questions(asked.raw / question_file("test", lang))
         }
         assert list(files[0]) == list(files[1]) == list(passages)
         for question, answers in files[0].items():
@@ -237,7 +237,7 @@ def test_answer_is_the_best_span_of_the_models_logits_row_by_row(asked):
     found = predict_split(task, model, "test", batch_options(args))["en"]
     dataset = task.load_dataset("test")
     offsets = MMapIndexedDataset(str(asked.data / "test.en.offsets"))
-    asked_en = read_questions(asked.raw / PLACES["test"].format("en"))
+    asked_en = read_questions(asked.raw / question_file("test", "en"))
     checked = 0
     for row in range(9):
         (window, *more) = dataset[row]

@@ -6,7 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 from evaluated import LANGUAGES, arguments, evaluate
-from family_data import read_tags, tag_folder
+from family_data import tag_folder
+from raw_tags import read_tags
 from refusals import refused
 from seqeval.metrics import f1_score
 

@@ -8,7 +8,9 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from family_data import copy_with, read_questions, read_tags, train
+from family_data import copy_with, train
+from raw_questions import question_file, read_questions
+from raw_tags import read_tags
 from refusals import refused
 from small_model import checkpoint
 
@@ -63,11 +65,11 @@ def test_tags_are_those_of_xling_evaluate(tagged, tagger, lang):
 @pytest.mark.parametrize("lang", ["en", "de", "zh"])
 def test_answers_are_those_of_xling_evaluate(asked, lang, name):
     want = evaluated(asked, name, lang)
-    rows = read_questions(asked.raw / f"xquad/xquad.{lang}.json")
+    rows = read_questions(asked.raw / question_file("test", lang))
     sources = None
     if lang != "en":
-        path = f"xquad/translate-test/xquad.translate.test.{lang}-en.json"
-        by_id = {row["id"]: row for row in read_questions(asked.raw / path)}
+        path = asked.raw / question_file("test", lang, "en")
+        by_id = {row["id"]: row for row in read_questions(path)}
         found = [by_id.get(row["id"]) for row in rows]
         sources = [one and (one["question"], one["context"]) for one in found]
         assert sum(source is None for source in sources) == 1

@@ -7,7 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from family_data import read_questions
+from raw_questions import read_questions
 from refusals import refused
 
 from fairseq_xling import from_pretrained

@@ -10,6 +10,8 @@ import toy_engines
 from bad_input import check_refusal
 from binarized import preprocess
 from raw_data import files, write_rows
+from raw_questions import answer, read_questions, write_questions
+from raw_tags import read_tags, write_tags
 
 from fairseq_xling.cli.translate import translate
 from fairseq_xling.errors import UserError
@@ -21,6 +23,7 @@ from fairseq_xling.translation.memory import FOLDER, TranslationMemory
 
 MADE = [f"translate-{x}" for x in ("train", "train-en", "dev", "test")]
 UPPER = "python:toy_engines.upper"
+NONE_LOST = {"empty": 0, "unchanged": 0}
 
 
 @pytest.fixture
@@ -65,9 +68,8 @@ def test_pairs_are_translated_and_read_back(bare, spm, tmp_path, capsys):
         for split in ("valid", "test"):
             assert "source" in manifest.splits[split][lang].streams
     table = capsys.readouterr().out.splitlines()
-    assert (
-        table[0].split() == ["file", "rows", "empty", "unchanged"] and len(table) == 9
-    )
+    assert table[0].split() == ["file", "rows", "empty", "unchanged"]
+    assert len(table) == 9
     name = "translate-train-en/en-zh-en-translated.tsv"
     assert table[6].split() == [name, "30", "0", "30"]
 
@@ -135,25 +137,19 @@ def test_engine_that_returns_its_input_is_told_of(bare, capsys):
     )
 
 
-def tagged(words, tags):
-    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags)) + "\n"
-
-
 @pytest.fixture
 def sentences(tmp_path):
     """Raw PAN-X of three sentences, and a German test set."""
-    folder = tmp_path / "panx"
-    folder.mkdir()
     train = [
         ("the big dog runs in Paris .", "O O O O O B-LOC O"),
         ("Big Cat sleeps in New York", "B-PER I-PER O O B-LOC I-LOC"),
         ("dog [ 1 ]", "O O O O"),
     ]
-    text = "".join(tagged(words.split(), tags.split()) for words, tags in train)
-    (folder / "train-en.tsv").write_text(text, encoding="utf-8")
-    test = tagged("der Hund im Haus".split(), "O O O B-LOC".split())
-    (folder / "test-de.tsv").write_text(test, encoding="utf-8")
-    return folder
+    test = [("der Hund im Haus", "O O O B-LOC")]
+    for name, rows in (("train-en.tsv", train), ("test-de.tsv", test)):
+        tagged = [list(zip(words.split(), tags.split())) for words, tags in rows]
+        write_tags(tmp_path / "panx" / name, tagged)
+    return tmp_path / "panx"
 
 
 def test_sentences_are_translated_as_running_text(sentences, spm, tmp_path):
@@ -176,20 +172,13 @@ def test_entities_are_carried_over_by_marks(sentences, spm, tmp_path):
     options = ["--task", "panx", "--mark-entities"]
     run(sentences, "de", UPPER, *options)
     name = "translate-train/en-de-translated.tsv"
-    assert (sentences / name).read_text("utf-8") == (
-        tagged("THE BIG DOG RUNS IN PARIS .".split(), "O O O O O B-LOC O".split())
-        + tagged(
-            "BIG CAT SLEEPS IN NEW YORK".split(), "B-PER I-PER O O B-LOC I-LOC".split()
-        )
-        + tagged(split_words("DOG [ 1 ]"), ["O"] * 4)
-    )
+    assert read_tags(sentences / name) == [
+        ("THE BIG DOG RUNS IN PARIS .".split(), "O O O O O B-LOC O".split()),
+        ("BIG CAT SLEEPS IN NEW YORK".split(), "B-PER I-PER O O B-LOC I-LOC".split()),
+        (split_words("DOG [ 1 ]"), ["O"] * 4),
+    ]
     entities = {"rows with entities": 2, "entities carried over": 3, "dropped": 0}
-    assert counts(sentences, name) == {
-        "rows": 3,
-        "empty": 0,
-        "unchanged": 0,
-        **entities,
-    }
+    assert counts(sentences, name) == {**NONE_LOST, "rows": 3, **entities}
     manifest = preprocess("panx", sentences, spm, tmp_path / "bin")
     assert "tags" in manifest.splits["train"]["de"].streams
 
@@ -207,9 +196,8 @@ def test_sentences_that_lose_marks_are_left_out(sentences, spm, tmp_path):
 
 
 def test_marks_are_for_named_entities(tmp_path):
-    (tmp_path / "raw").mkdir()
-    text = tagged(["the", "dog"], ["DET", "NOUN"])
-    (tmp_path / "raw/train-en.tsv").write_text(text, encoding="utf-8")
+    rows = [[("the", "DET"), ("dog", "NOUN")]]
+    write_tags(tmp_path / "raw/train-en.tsv", rows)
     with pytest.raises(UserError):
         run(tmp_path / "raw", "de", UPPER, "--task", "udpos", "--mark-entities")
 
@@ -220,58 +208,28 @@ CONTEXT = "The dog runs in the red house. It is big.\nThe cat sleeps! It is smal
 @pytest.fixture
 def questions(tmp_path):
     """Raw questions: the answers stand once or twice, and one nowhere."""
-    folder = tmp_path / "qa"
-    folder.mkdir()
-    answers = [
-        ("a", "red house", 20),
-        ("b", "The cat", 42),
-        ("c", "is", 61),
-        ("d", "is", 3),
-    ]
-    asked = [
-        {
-            "id": x,
-            "question": f"what is {x}",
-            "answers": [{"text": text, "answer_start": at}],
-        }
-        for x, text, at in answers
-    ]
-    data = {"data": [{"paragraphs": [{"context": CONTEXT, "qas": asked}]}]}
-    (folder / "train-en.json").write_text(json.dumps(data), encoding="utf-8")
-    del asked[3]
-    (folder / "test-de.json").write_text(json.dumps(data), encoding="utf-8")
-    return folder
+    answers = [("a", "red house", 20), ("b", "The cat", 42), ("c", "is", 61)]
+    rows = [asked(*one) for one in (*answers, ("d", "is", 3))]
+    write_questions(tmp_path / "qa/train-en.json", rows)
+    write_questions(tmp_path / "qa/test-de.json", rows[:3])
+    return tmp_path / "qa"
 
 
-def read_questions(path):
-    return [
-        (
-            question["id"],
-            paragraph["context"],
-            question["question"],
-            question["answers"],
-        )
-        for article in json.loads(path.read_text("utf-8"))["data"]
-        for paragraph in article["paragraphs"]
-        for question in paragraph["qas"]
-    ]
+def asked(name, text, start):
+    row = {"id": name, "question": f"what is {name}", "context": CONTEXT}
+    return {**row, "answers": [answer(text, start)]}
 
 
 def test_questions_are_translated_with_their_answers(questions, spm, tmp_path):
     run(questions, "de", UPPER, "--task", "xquad")
     name = "translate-train/en-de-translated.json"
-    want = [("a", "RED HOUSE", 20), ("b", "THE CAT", 42), ("c", "IS", 61)]
-    assert read_questions(questions / name) == [
-        (
-            x,
-            CONTEXT.upper(),
-            f"WHAT IS {x.upper()}",
-            [{"text": text, "answer_start": at}],
-        )
-        for x, text, at in want
-    ]
+    want = [asked("a", "RED HOUSE", 20), asked("b", "THE CAT", 42)]
+    want.append(asked("c", "IS", 61))
+    for row in want:
+        row.update({key: row[key].upper() for key in ("question", "context")})
+    assert read_questions(questions / name) == want
     ways = {"answers by marks": 3, "exact": 0, "near": 0, "dropped": 1}
-    assert counts(questions, name) == {"rows": 4, "empty": 0, "unchanged": 0, **ways}
+    assert counts(questions, name) == {**NONE_LOST, "rows": 4, **ways}
     skip = "--skip-misplaced-answers"
     manifest = preprocess("xquad", questions, spm, tmp_path / "bin", skip)
     assert manifest.splits["train"]["de"].rows == 3
@@ -280,17 +238,10 @@ def test_questions_are_translated_with_their_answers(questions, spm, tmp_path):
 
 
 def test_answers_without_marks_are_searched_for(questions):
-    run(
-        questions,
-        "de",
-        "command:tr -d []",
-        "--task",
-        "xquad",
-        "--only",
-        "translate-train",
-    )
+    options = ["--task", "xquad", "--only", "translate-train"]
+    run(questions, "de", "command:tr -d []", *options)
     name = "translate-train/en-de-translated.json"
-    assert [x for x, *_ in read_questions(questions / name)] == ["a", "b", "c"]
+    assert [row["id"] for row in read_questions(questions / name)] == ["a", "b", "c"]
     ways = {"answers by marks": 0, "exact": 3, "near": 0, "dropped": 1}
     assert counts(questions, name).items() >= ways.items()
 

@@ -10,12 +10,15 @@ from typing import Any, Dict, List, Optional, Sequence
 import torch
 from binarized import preprocess
 from forked import run_in_fork
-from raw_data import LABELS, WORDS, draw_rows, write_rows
+from raw_data import WORDS, row_file, write_pairs
+from raw_questions import answer, question_file, without_answer, write_questions
+from raw_tags import write_tags
 from training import train_command
 
 from fairseq_xling.cli import pseudo_label
 
 TARGETS = ("de", "zh")
+SIZES = {"train": 24, "dev": 7, "test": 9}
 TAGS = ("DET", "NOUN", "VERB", "ADJ", "X")
 LIMITS = {
     "xmixup_xnli": [],
@@ -43,12 +46,6 @@ def binarize(task: str, raw: Path, spm, *options: str) -> Path:
     return folder
 
 
-def write_tags(path: Path, rows: Sequence[Any], tagged: bool = True) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [["\t".join(pair if tagged else pair[:1]) for pair in row] for row in rows]
-    path.write_text("".join("\n".join(row) + "\n\n" for row in lines), encoding="utf-8")
-
-
 def tag_folder(
     folder: Path, spm, labels: Sequence[str] = TAGS, unlabelled: Sequence[str] = ()
 ) -> Path:
@@ -68,34 +65,25 @@ def tag_folder(
             rows.append([(words[i], labels[i % len(labels)]) for i in drawn])
         return rows
 
-    sizes = {"train": 24, "dev": 7, "test": 9}
-    for split, count in sizes.items():
+    for split, count in SIZES.items():
         tagged = split != "test" or "en" not in unlabelled
-        write_tags(folder / f"{split}-en.tsv", draw("en", count), tagged)
+        write_tags(folder / f"{split}-en.tsv", draw("en", count), tagged=tagged)
     for lang in TARGETS:
-        train = draw(lang, sizes["train"])
-        path = folder / f"translate-train/en-{lang}-translated.tsv"
-        write_tags(path, train, tagged=False)
+        train, count = draw(lang, SIZES["train"]), SIZES["train"]
+        write_tags(folder / row_file("train", lang), train, tagged=False)
         write_tags(folder / f"train-{lang}.tsv", train)
-        path = folder / f"translate-train-en/en-{lang}-en-translated.tsv"
-        write_tags(path, draw("en", sizes["train"]), tagged=False)
+        back = draw("en", count)
+        write_tags(folder / row_file("train", lang, "en"), back, tagged=False)
         for split in ("dev", "test"):
             tagged = split == "dev" or lang not in unlabelled
-            rows = draw(lang, sizes[split] - 1) + draw(lang, 1, 30, 50)
-            write_tags(folder / f"{split}-{lang}.tsv", rows, tagged)
-            lines = [" ".join(w for w, _ in row) for row in draw("en", sizes[split])]
+            rows = draw(lang, SIZES[split] - 1) + draw(lang, 1, 30, 50)
+            write_tags(folder / f"{split}-{lang}.tsv", rows, tagged=tagged)
+            lines = [" ".join(w for w, _ in row) for row in draw("en", SIZES[split])]
             lines[2] = ""  # one sentence has no translation
-            path = folder / f"translate-{split}/{split}-{lang}-en-translated.txt"
+            path = (folder / row_file(split, lang, "en")).with_suffix(".txt")
             path.parent.mkdir(exist_ok=True)
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return binarize("udpos", folder, spm, f"--labels={','.join(labels)}")
-
-
-def read_tags(path: Path) -> List[Any]:
-    """Words and tags (None without) of a file that :func:`write_tags` wrote."""
-    blocks = path.read_text(encoding="utf-8").split("\n\n")[:-1]
-    rows = [[line.split("\t") for line in block.splitlines()] for block in blocks]
-    return [([x[0] for x in row], [x[-1] for x in row]) for row in rows]
 
 
 def draw_questions(
@@ -111,35 +99,10 @@ def draw_questions(
         start = len(joiner.join([*words[:first], ""]))
         texts = [joiner.join(words[first : end + 1]) for end in (last, last + 1)]
         asked = generator.choices(WORDS[lang], k=4)
-        answers = [{"text": text, "answer_start": start} for text in texts]
-        rows.append(
-            {
-                "id": f"{prefix}{i}",
-                "question": joiner.join(asked),
-                "context": joiner.join(words),
-                "answers": answers,
-            }
-        )
+        row = {"id": f"{prefix}{i}", "question": joiner.join(asked)}
+        answers = [answer(text, start) for text in texts]
+        rows.append({**row, "context": joiner.join(words), "answers": answers})
     return rows
-
-
-def write_questions(path: Path, rows: Sequence[Dict[str, Any]], answers=True) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    paragraphs = [
-        {
-            "context": row["context"],
-            "qas": [
-                {
-                    "id": row["id"],
-                    "question": row["question"],
-                    "answers": row["answers"] if answers else [],
-                }
-            ],
-        }
-        for row in rows
-    ]
-    data = {"data": [{"title": "t", "paragraphs": paragraphs}]}
-    path.write_text(json.dumps(data), encoding="utf-8")
 
 
 def question_folder(folder: Path, spm, unlabelled: Sequence[str] = ()) -> Path:
@@ -149,68 +112,30 @@ def question_folder(folder: Path, spm, unlabelled: Sequence[str] = ()) -> Path:
         unlabelled: languages whose test set has no answers.
     """
     generator = random.Random(6)
-    sizes = {"train": 24, "dev": 7, "test": 9}
-    write_questions(
-        folder / "squad/train-v1.1.json",
-        draw_questions(generator, "en", sizes["train"], "train"),
-    )
+
+    def write(split: str, lang: str, english: str = "", lost: int = 0) -> None:
+        rows = draw_questions(generator, english or lang, SIZES[split], split)[lost:]
+        if english or (split == "test" and lang in unlabelled):
+            rows = list(map(without_answer, rows))
+        write_questions(folder / question_file(split, lang, english), rows)
+        if split == "train" and lang != "en" and not english:
+            write_questions(folder / f"squad/train-{lang}.json", rows)
+
+    write("train", "en")
     for lang in TARGETS:
-        train = draw_questions(generator, lang, sizes["train"], "train")
-        name = f"squad.translate.train.en-{lang}.json"
-        write_questions(folder / "squad/translate-train" / name, train)
-        write_questions(folder / f"squad/train-{lang}.json", train)
-        name = f"squad.translate.train.en-{lang}-en.json"
-        back = draw_questions(generator, "en", sizes["train"], "train")
-        write_questions(folder / "squad/translate-train-en" / name, back, answers=False)
-    places = {
-        "dev": "mlqa/MLQA_V1/dev/dev-context-{0}-question-{0}.json",
-        "test": "xquad/xquad.{0}.json",
-    }
-    translated = {
-        "dev": "mlqa/translate-dev/mlqa.translate.dev.{}-en.json",
-        "test": "xquad/translate-test/xquad.translate.test.{}-en.json",
-    }
+        write("train", lang)
+        write("train", lang, "en")
     for split in ("dev", "test"):
         for lang in ("en", *TARGETS):
-            rows = draw_questions(generator, lang, sizes[split], split)
-            has_answers = split == "dev" or lang not in unlabelled
-            write_questions(folder / places[split].format(lang), rows, has_answers)
+            write(split, lang)
             if lang != "en":
-                # One question has no translation.
-                rows = draw_questions(generator, "en", sizes[split], split)[1:]
-                write_questions(folder / translated[split].format(lang), rows, False)
+                write(split, lang, "en", lost=1)  # One question has no translation.
     return binarize("xquad", folder, spm)
-
-
-def read_questions(path: Path) -> List[Dict[str, Any]]:
-    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
-    return [
-        {"context": paragraph["context"], **entry}
-        for article in articles
-        for paragraph in article["paragraphs"]
-        for entry in paragraph["qas"]
-    ]
 
 
 def pair_folder(folder: Path, spm) -> Path:
     """XNLI in two languages."""
-    generator = random.Random(7)
-    for split, count in (("train", 24), ("dev", 7), ("test", 9)):
-        labels = [generator.choice(LABELS) for _ in range(count)]
-        english = draw_rows(generator, "en", labels)
-        write_rows(folder / f"{split}-en.tsv", english)
-        foreign = draw_rows(generator, "de", labels)
-        if split == "train":
-            rows = [e[:2] + f for e, f in zip(english, foreign)]
-            write_rows(folder / "translate-train/en-de-translated.tsv", rows)
-            back = draw_rows(generator, "en", labels)
-            name = folder / "translate-train-en/en-de-en-translated.tsv"
-            write_rows(name, back)
-        else:
-            write_rows(folder / f"{split}-de.tsv", foreign)
-            name = folder / f"translate-{split}/{split}-de-en-translated.tsv"
-            write_rows(name, draw_rows(generator, "en", labels))
-    return binarize("xnli", folder, spm)
+    return binarize("xnli", write_pairs(folder, 7, SIZES, ["de"]), spm)
 
 
 def training(task: str, data: Path, save_dir: Path, *options: str) -> List[str]:

@@ -1,7 +1,8 @@
-"""Rows of raw data in several scripts, for tests of preprocessing."""
+"""Rows of raw data in several scripts, and where XTREME has them."""
 
 import random
 from pathlib import Path
+from typing import Dict
 
 WORDS = {
     "en": "the dog cat runs sleeps big small house in under red green".split(),
@@ -26,6 +27,38 @@ def write_rows(path: Path, rows, end="\n") -> None:
 
 def draw_rows(generator: random.Random, lang: str, labels) -> list:
     return [[sentence(generator, lang), sentence(generator, lang), x] for x in labels]
+
+
+def row_file(split: str, lang: str, english: str = "") -> str:
+    """Where XTREME has rows of pairs or of tagged sentences.
+
+    Args:
+        lang: of the training sets that are not English: the translated one.
+        english: ``"en"`` for what is translated (back) to it.
+    """
+    if split == "train" and lang != "en":
+        end = "-en" if english else ""
+        return f"translate-train{end}/en-{lang}{end}-translated.tsv"
+    if english:
+        return f"translate-{split}/{split}-{lang}-en-translated.tsv"
+    return f"{split}-{lang}.tsv"
+
+
+def write_pairs(folder: Path, seed: int, sizes: Dict[str, int], langs) -> Path:
+    """XNLI of so many rows in each split, in English and other languages."""
+    generator = random.Random(seed)
+    for split, count in sizes.items():
+        labels = [generator.choice(LABELS) for _ in range(count)]
+        english = draw_rows(generator, "en", labels)
+        write_rows(folder / row_file(split, "en"), english)
+        for lang in langs:
+            rows = draw_rows(generator, lang, labels)
+            if split == "train":
+                rows = [one[:2] + other for one, other in zip(english, rows)]
+            write_rows(folder / row_file(split, lang), rows)
+            back = draw_rows(generator, "en", labels)
+            write_rows(folder / row_file(split, lang, "en"), back)
+    return folder
 
 
 def files(folder: Path) -> dict:
