@@ -98,6 +98,7 @@ def test_training_steps_wait_to_log_alone(data, family):
         ("tagging", ["--word-pooling=mean", "--mixup-layer=1,2"]),
         ("questions", ["--ratio-scores=hidden", "--checkpoint-activations"]),
         ("tagging", ["--training-set=source"]),
+        ("pairs", ["--group-translations"]),
     ],
 )
 def test_other_ways_of_training_do_not_wait_either(data, family, options):

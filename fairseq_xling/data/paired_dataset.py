@@ -1,5 +1,6 @@
 """What the datasets of all tasks share: order, batches, counterparts."""
 
+from functools import cached_property
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -8,6 +9,11 @@ from fairseq.data import FairseqDataset
 from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
+from fairseq_xling.data.shared_sources import (
+    number_texts,
+    order_by_source,
+    source_checksums,
+)
 from fairseq_xling.data.streams import Streams
 
 
@@ -15,13 +21,15 @@ class PairedDataset(FairseqDataset):
     """All rows of a split, with the source-language counterpart of some of them.
 
     Subclasses set ``lengths`` ``(items,)``, the longest sequence of each item in
-    tokens, ``paired`` bool ``(items,)``, and ``item_parts`` ``(items,)``, which of the
-    streams each item is from.
+    tokens, ``paired`` bool ``(items,)``, and ``item_parts`` and ``item_rows``
+    ``(items,)``, which of the streams each item is from, and which of its rows.
 
     Args:
         lang_ids: index of each entry's language in the task's list.
         max_length: the longest sequence with its specials, in tokens.
         shuffle: whether an epoch's batches are drawn anew (by seed and epoch).
+        group_translations: whether items of one source are put into one batch, which
+            then says what sources are the same.
     """
 
     # Each epoch has batches of its own, also when training resumes in its middle.
@@ -29,6 +37,7 @@ class PairedDataset(FairseqDataset):
     lengths: np.ndarray
     paired: np.ndarray
     item_parts: np.ndarray
+    item_rows: np.ndarray
 
     def __init__(
         self,
@@ -39,6 +48,7 @@ class PairedDataset(FairseqDataset):
         max_length: int,
         shuffle: bool = False,
         seed: int = 1,
+        group_translations: bool = False,
     ) -> None:
         self.streams = streams
         self.lang_ids = lang_ids
@@ -47,6 +57,7 @@ class PairedDataset(FairseqDataset):
         self.max_length = max_length
         self.shuffle = shuffle
         self.seed = seed
+        self.group_translations = group_translations
         self.epoch = 1
 
     def collate_streams(self, samples: List[Dict[str, Any]]) -> Dict[str, Any]:
@@ -65,7 +76,9 @@ class PairedDataset(FairseqDataset):
             arrays, which stay on the CPU: ``lang``,
             ``row`` and ``rows`` ``(batch,)``, ``lengths`` in tokens of each row and
             then of each source, ``(batch + pairs,)``, and ``backtranslation_lengths``
-            ``(pairs,)`` or None; ``nsentences``, ``ntokens``, ``id``.
+            ``(pairs,)`` or None; ``source_numbers`` and ``backtranslation_numbers``
+            ``(pairs,)``, the same where texts are, or None; ``nsentences``,
+            ``ntokens``, ``id``.
         """
         pairs = [sample for sample in samples if sample["source"] is not None]
         sources = [sample["source"] for sample in pairs]
@@ -73,11 +86,16 @@ class PairedDataset(FairseqDataset):
         backtranslation: Optional[Tensor] = None
         has_back: Optional[Tensor] = None
         back_lengths: Optional[np.ndarray] = None
+        filled: List[Tensor] = []
         if any(tokens is not None for tokens in back):
             filled = [a if a is not None else b for a, b in zip(back, sources)]
             backtranslation = collate_tokens(filled, self.pad)
             has_back = torch.tensor([tokens is not None for tokens in back])
             back_lengths = np.array([len(tokens) for tokens in filled])
+        numbers: List[Optional[np.ndarray]] = [None, None]
+        if self.group_translations and pairs:
+            both = number_texts(sources + filled)
+            numbers = [both[: len(pairs)], both[len(pairs) :] if filled else None]
         inputs = [sample["input"] for sample in samples]
         lengths = [len(tokens) for tokens in inputs + sources]
         ids = [sample["id"] for sample in samples]
@@ -96,6 +114,8 @@ class PairedDataset(FairseqDataset):
             "backtranslation": backtranslation,
             "backtranslation_lengths": back_lengths,
             "has_backtranslation": has_back,
+            "source_numbers": numbers[0],
+            "backtranslation_numbers": numbers[1],
         }
 
     def __len__(self) -> int:
@@ -126,8 +146,20 @@ class PairedDataset(FairseqDataset):
         if not self.shuffle:
             return np.argsort(-self.lengths, kind="stable")
         generator = np.random.default_rng((self.seed, self.epoch))
+        if self.group_translations:
+            return order_by_source(self.source_keys, self.lengths, generator)
         order = generator.permutation(len(self))
         return order[np.argsort(self.lengths[order], kind="stable")]
+
+    @cached_property
+    def source_keys(self) -> np.ndarray:
+        """A number for each item, the same where the source is, ``(items,)``."""
+        keys = -1 - np.arange(len(self))
+        for part, streams in enumerate(self.streams):
+            here = self.paired & (self.item_parts == part)
+            if here.any():
+                keys[here] = source_checksums(streams)[self.item_rows[here]]
+        return keys
 
     def batch_by_size(self, indices, max_tokens=None, max_sentences=None, **others):
         """Form batches that together hold every item.

@@ -45,10 +45,14 @@ def sample_sources(
     own, of_real = np.split(sample["lengths"], [-len(drawn)])
     # Where a row has no back-translation, both are the real source's.
     of_chosen = np.where(drawn, of_real, sample["backtranslation_lengths"])
+    numbers = sample["source_numbers"]
+    if numbers is not None:
+        numbers = np.where(drawn, numbers, sample["backtranslation_numbers"])
     return {
         **sample,
         "net_input": {**sample["net_input"], "source_tokens": chosen},
         "lengths": np.concatenate([own, of_chosen]),
         "real_source_probability": probability,
         "source_is_real": keep,
+        "source_numbers": numbers,
     }

@@ -49,6 +49,7 @@ class WindowDataset(PairedDataset):
             self.paired = self.paired[self.items[:-1]]
         self.counts = np.diff(self.items)
         self.item_parts = self.part[self.items[:-1]]
+        self.item_rows = self.windows.row[self.items[:-1]]
 
     def cut(self, streams: Streams) -> WindowIndex:
         """The windows of all rows of one language, row by row."""

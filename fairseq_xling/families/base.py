@@ -217,6 +217,7 @@ class Family:
             eos=self.dictionary.eos(),
             max_length=self.cfg.max_positions,
             shuffle=shuffle,
+            group_translations=shuffle and self.cfg.group_translations,
             seed=self.cfg.seed,
             **own,
         )

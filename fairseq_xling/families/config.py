@@ -62,6 +62,13 @@ class XMixupConfig(FairseqDataclass):
         default="instance",
         metadata={"help": "draw for every instance, or once for the whole batch"},
     )
+    group_translations: bool = field(
+        default=False,
+        metadata={
+            "help": "put the translations of a source text into one batch, where it is "
+            "encoded once for all of them"
+        },
+    )
     no_mixup_inference: bool = field(
         default=False,
         metadata={"help": "evaluate the target alone, without its translation"},

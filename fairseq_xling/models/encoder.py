@@ -59,16 +59,25 @@ def count_tokens(tokens: Tensor, dictionary: Dictionary) -> Tensor:
 class Pairing:
     """Where the rows of a joint batch stand: targets, rows without pair, sources.
 
-    Rows ``0 .. num_pairs`` are targets whose sources are the last ``num_pairs`` rows
-    in the same order; the rows between have no counterpart.
+    Rows ``0 .. num_pairs`` are targets and the last ``num_sources`` rows their sources,
+    in the same order or as ``places`` says; the rows between have no counterpart.
 
     Attributes:
-        num_pairs: number of pairs.
+        num_pairs, num_sources: number of pairs, and of their sources.
         counted: tokens that are neither padding nor special, bool ``(rows, len)``.
+        places: which source is each pair's, ``(pairs,)``; None for one a pair.
     """
 
     num_pairs: int
+    num_sources: int
     counted: Tensor
+    places: Optional[Tensor] = None
+
+    def spread(self, sources: Tensor, dim: int) -> Tensor:
+        """What is known of the sources, along ``dim``, for each pair."""
+        if self.places is None:
+            return sources
+        return sources.index_select(dim, self.places)
 
 
 class MixupEncoderLayer(TransformerEncoderLayerBase):
@@ -127,26 +136,28 @@ class MixupEncoderLayer(TransformerEncoderLayerBase):
     def _mix_targets(
         self, x: Tensor, padding_mask: Optional[Tensor], pairing: Pairing
     ) -> Tuple[Tensor, Tensor]:
-        n = pairing.num_pairs
-        target, source = x[:, :n], x[:, -n:]
-        source_padding = None if padding_mask is None else padding_mask[-n:]
-        counted = (pairing.counted[:n], pairing.counted[-n:])
+        n, m = pairing.num_pairs, pairing.num_sources
+        target, source = x[:, :n], x[:, -m:]
+        source_padding = None
+        if padding_mask is not None:
+            source_padding = pairing.spread(padding_mask[-m:], 0)
+        counted = pairing.counted[:n], pairing.spread(pairing.counted[-m:], 0)
         attention = self.self_attn
         if self.mixup_ratio is not None and self.ratio_scores == "heads":
             # The scores are needed for the ratio, so attention is computed from them.
             scores = cross_attention_scores(
                 attention.q_proj(target),
-                attention.k_proj(source),
+                pairing.spread(attention.k_proj(source), 1),
                 attention.num_heads,
                 attention.scaling,
             )
             ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
             dropout = attention.dropout_module.p if self.training else 0.0
-            context = cross_attention_context(
-                scores, attention.v_proj(source), source_padding, dropout
-            )
+            value = pairing.spread(attention.v_proj(source), 1)
+            context = cross_attention_context(scores, value, source_padding, dropout)
             context = attention.out_proj(context)
         else:
+            source = pairing.spread(source, 1)
             context, _ = attention(
                 query=target,
                 key=source,
@@ -210,10 +221,11 @@ class MixupTransformerEncoder(TransformerEncoder):
     def encode(
         self,
         tokens: Tensor,
-        num_pairs: int = 0,
+        num_sources: int = 0,
         lengths: Optional[np.ndarray] = None,
         token_embeddings: Optional[Tensor] = None,
         inner_states: Optional[List[Tensor]] = None,
+        places: Optional[Tensor] = None,
     ) -> Tuple[Tensor, List[Tensor]]:
         """Encode one stream, or targets, rows without pair and sources as one batch.
 
@@ -224,6 +236,7 @@ class MixupTransformerEncoder(TransformerEncoder):
             token_embeddings: ``(rows, len, dim)``, instead of the model's own.
             inner_states: a list for the states ``(len, rows, dim)`` below the first
                 layer and after each.
+            places: which source is each pair's, ``(pairs,)``; None for one a pair.
 
         Returns:
             last layer's states ``(rows, len, dim)`` and, with pairs, the mixup ratios
@@ -240,8 +253,10 @@ class MixupTransformerEncoder(TransformerEncoder):
         else:
             padding_mask = None
         pairing: Optional[Pairing] = None
-        if num_pairs:
-            pairing = Pairing(num_pairs, count_tokens(tokens, self.dictionary))
+        if num_sources:
+            num_pairs = num_sources if places is None else len(places)
+            counted = count_tokens(tokens, self.dictionary)
+            pairing = Pairing(num_pairs, num_sources, counted, places)
         x = x.transpose(0, 1)
         ratios: List[Tensor] = []
         for layer in self.layers:
@@ -330,14 +345,15 @@ class XMixupEncoder(RobertaEncoder):
         source_tokens: Tensor,
         lengths: Optional[np.ndarray] = None,
         inner_states: Optional[List[Tensor]] = None,
+        places: Optional[Tensor] = None,
     ) -> Tuple[Tensor, List[Tensor]]:
         """Encode rows and the sources of the first of them as one batch.
 
         Args:
             src_tokens: ``(batch, len)``; the rows with a source come first.
-            source_tokens: the sources, ``(pairs, src_len)``.
-            lengths: tokens of each row, and then of each source, ``(batch + pairs,)``.
-            inner_states: as of :meth:`MixupTransformerEncoder.encode`.
+            source_tokens: the sources, ``(sources, src_len)``.
+            lengths: tokens of each row, and then of each source.
+            inner_states, places: as of :meth:`MixupTransformerEncoder.encode`.
 
         Returns:
             states ``(batch + pairs, width, dim)``, those of the sources last, with
@@ -350,6 +366,14 @@ class XMixupEncoder(RobertaEncoder):
         tokens = torch.cat(
             [F.pad(x, (0, width - x.size(1)), value=pad) for x in streams]
         )
-        return self.sentence_encoder.encode(
-            tokens, len(source_tokens), lengths, inner_states=inner_states
+        states, ratios = self.sentence_encoder.encode(
+            tokens,
+            len(source_tokens),
+            lengths,
+            inner_states=inner_states,
+            places=places,
         )
+        if places is not None:
+            rows = len(src_tokens)
+            states = torch.cat([states[:rows], states[rows:].index_select(0, places)])
+        return states, ratios

@@ -187,6 +187,8 @@ class XMixupXLMRModel(RobertaModel):
         word_pooling: str = "first",
         masked_tokens: Optional[Tensor] = None,
         lengths: Optional[np.ndarray] = None,
+        distinct_sources: Optional[Tensor] = None,
+        source_places: Optional[Tensor] = None,
         **kwargs,
     ):
         """Encode one stream, or rows together with the sources of the first of them.
@@ -206,6 +208,9 @@ class XMixupXLMRModel(RobertaModel):
             lengths: tokens of each row, and then of each source, ``(batch + pairs,)``
                 on the CPU; where they are not given, it waits for a GPU to tell
                 whether there is padding.
+            distinct_sources: where sources repeat one another, those that are encoded,
+                for all pairs that have them: positions ``(distinct,)``.
+            source_places: which of these is each pair's, ``(pairs,)``.
 
         Returns:
             With one stream and no head for tokens, fairseq's output. Else the logits
@@ -238,7 +243,13 @@ class XMixupXLMRModel(RobertaModel):
             return self._touch_ratio_parameters(x), extra
         inner_states: Optional[List[Tensor]] = [] if return_all_hiddens else None
         states, ratios = self.encoder.extract_pair_features(
-            src_tokens, source_tokens, lengths, inner_states
+            src_tokens,
+            source_tokens
+            if distinct_sources is None
+            else source_tokens[distinct_sources],
+            lengths,
+            inner_states,
+            source_places,
         )
         rows = len(src_tokens)
         extra = {

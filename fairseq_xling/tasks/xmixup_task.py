@@ -14,6 +14,7 @@ from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.data.paired_dataset import PairedDataset
 from fairseq_xling.data.scheduled_sampling import decay_for_midpoint, run_length
 from fairseq_xling.data.seen_tokens import seen_tokens
+from fairseq_xling.data.shared_sources import share_sources
 from fairseq_xling.data.source_sampling import sample_sources
 from fairseq_xling.data.streams import Streams, open_streams
 from fairseq_xling.errors import UserError
@@ -270,7 +271,7 @@ class XMixupTask(EncoderTask):
 
     def sample_sources(self, sample: Dict[str, Any], update: int) -> Dict[str, Any]:
         """A batch with its sources as scheduled sampling draws them at an update."""
-        return sample_sources(
+        sampled = sample_sources(
             sample,
             self.sampling_decay(),
             update,
@@ -278,6 +279,7 @@ class XMixupTask(EncoderTask):
             str(self.cfg.scheduled_sampling_unit),
             self.dictionary.pad(),
         )
+        return share_sources(sampled)
 
     def train_step(
         self, sample, model, criterion, optimizer, update_num, ignore_grad=False

@@ -108,7 +108,7 @@ def test_layer_equals_loops(kind):
     counted = ~padding
     counted[:, 0] = False
     with torch.no_grad():
-        got, ratios = layer(states, padding, pairing=Pairing(2, counted))
+        got, ratios = layer(states, padding, pairing=Pairing(2, 2, counted))
     for pair, (target_length, source_length) in enumerate(lengths):
         target, source, ratio = naive_layer(
             layer,
@@ -136,7 +136,7 @@ def test_layer_has_right_gradients(scores):
     # fairseq's GELU computes in fp32, too coarse for finite differences.
     layer.activation_fn = torch.nn.functional.gelu
     padding = torch.tensor([[False] * 3, [False, False, True]])
-    pairing = Pairing(1, ~padding)
+    pairing = Pairing(1, 1, ~padding)
     names = [name for name, _ in layer.named_parameters()]
     assert "mixup_ratio.weight_offset" in names
 

@@ -30,6 +30,7 @@ class SentencePairDataset(PairedDataset):
         self.separators = separators
         self.starts = np.cumsum([0] + [len(s) for s in self.streams])
         self.item_parts = np.repeat(np.arange(len(self.streams)), np.diff(self.starts))
+        self.item_rows = np.arange(self.starts[-1]) - self.starts[self.item_parts]
         lengths = [one.lengths(self.max_length) for one in self.streams]
         self.lengths = np.concatenate(lengths)
         self.paired = np.concatenate([one.paired() for one in self.streams])
