@@ -58,7 +58,8 @@ def test_loss_and_gradients_are_those_of_sources_encoded_one_by_one(
     batch = one_batch(task)[1]
     if ratio == "constant":
         for layer in built.model.encoder.sentence_encoder.layers:
-            layer.mixup_ratio = None
+            if hasattr(layer, "mixup_ratio"):
+                layer.mixup_ratio = None
     shared = task.sample_sources(batch, update)
     plain = {**shared, "net_input": dict(shared["net_input"])}
     places = plain["net_input"].pop("source_places")
@@ -72,10 +73,11 @@ def test_loss_and_gradients_are_those_of_sources_encoded_one_by_one(
         assert real.any() and not real.all()
     loss, gradients = loss_and_gradients(built, shared)
     want, wanted = loss_and_gradients(built, plain)
-    assert loss == pytest.approx(want, rel=1e-12)
+    assert loss == pytest.approx(want, rel=1e-7)
     assert gradients.keys() == wanted.keys()
+    # fairseq's GELU computes in fp32.
     for name, gradient in wanted.items():
-        torch.testing.assert_close(gradients[name], gradient, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(gradients[name], gradient, rtol=1e-5, atol=1e-7)
     assert any(gradient.abs().max() > 0 for gradient in wanted.values())
 
 
