@@ -16,12 +16,12 @@ from typing import List
 
 import hypothesis
 import pytest
-import sentencepiece
 import torch
 from fairseq.dataclass import utils
 from pair_data import write_pair_data
 from quick_options import Composer
 from raw_data import WORDS, sentence, write_pairs
+from small_spm import train_spm
 
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -65,28 +65,9 @@ def opened(monkeypatch) -> List[str]:
 @pytest.fixture(scope="session")
 def spm(tmp_path_factory) -> SimpleNamespace:
     """Paths of a SentencePiece model and of its fairseq dictionary."""
-    folder = tmp_path_factory.mktemp("spm")
     generator = random.Random(0)
     lines = [sentence(generator, lang) for lang in WORDS for _ in range(200)]
-    (folder / "text").write_text("\n".join(lines), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"),
-        model_prefix=str(folder / "spm"),
-        vocab_size=150,
-        character_coverage=1.0,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
-    pieces = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
-    (folder / "dict.txt").write_text(
-        "".join(f"{piece} 1\n" for piece in pieces), encoding="utf-8"
-    )
-    return SimpleNamespace(
-        model=str(folder / "spm.model"),
-        dictionary=str(folder / "dict.txt"),
-        processor=processor,
-    )
+    return train_spm(tmp_path_factory.mktemp("spm"), lines, 150)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sentencepiece
 import tokenizers
 from fairseq.data import Dictionary
 from hf_tokenizers import xlmr_tokenizer
@@ -14,6 +13,7 @@ from mbert_data import write_wordpiece
 from question_data import covered_text
 from refusals import refused
 from script_text import SCRIPTS, TROUBLE, script_lines
+from small_spm import train_spm
 from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast
 
@@ -22,7 +22,7 @@ from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.raw import Question
-from fairseq_xling.interop.vocabulary import BERT_NAMES, dictionary_text
+from fairseq_xling.interop.vocabulary import BERT_NAMES
 
 DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 
@@ -31,19 +31,8 @@ DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 def xlmr(tmp_path_factory):
     """A SentencePiece model of ten scripts, with its dictionary."""
     folder = tmp_path_factory.mktemp("xlmr")
-    (folder / "text").write_text("\n".join(script_lines(3000)), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"),
-        model_prefix=str(folder / "spm"),
-        vocab_size=600,
-        character_coverage=0.999,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    path = folder / "sentencepiece.bpe.model"
-    (folder / "spm.model").rename(path)
-    pieces = open_tokenizer(str(path)).pieces()[3:]
-    (folder / "dict.txt").write_text(dictionary_text(pieces), encoding="utf-8")
+    name = "sentencepiece.bpe.model"
+    train_spm(folder, script_lines(3000), 600, name, character_coverage=0.999)
     return folder
 
 

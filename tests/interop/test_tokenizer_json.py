@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import transformers
 from hf_models import CLASSES, convert, edit_config, same_tensors, weights
 from hf_tokenizers import IS_VERSION_4
 from script_text import script_lines
+from small_spm import train_spm
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 from fairseq_xling.data.tokenizers import SentencePieceTokenizer
@@ -58,16 +60,8 @@ def write_json(path, model, form):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scripts")
-    (folder / "text").write_text("\n".join(script_lines(3000)), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"),
-        model_prefix=str(folder / "spm"),
-        vocab_size=600,
-        character_coverage=0.999,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    return folder / "spm.model"
+    trained = train_spm(folder, script_lines(3000), 600, character_coverage=0.999)
+    return Path(trained.model)
 
 
 @pytest.mark.parametrize("form", ["published", "transformers 4", "transformers 5"])

@@ -3,13 +3,13 @@
 from argparse import ArgumentParser, Namespace
 
 import pytest
-import sentencepiece
 import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_REGISTRY
 from fairseq.models.roberta import RobertaModel, XLMRModel
 from refusals import refused
 from small_data import tiny_dictionary
 from small_model import HEAD, checkpoint, small_args, small_model, small_task
+from small_spm import train_spm
 
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
@@ -101,16 +101,8 @@ def test_impossible_maximum_ratio_is_refused(ratio):
 @pytest.fixture
 def folder(tmp_path, roberta):
     """A folder as fairseq's XLM-R downloads unpack."""
-    text = tmp_path / "text"
-    text.write_text("\n".join(f"word{i} other{i % 7} thing" for i in range(60)))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text),
-        model_prefix=str(tmp_path / "spm"),
-        vocab_size=40,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    (tmp_path / "spm.model").rename(tmp_path / "sentencepiece.bpe.model")
+    lines = [f"word{i} other{i % 7} thing" for i in range(60)]
+    train_spm(tmp_path, lines, 40, "sentencepiece.bpe.model")
     tiny_dictionary().save(str(tmp_path / "dict.txt"))
     args = Namespace(**vars(small_args()), arch="roberta_base", task="masked_lm")
     del args.mixup_layer

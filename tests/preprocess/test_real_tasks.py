@@ -7,11 +7,11 @@ from typing import List
 
 import numpy as np
 import pytest
-import sentencepiece
 from binarized import preprocess, stream
 from fairseq.data import Dictionary
 from mbert_data import write_wordpiece
 from question_data import covered_text
+from small_spm import train_spm
 from test_real_data import DATA
 from training import ROOT
 
@@ -54,27 +54,11 @@ def half_of_xquad() -> List[str]:
 def model(tmp_path_factory) -> SimpleNamespace:
     """A SentencePiece model of 8000 pieces."""
     folder = tmp_path_factory.mktemp("xquad_spm")
-    passages = half_of_xquad()
-    (folder / "text").write_text("\n".join(passages), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"),
-        model_prefix=str(folder / "spm"),
-        vocab_size=8000,
-        character_coverage=0.9995,
-        max_sentence_length=100000,
-        num_threads=2,
-        minloglevel=2,
-    )
-    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
-    dictionary = Dictionary()
-    for i in range(3, processor.get_piece_size()):
-        dictionary.add_symbol(processor.id_to_piece(i))
-    dictionary.save(str(folder / "dict.txt"))
-    return SimpleNamespace(
-        model=str(folder / "spm.model"),
-        dictionary=str(folder / "dict.txt"),
-        encoder=QuestionEncoder(str(folder / "spm.model"), dictionary),
-    )
+    options = {"character_coverage": 0.9995, "max_sentence_length": 100000}
+    trained = train_spm(folder, half_of_xquad(), 8000, num_threads=2, **options)
+    dictionary = Dictionary.load(trained.dictionary)
+    trained.encoder = QuestionEncoder(trained.model, dictionary)
+    return trained
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import List, Tuple
 
 import numpy as np
-import sentencepiece
 import torch
 import transformers
 from fairseq.data import Dictionary
 from forked import run_in_fork
+from small_spm import train_spm
 from training import ROOT, command
 
 sys.path.insert(0, str(ROOT / "preprocess"))
@@ -85,20 +85,10 @@ def fairseq_generate(folder: Path, beam: int) -> List[str]:
 def random_marian(folder: Path) -> Path:
     """A Marian of small size with random weights, as one of a hub is laid out."""
     folder.mkdir()
-    text = folder / "text"
-    text.write_text("\n".join(a for a, _ in demo_sentences(500, seed=0)), "utf-8")
+    lines = [a for a, _ in demo_sentences(500, seed=0)]
     for side in ("source", "target"):
-        sentencepiece.SentencePieceTrainer.train(
-            input=str(text),
-            model_prefix=str(folder / side),
-            vocab_size=120,
-            hard_vocab_limit=False,
-            minloglevel=2,
-        )
-        (folder / f"{side}.model").rename(folder / f"{side}.spm")
-        (folder / f"{side}.vocab").unlink()
-    text.unlink()
-    processor = sentencepiece.SentencePieceProcessor(str(folder / "source.spm"))
+        processor = train_spm(folder, lines, 120, f"{side}.spm").processor
+    (folder / "dict.txt").unlink()
     pieces = [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
     pieces = ["</s>", "<unk>", *(x for x in pieces if x[0] != "<"), "<pad>"]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import sentencepiece
 from fairseq.data import Dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from question_data import covered_text
+from small_spm import train_spm
 
 from fairseq_xling.families.questions.encode import (
     QuestionEncoder,
@@ -65,24 +65,13 @@ def model(tmp_path_factory) -> SimpleNamespace:
     lines = [
         " ".join(generator.choices(generator.choice(words), k=6)) for _ in range(3000)
     ]
-    (folder / "text").write_text("\n".join(lines), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"),
-        model_prefix=str(folder / "spm"),
-        vocab_size=400,
-        character_coverage=1.0,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    processor = sentencepiece.SentencePieceProcessor(str(folder / "spm.model"))
-    dictionary = Dictionary()
-    for i in range(3, processor.get_piece_size()):
-        dictionary.add_symbol(processor.id_to_piece(i))
+    trained = train_spm(folder, lines, 400)
+    dictionary = Dictionary.load(trained.dictionary)
     return SimpleNamespace(
-        processor=processor,
+        processor=trained.processor,
         dictionary=dictionary,
-        path=str(folder / "spm.model"),
-        encoder=QuestionEncoder(str(folder / "spm.model"), dictionary),
+        path=trained.model,
+        encoder=QuestionEncoder(trained.model, dictionary),
     )
 
 
