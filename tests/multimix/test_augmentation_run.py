@@ -2,13 +2,11 @@
 
 import functools
 import logging
-import os
 import random
 import shutil
 import sys
-import traceback
 from pathlib import Path
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import pytest
 from augment_data import (
@@ -30,7 +28,6 @@ from fairseq_xling.multimix.store import VariantStore, describe
 OPERATIONS = (
     "open", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.mkdir", "os.chmod",
 )  # fmt: skip
-DIED = 77
 
 
 class Folders(NamedTuple):
@@ -165,79 +162,85 @@ def test_bar_counts_samples(folders):
     assert again.bar.n == 16
 
 
-def dies(folders: Folders, moment: int, leave: Callable[[VariantStore], None]) -> bool:
-    """Run in a process that ends, as if killed, before its n-th file operation.
+# Called before each operation, if anything is; Python has no way to remove a hook.
+WATCHING: List[Callable[[], None]] = []
+
+
+def watch(event: str, args: Any) -> None:
+    reads = event == "open" and args[1] in ("r", "rb")
+    if WATCHING and event in OPERATIONS and not reads:
+        WATCHING[0]()
+
+
+sys.addaudithook(watch)
+
+
+def lost(store: VariantStore, copy: Path) -> None:
+    """What the process has not handed to the system is gone."""
+
+
+def written(store: VariantStore, copy: Path, more: bytes = b"") -> None:
+    """Everything is on disk."""
+    for file in store.files.values():
+        if not file.closed:
+            file.flush()
+            path = Path(file.name)
+            place = copy / path.relative_to(store.folder)
+            place.write_bytes(path.read_bytes() + more)
+
+
+def torn(store: VariantStore, copy: Path) -> None:
+    """Everything is on disk, and one more line and token half."""
+    written(store, copy, b'{"row": 1, "variant')
+
+
+def run_and_copy(
+    folders: Folders,
+    copies: Dict[int, Path],
+    leave: Callable[[VariantStore, Path], None] = lost,
+) -> int:
+    """Run to the end, and copy what is on disk before some of the file operations.
+
+    A process that was killed then had left that.
 
     Args:
-        moment: n, from 1.
+        copies: where to, by the operation's number from 1.
         leave: what becomes of what is not on disk yet.
 
     Returns:
-        whether it did not get to its end before.
+        the number of operations.
     """
-    child = os.fork()
-    if child == 0:
-        try:
-            _run_and_die(folders, moment, leave)
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, DIED)
-    return code == DIED
-
-
-def _run_and_die(folders, moment, leave) -> None:
     stores: List[VariantStore] = []
+    describe, create = store_module.describe, VariantStore._open
     seen = 0
 
     def tick() -> None:
         nonlocal seen
         seen += 1
-        if seen == moment:
-            seen = 0  # what follows is no moment of its own
+        if seen in copies and folders.out.exists():
+            WATCHING.clear()  # what follows is no operation of the run
+            shutil.copytree(folders.out, copies[seen])
             for store in stores:
-                leave(store)
-            os._exit(DIED)
-
-    def hook(event: str, args: Any) -> None:
-        if event in OPERATIONS and not (event == "open" and args[1] in ("r", "rb")):
-            tick()
-
-    original, create = store_module.describe, VariantStore._open
+                leave(store, copies[seen])
+            WATCHING.append(tick)
 
     def describe_and_tick(*args):
         tick()
-        return original(*args)
+        return describe(*args)
 
     def open_and_keep(store):
         stores.append(store)
         create(store)
 
-    store_module.describe = describe_and_tick
-    VariantStore._open = open_and_keep
-    sys.addaudithook(hook)
-    run_all(folders)
-
-
-def lost(store: VariantStore) -> None:
-    """What the process has not handed to the system is gone."""
-
-
-def written(store: VariantStore) -> None:
-    """Everything is on disk."""
-    for file in store.files.values():
-        if not file.closed:
-            file.flush()
-
-
-def torn(store: VariantStore) -> None:
-    """Everything is on disk, and one more line and token half."""
-    for file in store.files.values():
-        if not file.closed:
-            file.write(b'{"row": 1, "variant')
-            file.flush()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "describe", describe_and_tick)
+        patch.setattr(VariantStore, "_open", open_and_keep)
+        WATCHING.append(tick)
+        try:
+            run_all(folders)
+        finally:
+            WATCHING.clear()
+    return seen
 
 
 # Sentences of words have every file that pairs have, and one more.
@@ -245,24 +248,26 @@ def torn(store: VariantStore) -> None:
 def test_killed_at_any_moment_the_next_run_ends_the_same(folders, tmp_path):
     """Also killed twice: the second time while it makes up for the first."""
     whole = folders._replace(out=tmp_path / "whole")
-    run_all(whole)
-    want = snapshot(whole.out)
-    generator = random.Random(0)
-    moment = 1
-    while True:
-        mine = folders._replace(out=tmp_path / f"out{moment}")
-        leave = (lost, written, torn)[moment % 3]
-        if not dies(mine, moment, leave):
-            break
-        if moment % 2:
-            dies(mine, generator.randint(1, 60), leave)
-        gen_lm = MadeUpGenLM()
-        assert run_all(mine, gen_lm=gen_lm) == expected(folders.has_words), moment
-        assert snapshot(mine.out) == want, moment
-        assert len(gen_lm.asked) == len(set(gen_lm.asked))
-        moment += 1
+    moments = run_and_copy(whole, {})
     # Opening, six chunks, and finishing: every file of each.
-    assert moment > 60 and snapshot(mine.out) == want
+    assert moments > 60
+    want = snapshot(whole.out)
+    ways, generator = (lost, written, torn), random.Random(0)
+    for turn, leave in enumerate(ways):
+        once = folders._replace(out=tmp_path / f"once{turn}")
+        outs = {n: tmp_path / f"{n}" for n in range(1 + turn, moments + 1, len(ways))}
+        assert run_and_copy(once, outs, leave) == moments
+        assert snapshot(once.out) == want
+        for moment, out in outs.items():
+            mine = folders._replace(out=out)
+            if moment % 2:
+                second, again = generator.randint(1, 60), tmp_path / f"{moment}-2"
+                if run_and_copy(mine, {second: again}, leave) >= second:
+                    mine = folders._replace(out=again)
+            gen_lm = MadeUpGenLM()
+            assert run_all(mine, gen_lm=gen_lm) == expected(folders.has_words), moment
+            assert snapshot(mine.out) == want, moment
+            assert len(gen_lm.asked) == len(set(gen_lm.asked))
 
 
 def test_killed_twice_while_finishing_nothing_is_left_over(tmp_path):
@@ -275,18 +280,16 @@ def test_killed_twice_while_finishing_nothing_is_left_over(tmp_path):
     run.finish = None
     for chunk in made_up_samples(False):
         run.step(chunk)
-
-    def copy(source: Path, name: str) -> Folders:
-        shutil.copytree(source, tmp_path / name)
-        return stored._replace(out=tmp_path / name)
-
-    first = 1
-    while dies(one := copy(stored.out, f"{first}"), first, lost):
-        second = 1 + first % 8
-        while dies(two := copy(one.out, f"{first}-{second}"), second, lost):
-            assert run_all(two) == expected(False)
-            assert snapshot(two.out) == want, (first, second)
-            second += 8
-        assert snapshot(two.out) == want, (first, second)
-        first += 1
-    assert first > 20
+    del run  # with its open files, as a killed process
+    outs = {first: tmp_path / f"{first}" for first in range(1, 99)}
+    assert 20 < run_and_copy(stored, outs) < 99
+    for first, out in outs.items():
+        if not out.exists():
+            break
+        seconds = {n: tmp_path / f"{first}-{n}" for n in range(1 + first % 8, 99, 8)}
+        mine = stored._replace(out=out)
+        seconds[0] = out
+        assert run_and_copy(mine, seconds) < 99
+        for two in filter(Path.exists, seconds.values()):
+            assert run_all(stored._replace(out=two)) == expected(False)
+            assert snapshot(two) == want, two
