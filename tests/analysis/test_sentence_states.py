@@ -1,10 +1,11 @@
 """Representations of rows: equal to those one by one, in every family of tasks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
-from pair_data import write_pair_data
+from pair_data import pair_task, write_pair_data
 from question_data import question_task, write_question_data
 from refusals import refused
 from small_model import small_model
@@ -20,24 +21,13 @@ from fairseq_xling.analysis.sentence_states import (
     read_states,
     ways_of,
 )
-from fairseq_xling.families.pairs.task import PairsConfig
 from fairseq_xling.families.prediction import BatchOptions
-from fairseq_xling.tasks import XMixupXNLITask
 
 LAYERS = [0, 1, 2]
 
 
-def pair_task(data):
-    values = {
-        "data": str(data), "seed": 3, "train_subset": "train", "max_update": 0,
-        "max_epoch": 0, "update_freq": [1], "max_positions": 40,
-    }  # fmt: skip
-    config = OmegaConf.merge(OmegaConf.structured(PairsConfig), values)
-    return XMixupXNLITask.setup_task(config)
-
-
 FAMILIES = {
-    "pairs": (write_pair_data, pair_task),
+    "pairs": (write_pair_data, partial(pair_task, max_positions=40)),
     "tagging": (write_tag_data, tagging_task),
     "questions": (write_question_data, question_task),
 }

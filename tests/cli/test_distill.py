@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
-from forked import files_in, run_in_fork, run_in_forks
+from forked import run_in_fork, run_in_forks
 from pair_data import write_pair_data
+from raw_data import files
 from tag_data import write_tag_data
 from training import command, train_command
 
@@ -235,7 +236,7 @@ def test_two_processes_equal_one(warm, tmp_path):
     run_in_forks([*given, f"--results-path={out}", "--batch-size=7"])
     options = ["--batch-size=7", "--distill-factor=60"]
     run_distill(warm, warm.paths[0], tmp_path / "one", *options)
-    assert files_in(out) == files_in(tmp_path / "one")
+    assert files(out) == files(tmp_path / "one")
     # What is predicted is selected from again, by the first process alone.
     said = run_in_forks([*given, f"--results-path={out}", "--distill-factor=30"])
     assert said.count("samples selected") == 1

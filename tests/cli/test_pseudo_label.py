@@ -11,7 +11,8 @@ import pytest
 import torch
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from family_data import copy_with, label_arguments, tag_folder
-from forked import files_in, run_in_forks
+from forked import run_in_forks
+from raw_data import files
 from raw_tags import read_tags
 from training import command
 
@@ -284,6 +285,6 @@ def test_two_processes_equal_one(tagged, data, tmp_path):
     given = [command("xling-pseudo-label"), str(tmp_path / "other"), "--cpu"]
     given += [f"--path={tagged.zero}", "--batch-size=5"]
     run_in_forks(given)
-    assert files_in(tmp_path / "other") == files_in(data)
+    assert files(tmp_path / "other") == files(data)
     # Every process knows that the first one found all languages done.
     assert run_in_forks(given).count("done before") == 2

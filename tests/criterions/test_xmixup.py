@@ -3,11 +3,13 @@
 import math
 from types import SimpleNamespace
 
+import naive_losses
 import numpy as np
 import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.logging import metrics
+from naive_losses import distance, logged, mean_state, softmax, unpadded
 from refusals import refused
 from small_data import tiny_dictionary
 from small_model import HEAD, pad_rows, small_model
@@ -23,7 +25,7 @@ def make_criterion(alpha=0.4, mse=1.0, kl=1.0, representation="mean"):
     dictionary = tiny_dictionary()
     family = PairsFamily(None, None, dictionary, Dictionary(), LANGUAGES)
     task = SimpleNamespace(family=family, dictionary=dictionary)
-    return XMixupCriterion(task, alpha, mse, kl, representation)
+    return naive_losses.make_criterion(task, alpha, mse, kl, representation)
 
 
 def make_sample():
@@ -43,11 +45,11 @@ def make_sample():
 def naive_loss(model, sample, alpha, mse, kl, representation):
     """Each row by itself and by loops, from the model's states of that row alone."""
     total = 0.0
-    rows = sample["net_input"]["src_tokens"].tolist()
-    sources = sample["net_input"]["source_tokens"].tolist()
+    rows = sample["net_input"]["src_tokens"]
+    sources = sample["net_input"]["source_tokens"]
     for i, row in enumerate(rows):
-        target = [token for token in row if token != 1]
-        source = [t for t in sources[i] if t != 1] if i < len(sources) else None
+        target = unpadded(row)
+        source = unpadded(sources[i]) if i < len(sources) else None
         logits, extra = model(
             torch.tensor([target]),
             None if source is None else torch.tensor([source]),
@@ -69,18 +71,10 @@ def naive_loss(model, sample, alpha, mse, kl, representation):
             (source, extra["source_features"][0]),
         ):
             states = states.double().tolist()
-            kept = [states[j] for j, token in enumerate(tokens) if token not in (0, 2)]
-            if representation == "first":
-                kept = states[:1]
-            vectors.append([sum(column) / len(kept) for column in zip(*kept)])
-        total += mse * sum((a - b) ** 2 for a, b in zip(*vectors)) / len(vectors[0])
+            mean = mean_state(tokens, states)
+            vectors.append(states[0] if representation == "first" else mean)
+        total += mse * distance(*vectors)
     return total
-
-
-def softmax(logits):
-    top = max(logits)
-    exps = [math.exp(x - top) for x in logits]
-    return [x / sum(exps) for x in exps]
 
 
 @pytest.mark.parametrize(
@@ -109,12 +103,6 @@ def test_default_weight_is_the_tasks():
 def test_weight_out_of_range_is_refused():
     with refused("--source-loss-weight 1.5"):
         make_criterion(alpha=1.5)
-
-
-def logged(outputs):
-    with metrics.aggregate(new_root=True) as aggregator:
-        XMixupCriterion.reduce_metrics(outputs)
-    return aggregator.get_smoothed_values()
 
 
 def test_every_term_is_logged_as_a_mean_over_pairs():

@@ -2,12 +2,12 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from augment_data import draw_words, write_sentences
 from fairseq.data import FairseqDataset
 from fairseq.utils import apply_to_sample
+from parallel_data import Sequences
 from small_data import tiny_dictionary
 from trainer import FAMILIES, batch_of, build, write_families
 
@@ -23,19 +23,13 @@ from fairseq_xling.data.window_dataset import WindowDataset
 from fairseq_xling.multimix.sample_dataset import SampleDataset
 
 
-class Rows(list):
-    @property
-    def sizes(self):
-        return np.array([len(one) for one in self], int)
-
-
 def parallel_batch(kind):
-    rows = Rows(torch.tensor([0, *range(10, 10 + n), 2]) for n in (3, 5, 2))
+    rows = Sequences(torch.tensor([0, *range(10, 10 + n), 2]) for n in (3, 5, 2))
     dictionary = tiny_dictionary()
     dictionary.add_symbol("<mask>")
     is_text = kind == "text"
     dataset = TLMDataset(
-        [] if is_text else [SimpleNamespace(input=rows, source=Rows(rows[::-1]))],
+        [] if is_text else [SimpleNamespace(input=rows, source=Sequences(rows[::-1]))],
         rows if is_text else None,
         TokenMasker(dictionary, 0.4),
         separators=2,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from parallel_data import words_dictionary
+from parallel_data import Sequences, words_dictionary
 
 from fairseq_xling.data.tlm_dataset import TLMDataset
 from fairseq_xling.data.token_masking import TokenMasker
@@ -13,16 +13,8 @@ from fairseq_xling.data.token_masking import TokenMasker
 DICTIONARY = words_dictionary()
 
 
-class Rows(list):
-    """Sequences with their sizes, as fairseq's datasets have them."""
-
-    @property
-    def sizes(self):
-        return np.array([len(one) for one in self], int)
-
-
 def draw(generator, count, longest=12):
-    return Rows(
+    return Sequences(
         torch.tensor([0, *generator.integers(4, 64, generator.integers(1, longest)), 2])
         for _ in range(count)
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_losses import naive_windows
 
 from fairseq_xling.data.windows import (
     holds,
@@ -13,15 +14,6 @@ from fairseq_xling.data.windows import (
     strided_windows,
     word_windows,
 )
-
-
-def naive_strided(length, capacity, stride):
-    windows, begin = [], 0
-    while True:
-        windows.append((begin, min(begin + capacity, length)))
-        if begin + capacity >= length:
-            return windows
-        begin += stride
 
 
 def by_row(index, rows):
@@ -50,7 +42,7 @@ def test_strided_windows_are_those_of_a_loop(drawn):
     index = strided_windows(np.array(lengths), np.array(capacities), stride)
     assert (np.diff(index.row) >= 0).all()
     assert by_row(index, len(lengths)) == [
-        naive_strided(*row, stride) for row in zip(lengths, capacities)
+        naive_windows(*row, stride) for row in zip(lengths, capacities)
     ]
 
 
@@ -183,7 +175,7 @@ def span_in(draw, length):
 def paired_passages(draw):
     lengths = draw(st.integers(1, 50)), draw(st.integers(1, 50))
     windows = [
-        naive_strided(length, draw(st.integers(6, 20)), draw(st.integers(1, 6)))
+        naive_windows(length, draw(st.integers(6, 20)), draw(st.integers(1, 6)))
         for length in lengths
     ]
     answers = [draw(span_in(length)) for length in lengths]

@@ -1,6 +1,5 @@
 """xling-evaluate on small models trained by the test: tables, files, comparisons."""
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -10,13 +9,14 @@ import numpy as np
 import pair_data
 import pytest
 import torch
-from forked import call, files_in, run_in_fork, run_in_forks, srun, torchrun
+from evaluated import arguments, evaluate
+from forked import call, run_in_fork, run_in_forks, srun, torchrun
 from pair_data import LABELS, write_pair_data
+from raw_data import files
 from refusals import refused
 from training import command, run, train_command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
-from fairseq_xling.cli.evaluate import build_parser, main
 from fairseq_xling.cli.options import batch_options
 from fairseq_xling.evaluation.evaluate import predict_split
 
@@ -46,14 +46,6 @@ def checkpoints(data, tmp_path_factory) -> SimpleNamespace:
     )
 
 
-def arguments(*options) -> argparse.Namespace:
-    return build_parser().parse_args([str(option) for option in options])
-
-
-def evaluate(data, path, folder, *options):
-    return main(arguments(data, "--path", path, "--results-path", folder, *options))
-
-
 def naive_predictions(path, data, split):
     """Row by row, without batches: probabilities of target and source stream."""
     task, model = load_task_model(path, str(data))
@@ -70,7 +62,7 @@ def naive_predictions(path, data, split):
 
 @pytest.mark.parametrize("limit", [["--batch-size", 7], ["--max-tokens", 90]])
 def test_predictions_equal_those_row_by_row(checkpoints, data, limit):
-    args = arguments(data, "--path", checkpoints.mixed, *limit, "--num-workers", 0)
+    args = arguments(data, checkpoints.mixed, "x", *limit, "--num-workers", 0)
     task, model = load_task_model(checkpoints.mixed, str(data))
     got = predict_split(task, model, "test", batch_options(args))
     want = naive_predictions(checkpoints.mixed, data, "test")
@@ -267,18 +259,10 @@ def test_checkpoint_for_other_labels_is_refused(
     # fairseq would load it with a new classifier and report what that guesses.
     monkeypatch.setattr(pair_data, "LABELS", labels)
     folder = write_pair_data(tmp_path / "bin")
-    with refused(f"neutral, but .* has {', '.join(labels)};"):
+    said = "trained on the labels contradiction, entailment, neutral, but .* has"
+    with refused(f"^{checkpoints.mixed}: {said} {', '.join(labels)};"):
         evaluate(folder, checkpoints.mixed, tmp_path)
     assert not (tmp_path / "results.json").exists()
-
-
-def test_command_refuses_in_one_line(checkpoints, tmp_path, monkeypatch):
-    monkeypatch.setattr(pair_data, "LABELS", ["a", "b"])
-    folder = write_pair_data(tmp_path / "bin")
-    done = call(["xling-evaluate", str(folder), f"--path={checkpoints.mixed}"])
-    assert done.returncode == 1
-    (line,) = done.stdout.splitlines()
-    assert line.startswith(f"error: {checkpoints.mixed}: trained on the labels")
 
 
 def test_each_checkpoint_is_opened_once(checkpoints, data, tmp_path, opened):
@@ -325,13 +309,17 @@ def test_results_do_not_change_with_batches_or_a_second_run(
     assert len(written[0][1]) == 7
 
 
-@pytest.mark.parametrize("launcher", [torchrun, srun])
-def test_two_processes_equal_one(checkpoints, data, tmp_path, launcher):
-    given = [
-        command("xling-evaluate"), str(data), "--path", checkpoints.mixed,
-        "--compare", checkpoints.zero, "--names", "a", "b", "--batch-size=4", "--cpu",
-        "--bootstrap-samples=50",
-    ]  # fmt: skip
+@pytest.mark.parametrize("launcher, family", [(torchrun, "asked"), (srun, "pairs")])
+def test_two_processes_equal_one(
+    request, checkpoints, data, tmp_path, launcher, family
+):
+    models = checkpoints
+    if family == "asked":
+        models = request.getfixturevalue("asked")
+        data = models.data
+    given = [command("xling-evaluate"), str(data), f"--path={models.mixed}", "--cpu"]
+    given += ["--compare", str(models.zero), "--names", "a", "b", "--batch-size=4"]
+    given.append("--bootstrap-samples=50")
     call([*given, f"--results-path={tmp_path / 'one'}"])
     # Who the machines are, SLURM's own program says.
     program = tmp_path / "bin/scontrol"
@@ -342,5 +330,6 @@ def test_two_processes_equal_one(checkpoints, data, tmp_path, launcher):
     given += [f"--results-path={tmp_path / 'two'}", "--num-workers=1"]
     said = run_in_forks(given, launcher, PATH=path)
     assert said.count("written to") == 1
-    want = files_in(tmp_path / "one")
-    assert want == files_in(tmp_path / "two") and "results.json" in want
+    want = files(tmp_path / "one")
+    assert want == files(tmp_path / "two") and "results.json" in want
+    assert any("n-best" in name for name in want) == (family == "asked")

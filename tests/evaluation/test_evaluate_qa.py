@@ -13,10 +13,8 @@ import torch
 from evaluated import LANGUAGES, arguments, evaluate
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from family_data import copy_with
-from forked import call, files_in, run_in_forks
 from raw_questions import question_file, read_questions
 from refusals import refused
-from training import command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -256,14 +254,3 @@ def test_answer_is_the_best_span_of_the_models_logits_row_by_row(asked):
         assert list(found.rows)[row].answers[0].text == text.strip()
         checked += 1
     assert checked > 2
-
-
-def test_two_processes_equal_one(asked, tmp_path):
-    given = [
-        command("xling-evaluate"), str(asked.data), f"--path={asked.mixed}",
-        "--batch-size=5", "--cpu", "--bootstrap-samples=50",
-    ]  # fmt: skip
-    call([*given, f"--results-path={tmp_path / 'one'}"])
-    run_in_forks([*given, f"--results-path={tmp_path / 'two'}"])
-    want = files_in(tmp_path / "one")
-    assert want == files_in(tmp_path / "two") and any("n-best" in x for x in want)

@@ -8,11 +8,9 @@ from typing import Any, Callable, Dict, Sequence, Tuple
 import numpy as np
 import pytest
 import torch
-from fairseq.logging import metrics
+from naive_losses import distance, logged, make_criterion, mean_state, softmax, unpadded
 from question_data import question_task, write_question_data
 from tag_data import TAGS, tagging_task, with_head, write_tag_data
-
-from fairseq_xling.criterions.xmixup import XMixupCriterion
 
 UPDATES = {"tagging": 6, "questions": 8}
 
@@ -21,26 +19,9 @@ def batch_of(dataset, step):
     return dataset.collater([dataset[i] for i in range(0, len(dataset), step)])
 
 
-def make_criterion(task, alpha=None, mse=1.0, kl=1.0):
-    return XMixupCriterion(task, alpha, mse, kl, "mean")
-
-
 def training_model(task):
     """In training mode, as the training set has no texts to score; without dropout."""
     return with_head(task, dropout=0.0, attention_dropout=0.0).train()
-
-
-def unpadded(row):
-    return [token for token in row.tolist() if token != 1]
-
-
-def naive_distance(*streams):
-    """Of the mean states of both streams, without specials."""
-    vectors = []
-    for tokens, rows in streams:
-        kept = [row for token, row in zip(tokens, rows) if token not in (0, 2)]
-        vectors.append([sum(column) / len(kept) for column in zip(*kept)])
-    return sum((a - b) ** 2 for a, b in zip(*vectors)) / len(vectors[0])
 
 
 def naive_word_probabilities(model, states, starts, end, pooling):
@@ -54,8 +35,7 @@ def naive_word_probabilities(model, states, starts, end, pooling):
         scores = [
             sum(w * x for w, x in zip(line, state)) + b for line, b in zip(weight, bias)
         ]
-        total = sum(math.exp(score) for score in scores)
-        found.append([math.exp(score) / total for score in scores])
+        found.append(softmax(scores))
     return found
 
 
@@ -69,10 +49,15 @@ def naive_tag_loss(found, wanted):
     return sum(losses) / len(losses)
 
 
-def naive_tag_terms(model, sample, pooling="first"):
-    """Terms of each row by itself, from the model's states of that row alone."""
-    net_input = sample["net_input"]
-    terms = []
+def naive_terms(model, sample, head, loss, **options):
+    """Terms of each row by itself, from the model's states of that row alone.
+
+    Args:
+        head: the name of the model's head.
+        loss: of a stream (``""`` or ``"source_"``), of the row, its tokens and states;
+            None for a source without labels.
+    """
+    net_input, terms = sample["net_input"], []
     for i, row in enumerate(net_input["src_tokens"]):
         target, source = unpadded(row), None
         if i < len(net_input["source_tokens"]):
@@ -81,32 +66,36 @@ def naive_tag_terms(model, sample, pooling="first"):
             torch.tensor([target]),
             None if source is None else torch.tensor([source]),
             features_only=True,
-            token_head_name="tagging_head",
-            word_starts=torch.tensor([[1]]),
+            token_head_name=head,
+            **options,
         )
-        states = extra["features"][0].tolist()
-        starts = [start for start in net_input["word_starts"][i].tolist() if start > 0]
-        found = naive_word_probabilities(
-            model, states, starts, len(target) - 1, pooling
-        )
-        wanted = sample["tag_probs"][i, : len(starts)].tolist()
-        term = {"target": naive_tag_loss(found, wanted), "source": None}
+        states = extra["features"][0].tolist()[: len(target)]
+        term = {"target": loss("", i, target, states), "source": None}
         terms.append(term)
         if source is None:
             continue
-        source_states = extra["source_features"][0].tolist()
-        term["mse"] = naive_distance((target, states), (source, source_states))
+        source_states = extra["source_features"][0].tolist()[: len(source)]
+        means = mean_state(target, states), mean_state(source, source_states)
+        term["mse"] = distance(*means)
         term["ratio"] = extra["mixup_ratio"].mean().item()
-        starts = net_input["source_word_starts"][i].tolist()
-        starts = [start for start in starts if start > 0]
-        is_real = "source_is_real" not in sample or bool(sample["source_is_real"][i])
-        if is_real and starts:
-            found = naive_word_probabilities(
-                model, source_states, starts, len(source) - 1, pooling
-            )
-            wanted = sample["source_tag_probs"][i, : len(starts)].tolist()
-            term["source"] = naive_tag_loss(found, wanted)
+        if "source_is_real" not in sample or bool(sample["source_is_real"][i]):
+            term["source"] = loss("source_", i, source, source_states)
     return terms
+
+
+def naive_tag_terms(model, sample, pooling="first"):
+    def loss(stream, i, tokens, states):
+        starts = sample["net_input"][f"{stream}word_starts"][i].tolist()
+        starts = [start for start in starts if start > 0]
+        if stream and not starts:
+            return None
+        end = len(tokens) - 1
+        found = naive_word_probabilities(model, states, starts, end, pooling)
+        wanted = sample[f"{stream}tag_probs"][i, : len(starts)].tolist()
+        return naive_tag_loss(found, wanted)
+
+    starts = torch.tensor([[1]])
+    return naive_terms(model, sample, "tagging_head", loss, word_starts=starts)
 
 
 def naive_span_loss(model, states, span):
@@ -121,32 +110,12 @@ def naive_span_loss(model, states, span):
 
 
 def naive_span_terms(model, sample):
-    """Terms of each window by itself, from the model's states of that window alone."""
-    terms = []
-    sources = sample["net_input"]["source_tokens"]
-    for i, row in enumerate(sample["net_input"]["src_tokens"]):
-        target = unpadded(row)
-        source = unpadded(sources[i]) if i < len(sources) else None
-        _, extra = model(
-            torch.tensor([target]),
-            None if source is None else torch.tensor([source]),
-            features_only=True,
-            token_head_name="span_head",
-        )
-        states = extra["features"][0].tolist()[: len(target)]
-        span = sample["span"][i].tolist()
-        term = {"target": naive_span_loss(model, states, span), "source": None}
-        terms.append(term)
-        if source is None:
-            continue
-        source_states = extra["source_features"][0].tolist()[: len(source)]
-        term["mse"] = naive_distance((target, states), (source, source_states))
-        term["ratio"] = extra["mixup_ratio"].mean().item()
-        is_real = "source_is_real" not in sample or bool(sample["source_is_real"][i])
-        if is_real and bool(sample["has_source_span"][i]):
-            span = sample["source_span"][i].tolist()
-            term["source"] = naive_span_loss(model, source_states, span)
-    return terms
+    def loss(stream, i, tokens, states):
+        if stream and not sample["has_source_span"][i]:
+            return None
+        return naive_span_loss(model, states, sample[f"{stream}span"][i].tolist())
+
+    return naive_terms(model, sample, "span_head", loss)
 
 
 def naive_loss(terms, alpha, mse):
@@ -330,12 +299,6 @@ def test_backtranslations_have_no_source_loss_and_full_target_weight(tags):
         )
     assert torch.equal(terms.source_is_labelled, late["source_is_real"])
     assert terms.prediction is None
-
-
-def logged(outputs):
-    with metrics.aggregate(new_root=True) as aggregator:
-        XMixupCriterion.reduce_metrics(outputs)
-    return aggregator.get_smoothed_values()
 
 
 def test_logged_terms_are_means_over_pairs_and_the_sources_over_labelled_ones(

@@ -1,25 +1,16 @@
 """What commands replace is their own, and nothing that they read is lost."""
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
+from bad_input import contents
 from refusals import refused
 
 from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.files.destination import BINARIZED, check_output, check_replaceable
 
 LABELS = ["contradiction", "entailment", "neutral"]
-
-
-def contents(folder: Path) -> dict:
-    """A digest of each file below a folder, by its path."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def preprocess(raw, spm, destdir, *options, tokenizer=None, dictionary=None):

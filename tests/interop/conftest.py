@@ -1,27 +1,36 @@
-"""Hugging Face folders that tests convert or copy from."""
+"""Hugging Face folders that tests convert or copy."""
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from hf_models import CLASSES, to_fairseq, write_hf
+from hf_models import to_fairseq, write_hf
 
 
 @pytest.fixture(scope="session")
-def made(spm, tmp_path_factory):
-    """One folder of each kind that the tests copy from."""
-    folder = tmp_path_factory.mktemp("made")
-    for backbone in CLASSES:
-        write_hf(backbone, "ForMaskedLM", folder / backbone, spm)
-        to_fairseq(folder / backbone, "ForMaskedLM")
-        ending = "ForSequenceClassification"
-        write_hf(backbone, ending, folder / f"{backbone}-tuned", spm)
-    return folder
+def converted(spm, tmp_path_factory):
+    """Hugging Face's model of a backbone and class, its folder and ours, made once."""
+    made = {}
+
+    def make(backbone: str, ending: str = "ForMaskedLM") -> SimpleNamespace:
+        if (backbone, ending) not in made:
+            source = tmp_path_factory.mktemp(backbone) / "hf"
+            model = write_hf(backbone, ending, source, spm)
+            made[backbone, ending] = SimpleNamespace(
+                model=model, source=source, folder=to_fairseq(source, ending)
+            )
+        return made[backbone, ending]
+
+    return make
 
 
 @pytest.fixture
-def copy(made, tmp_path):
-    def make(name: str) -> Path:
-        return Path(shutil.copytree(made / name, tmp_path / name))
+def copy(converted, tmp_path):
+    """Copies of these folders, to be changed."""
+
+    def make(backbone: str, ending: str = "ForMaskedLM") -> Path:
+        source = converted(backbone, ending).source
+        return Path(shutil.copytree(source, tmp_path / backbone))
 
     return make

@@ -44,23 +44,6 @@ HEADS = {
 }
 
 
-@pytest.fixture(scope="module")
-def converted(spm, tmp_path_factory):
-    """Hugging Face's model of a backbone and class, its folder and ours, made once."""
-    made = {}
-
-    def make(backbone: str, ending: str) -> SimpleNamespace:
-        if (backbone, ending) not in made:
-            source = tmp_path_factory.mktemp(backbone) / "hf"
-            model = write_hf(backbone, ending, source, spm)
-            made[backbone, ending] = SimpleNamespace(
-                model=model, source=source, folder=to_fairseq(source, ending)
-            )
-        return made[backbone, ending]
-
-    return make
-
-
 def load(folder: Path, ending: str):
     if ending in TASKS:
         return fairseq_xling.from_pretrained(folder / "model.pt").model

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Hydra's
 
 @pytest.mark.parametrize("backbone", ["xlmr", "mbert"])
 @pytest.mark.parametrize("form", ["bin", "shards", "bin shards", "bare", "tied"])
-def test_forms_of_weights_are_equal(made, copy, backbone, form):
+def test_forms_of_weights_are_equal(converted, copy, backbone, form):
     folder = copy(backbone)
     held = tensors(folder)
     (folder / "model.safetensors").unlink()
@@ -74,7 +74,7 @@ def test_forms_of_weights_are_equal(made, copy, backbone, form):
             names.update(dict.fromkeys(part, name))
         index = folder / f"{stem}.{suffix}.index.json"
         index.write_text(json.dumps({"weight_map": names}))
-    reference = made / f"{backbone}-fairseq"
+    reference = converted(backbone).folder
     same_tensors(weights(to_fairseq(folder, "ForMaskedLM")), weights(reference))
 
 
@@ -144,7 +144,7 @@ def test_sentencepiece_reads_the_first_of_any_token_types(
 
 @pytest.mark.parametrize("form", ["only json", "twice"])
 @torch.no_grad()
-def test_forms_of_berts_vocabulary(made, copy, form):
+def test_forms_of_berts_vocabulary(converted, copy, form):
     folder = copy("mbert")
     if form == "only json":
         kind = transformers.AutoTokenizer.from_pretrained
@@ -157,7 +157,7 @@ def test_forms_of_berts_vocabulary(made, copy, form):
         # Text is read as the last of equal lines.
         lines[1] = "der"
         (folder / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    slow = made / "mbert" if form == "only json" else folder
+    slow = converted("mbert").source if form == "only json" else folder
     model = transformers.BertForMaskedLM.from_pretrained(folder).eval()
     out = to_fairseq(folder, "ForMaskedLM")
     batch = batch_of(out, slow)
@@ -195,8 +195,8 @@ def test_normalisation_of_bert_is_kept(copy, lower, accents):
     assert transformers.AutoTokenizer.from_pretrained(back).tokenize(text) == want
 
 
-def test_converted_model_fills_masks_for_multimix(made, spm, tmp_path):
-    folder = made / "xlmr-fairseq"
+def test_converted_model_fills_masks_for_multimix(converted, spm, tmp_path):
+    folder = converted("xlmr").folder
     pairs = {"train": {"en": draw_pairs("en", 3)}}
     data = write_pairs(tmp_path / "data", spm, pairs)
     arguments = generate_command(data, folder / "model.pt", "--aug-percentage=50")

@@ -94,11 +94,11 @@ def as_transformers_5(folder):
 
 
 @pytest.mark.parametrize("backbone", CLASSES)
-def test_folders_of_transformers_5_are_those_of_4(copy, made, tmp_path, backbone):
+def test_folders_of_transformers_5_are_those_of_4(copy, converted, tmp_path, backbone):
     folder = copy(backbone)
     as_transformers_5(folder)
     convert(folder, "--destdir", tmp_path / "new")
-    old = made / f"{backbone}-fairseq"
+    old = converted(backbone).folder
     same_tensors(weights(tmp_path / "new"), weights(old))
     for name in ("dict.txt", "tokenizer.json"):
         if (old / name).exists():

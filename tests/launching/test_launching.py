@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from forked import run_in_fork
-from training import ROOT, command, environment, run, train_command
+from training import ROOT, command, run, train_command
 
 SHORT = ["--max-update=2", "--seed=3"]
 
@@ -22,8 +22,7 @@ def trained(pair_data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def site_packages(tmp_path_factory) -> Path:
     """The package installed into a folder of its own: a wheel that an sdist gave."""
-    wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
-    source, sdists = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sdist")
+    source, sdists, target = map(tmp_path_factory.mktemp, ("source", "sdist", "site"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
     (source / "fairseq_xling").symlink_to(ROOT / "fairseq_xling")
@@ -33,9 +32,8 @@ def site_packages(tmp_path_factory) -> Path:
     script += "build(sys.argv[1])"
     run([sys.executable, "-c", script, str(sdists)], cwd=source)
     (sdist,) = sdists.iterdir()
-    run([*pip, "wheel", *options, "--wheel-dir", str(wheels), str(sdist)])
-    (wheel,) = wheels.glob("fairseq_xling-*.whl")
-    run([*pip, "install", *options, "--target", str(target), str(wheel)])
+    # pip makes a wheel of it.
+    run([*pip, "install", *options, "--target", str(target), str(sdist)])
     return target
 
 
@@ -78,15 +76,9 @@ def test_installed_command_tells_its_options_and_nothing_else(tmp_path, site_pac
 
 def test_runs_when_already_imported_without_user_dir(pair_data, tmp_path):
     """With it, too, as all commands do that run in forks."""
-    arguments = train_command(pair_data, tmp_path, *SHORT)[1:]
-    script = (
-        "import sys, fairseq_xling\n"
-        "from fairseq_cli.train import cli_main\n"
-        "sys.argv = ['fairseq-train', *sys.argv[1:]]\n"
-        "cli_main()\n"
-    )
+    arguments = train_command(pair_data, tmp_path, *SHORT)
     arguments = [x for x in arguments if not x.startswith("--user-dir")]
-    assert "done training" in run([sys.executable, "-c", script, *arguments]).stdout
+    assert "done training" in run_in_fork(arguments, check=True).stdout
 
 
 def validate(data: Path, checkpoint: Path, *options: str) -> str:
@@ -118,20 +110,6 @@ def test_checkpoint_of_a_baseline_is_validated_without_the_source(pair_data, tmp
     run_in_fork(train_command(pair_data, tmp_path, *options), check=True)
     log = validate(pair_data, tmp_path / "checkpoint_last.pt")
     assert "lambda" not in log and "task_source" not in log
-
-
-def test_user_error_is_one_line_and_exit_status_one(tmp_path):
-    done = subprocess.run(
-        train_command(tmp_path, tmp_path / "out", *SHORT),
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ") and "manifest.json: not found" in last
-    assert not (tmp_path / "out" / "checkpoint_last.pt").exists()
 
 
 def import_user_dir(path: Path) -> subprocess.CompletedProcess:

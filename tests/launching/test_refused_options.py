@@ -7,7 +7,7 @@ from fairseq.dataclass.configs import FairseqConfig
 from forked import run_in_fork
 from omegaconf import OmegaConf
 from pair_data import write_pair_data
-from refusals import refused
+from refusals import error_of, refused
 from torch.multiprocessing import ProcessRaisedException
 from training import train_command
 
@@ -111,17 +111,21 @@ def test_training_that_cannot_start_says_so_and_leaves_nothing(
     data, tmp_path, given, said
 ):
     folder = tmp_path / "out/checkpoints"
-    done = run_in_fork(train_command(data, folder, "--max-update=1", given))
-    assert done.returncode == 1 and "Traceback" not in done.stdout
-    last = done.stdout.strip().splitlines()[-1]
-    assert last.startswith("error: ") and said in last
+    words = train_command(data, folder, "--max-update=1", given)
+    assert said in error_of(run_in_fork(words))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_without_data_says_so_and_leaves_nothing(tmp_path):
+    words = train_command(tmp_path / "none", tmp_path / "out")
+    assert "manifest.json: not found" in error_of(run_in_fork(words))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_training_without_optimizer_ends_in_a_line(data, tmp_path):
     words = train_command(data, tmp_path / "out", "--max-update=1")
     words.remove("--optimizer=adam")
-    done = run_in_fork(words)
-    assert done.returncode == 1 and "Traceback" not in done.stdout
-    last = done.stdout.strip().splitlines()[-1]
-    assert last == "error: --optimizer is missing; give one, as --optimizer adamw_fused"
+    error = error_of(run_in_fork(words))
+    assert (
+        error == "error: --optimizer is missing; give one, as --optimizer adamw_fused"
+    )

@@ -1,98 +1,18 @@
 """The mixing layer against loops in float64, and the laws of the two-stream encoder."""
 
-import math
-
 import pytest
 import torch
 from fairseq.models.roberta import RobertaModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_mixing import NaiveLayer
 from refusals import refused
 from small_model import HEAD, pad_rows, small_args, small_model, small_task
-from test_mixup import naive_alignment, naive_attention
 
 from fairseq_xling.models.encoder import Pairing, parse_mixup_layers
 
 TARGETS = [[0, 10, 11, 2, 2, 12, 2], [0, 13, 2, 2, 14, 15, 16, 2], [0, 17, 2, 2, 18, 2]]
 SOURCES = [[0, 30, 2, 2, 31, 32, 2], [0, 33, 34, 35, 2, 2, 36, 37, 38, 2]]
-
-
-def linear(module, rows):
-    weight, bias = module.weight.double().tolist(), module.bias.double().tolist()
-    return [
-        [sum(w * x for w, x in zip(line, row)) + b for line, b in zip(weight, bias)]
-        for row in rows
-    ]
-
-
-def layer_norm(module, rows):
-    out = []
-    for row in rows:
-        mean = sum(row) / len(row)
-        variance = sum((x - mean) ** 2 for x in row) / len(row)
-        scale = 1 / math.sqrt(variance + module.eps)
-        weight, bias = module.weight.double().tolist(), module.bias.double().tolist()
-        out.append([(x - mean) * scale * w + b for x, w, b in zip(row, weight, bias)])
-    return out
-
-
-def add(a, b):
-    return [[x + y for x, y in zip(*rows)] for rows in zip(a, b)]
-
-
-def attend(layer, query, memory):
-    attention = layer.self_attn
-    context = naive_attention(
-        linear(attention.q_proj, query),
-        linear(attention.k_proj, memory),
-        linear(attention.v_proj, memory),
-        attention.num_heads,
-        range(len(memory)),
-    )
-    return linear(attention.out_proj, context)
-
-
-def head_scores(layer, target, source):
-    attention = layer.self_attn
-    width = attention.head_dim
-    q = torch.tensor(linear(attention.q_proj, target), dtype=torch.double)
-    k = torch.tensor(linear(attention.k_proj, source), dtype=torch.double)
-    parts = [slice(h * width, (h + 1) * width) for h in range(attention.num_heads)]
-    return torch.stack([q[:, p] @ k[:, p].T / math.sqrt(width) for p in parts])
-
-
-def hidden_dot_scores(layer, target, source):
-    t, s = (torch.tensor(x, dtype=torch.double) for x in (target, source))
-    return (t @ s.T / math.sqrt(t.size(1))).unsqueeze(0)
-
-
-def naive_layer(layer, target, source, counted, kind):
-    """The mixing layer on one pair of unpadded sequences; lists of rows of floats."""
-
-    def attention_sublayer(x):
-        return layer_norm(layer.self_attn_layer_norm, add(x, attend(layer, x, x)))
-
-    def feed_forward(x):
-        hidden = [
-            [0.5 * h * (1 + math.erf(h / math.sqrt(2))) for h in row]
-            for row in linear(layer.fc1, x)
-        ]
-        return layer_norm(layer.final_layer_norm, add(x, linear(layer.fc2, hidden)))
-
-    t, s = attention_sublayer(target), attention_sublayer(source)
-    if kind == "constant":
-        ratio = layer.max_ratio
-    else:
-        scores = head_scores if kind == "heads" else hidden_dot_scores
-        entropy = naive_alignment(scores(layer, t, s), *counted)
-        weight, bias = layer.mixup_ratio.weight.item(), layer.mixup_ratio.bias.item()
-        ratio = layer.max_ratio / (1 + math.exp(-(entropy * weight + bias)))
-    context = attend(layer, t, s)
-    mixed = [
-        [ratio * c + (1 - ratio) * x for c, x in zip(*rows)] for rows in zip(context, t)
-    ]
-    mixed = layer_norm(layer.self_attn_layer_norm, mixed)
-    return feed_forward(mixed), feed_forward(s), ratio
 
 
 @pytest.mark.parametrize("kind", ["heads", "hidden", "constant"])
@@ -110,19 +30,19 @@ def test_layer_equals_loops(kind):
     with torch.no_grad():
         got, ratios = layer(states, padding, pairing=Pairing(2, 2, counted))
     for pair, (target_length, source_length) in enumerate(lengths):
-        target, source, ratio = naive_layer(
-            layer,
-            states[:target_length, pair].double().tolist(),
-            states[:source_length, 2 + pair].double().tolist(),
+        target, source, (ratio, _, _) = NaiveLayer(model, 1).mix(
+            states[:target_length, pair].double().numpy(),
+            states[:source_length, 2 + pair].double().numpy(),
             (range(1, target_length), range(1, source_length)),
             kind,
+            layer.max_ratio if kind == "constant" else None,
         )
         assert ratios[pair].item() == pytest.approx(ratio, rel=1e-5)
         for row, want, length in (
             (pair, target, target_length),
             (2 + pair, source, source_length),
         ):
-            want = torch.tensor(want, dtype=torch.double)
+            want = torch.from_numpy(want)
             error = (got[:length, row].double() - want).norm() / want.norm()
             assert error < 1e-5
 

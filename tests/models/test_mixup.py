@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_losses import softmax
+from naive_mixing import naive_alignment
 
 from fairseq_xling.models.mixup import (
     MixupRatio,
@@ -16,27 +18,6 @@ from fairseq_xling.models.mixup import (
     hidden_scores,
     mix,
 )
-
-
-def naive_softmax(row):
-    top = max(row)
-    exps = [math.exp(value - top) for value in row]
-    return [value / sum(exps) for value in exps]
-
-
-def naive_entropy(scores, queries, keys):
-    """Mean over heads and queries of the entropy over keys, one instance."""
-    values = []
-    for head in scores.tolist():
-        for query in queries:
-            weights = naive_softmax([head[query][key] for key in keys])
-            values.append(-sum(w * math.log(w) for w in weights if w > 0))
-    return sum(values) / len(values)
-
-
-def naive_alignment(scores, targets, sources):
-    backward = naive_entropy(scores.transpose(-1, -2), sources, targets)
-    return naive_entropy(scores, targets, sources) + backward
 
 
 def naive_attention(query, key, value, heads, keys):
@@ -50,7 +31,7 @@ def naive_attention(query, key, value, heads, keys):
             scores = [
                 sum(q[d] * key[j][d] for d in part) / math.sqrt(width) for j in keys
             ]
-            weights = naive_softmax(scores)
+            weights = softmax(scores)
             row += [sum(w * value[j][d] for w, j in zip(weights, keys)) for d in part]
         out.append(row)
     return out

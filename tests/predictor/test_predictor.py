@@ -8,7 +8,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from family_data import copy_with, train
+from family_data import copy_with
 from raw_questions import question_file, read_questions
 from raw_tags import read_tags
 from refusals import refused
@@ -109,9 +109,10 @@ def test_class_probabilities_are_those_of_xling_evaluate(paired, classifier, lan
 
 
 def test_model_without_mixup_inference_leaves_sources_out(paired, tmp_path):
-    options = ["--no-mixup-inference", "--max-update=4"]
-    train("xmixup_xnli", paired.data, tmp_path, *options)
-    predictor = from_pretrained(tmp_path)
+    def leave_out(state):
+        state["cfg"]["task"]["no_mixup_inference"] = True
+
+    predictor = from_pretrained(copy_with(paired.mixed, tmp_path, leave_out))
     row, source = ("der Hund läuft", "die Katze"), ("the dog runs", "the cat")
     assert predictor.predict([row], [source]) == predictor.predict([row])
 

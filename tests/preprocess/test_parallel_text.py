@@ -3,19 +3,14 @@
 import runpy
 
 import pytest
-from fairseq.data.indexed_dataset import MMapIndexedDataset
+from binarized import stream
 from parallel_data import draw_parallel, preprocess, raw_parallel, write_parallel
 from refusals import refused
 from training import ROOT
 
 from fairseq_xling.data.dictionaries import load_dictionary
-from fairseq_xling.data.manifest import Manifest, stream_prefix
+from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.files.hashes import sha256_of
-
-
-def stream(folder, split, lang, name):
-    data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
-    return [data[i].tolist() for i in range(len(data))]
 
 
 def encode(spm, texts):

@@ -12,9 +12,9 @@ from binarized import preprocess
 from raw_data import files, write_rows
 from raw_questions import answer, read_questions, write_questions
 from raw_tags import read_tags, write_tags
+from refusals import refused
 
 from fairseq_xling.cli.translate import translate
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging.raw import split_words
 from fairseq_xling.preprocessing import translate as module
 from fairseq_xling.preprocessing.translations import MANIFEST
@@ -120,7 +120,7 @@ def test_rows_that_come_back_empty_are_told_of(bare, spm, tmp_path, capsys):
     assert 0 < lacking < 30 and counts(bare, name)["empty"] == lacking
     told = f"{lacking} rows have come back empty in part; preprocess them with --skip-"
     assert f"{name}: {told}" in capsys.readouterr().err
-    with pytest.raises(UserError, match="--skip-empty-rows"):
+    with refused("--skip-empty-rows"):
         preprocess("xnli", bare, spm, tmp_path / "bin", "--target-langs=de")
     options = ["--target-langs=de", "--skip-empty-rows"]
     manifest = preprocess("xnli", bare, spm, tmp_path / "bin", *options)
@@ -198,7 +198,7 @@ def test_sentences_that_lose_marks_are_left_out(sentences, spm, tmp_path):
 def test_marks_are_for_named_entities(tmp_path):
     rows = [[("the", "DET"), ("dog", "NOUN")]]
     write_tags(tmp_path / "raw/train-en.tsv", rows)
-    with pytest.raises(UserError):
+    with refused("--mark-entities"):
         run(tmp_path / "raw", "de", UPPER, "--task", "udpos", "--mark-entities")
 
 
@@ -246,7 +246,7 @@ def test_answers_without_marks_are_searched_for(questions):
     assert counts(questions, name).items() >= ways.items()
 
 
-def refused(raw, *arguments):
+def refusal(raw, *arguments):
     argv = ["translate.py", raw, *arguments]
     return check_refusal(lambda: translate(), argv, raw)
 
@@ -269,29 +269,29 @@ def refused(raw, *arguments):
     ],
 )  # fmt: skip
 def test_wrong_options_are_one_line(bare, arguments, told):
-    assert told in refused(bare, *arguments, "--engine", UPPER)
+    assert told in refusal(bare, *arguments, "--engine", UPPER)
 
 
 def test_folder_that_is_not_there(tmp_path):
-    told = refused(tmp_path / "no", "--to", "de", "--engine", UPPER)
+    told = refusal(tmp_path / "no", "--to", "de", "--engine", UPPER)
     assert "no such folder" in told
 
 
 def test_files_of_another_engine_are_not_mixed(bare):
     run(bare, "de", UPPER, "--only", "translate-dev")
-    told = refused(
+    told = refusal(
         bare, "--to", "de", "--engine", "command:cat", "--only", "translate-dev"
     )
     assert "translated by python:toy_engines.upper; remove it" in told
     (bare / "dev-de.tsv").write_bytes((bare / "dev-ru.tsv").read_bytes())
-    told = refused(bare, "--to", "de", "--engine", UPPER, "--only", "translate-dev")
+    told = refusal(bare, "--to", "de", "--engine", UPPER, "--only", "translate-dev")
     assert "translated from other contents of dev-de.tsv" in told
 
 
 def test_what_was_translated_before_a_failure_is_not_lost(bare, monkeypatch, calls):
     monkeypatch.setattr("fairseq_xling.translation.rows.CHUNK_ROWS", 7)
     monkeypatch.setattr(toy_engines, "LIMIT", [2])
-    with pytest.raises(UserError, match="out of luck"):
+    with refused("out of luck"):
         run(bare, "de", UPPER, "--only", "translate-train")
     assert not (bare / "translate-train").exists()
     done = [sentence for call in calls for sentence in call[2]]

@@ -204,12 +204,6 @@ def run_in_forks(
     return text
 
 
-def files_in(folder: Path) -> Dict[str, bytes]:
-    """The contents of all files below a folder."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
 def run_stage(command: Sequence[str], stdout, before=None, **_: Any) -> SimpleNamespace:
     """Stands for subprocess.run where stages run their commands."""
     main = main_of(command[0])

@@ -4,20 +4,24 @@ import math
 
 import numpy as np
 import torch
+from naive_losses import softmax
 
 
 class NaiveLayer:
-    """A layer of a model, read from its state dict."""
+    """A layer of a model, by its number from 1."""
 
-    def __init__(self, state, number, heads, eps):
+    def __init__(self, model, number):
+        state, layer = model.state_dict(), model.encoder.sentence_encoder.layers
+        layer = layer[number - 1]
         stem = f"encoder.sentence_encoder.layers.{number - 1}."
         self.weights = {
             name[len(stem) :]: value.double().numpy()
             for name, value in state.items()
             if name.startswith(stem)
         }
-        self.heads = heads
-        self.eps = eps
+        self.heads = layer.self_attn.num_heads
+        self.eps = layer.final_layer_norm.eps
+        self.learned = getattr(layer, "mixup_ratio", None)
 
     def linear(self, name, x):
         return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
@@ -67,10 +71,25 @@ class NaiveLayer:
         inner = self.linear("fc2", hidden * (1 + erf) / 2)
         return self.norm("final_layer_norm", x + inner)
 
+    def mix(self, target, source, counted, ratio_scores="heads", constant=None):
+        """States of both sublayers' ends, and the ratio, entropy and alignment.
 
-def softmax(row):
-    powers = [math.exp(value - max(row)) for value in row]
-    return [power / sum(powers) for power in powers]
+        Args:
+            counted: the places of the tokens of either stream that are not special.
+        """
+        target, source = map(self.attention_sublayer, (target, source))
+        context, alignment = self.attend(target, source)
+        scores = self.head_scores(target, source)
+        if ratio_scores == "hidden":
+            scores = [target @ source.T / math.sqrt(target.shape[1])]
+        entropy, ratio = naive_alignment(scores, *counted), constant
+        if ratio is None:
+            weight, bias = self.learned.weight.item(), self.learned.bias.item()
+            ratio = self.learned.max_ratio / (1 + math.exp(-entropy * weight - bias))
+        target = ratio * context + (1 - ratio) * target
+        target = self.norm("self_attn_layer_norm", target)
+        streams = map(self.feed_forward, (target, source))
+        return (*streams, (ratio, entropy, alignment))
 
 
 def mean_entropy(scores, queries, keys):
@@ -81,6 +100,12 @@ def mean_entropy(scores, queries, keys):
             total -= sum(p * math.log(p) for p in softmax([one[i][j] for j in keys]))
             count += 1
     return total / count if count and keys else 0.0
+
+
+def naive_alignment(scores, targets, sources):
+    """The entropy of the attention in both directions."""
+    there = mean_entropy(scores, targets, sources)
+    return there + mean_entropy([one.T for one in scores], sources, targets)
 
 
 def naive_mix(model, tokens, source_tokens, options):
@@ -106,24 +131,12 @@ def naive_mix(model, tokens, source_tokens, options):
     ]
     found = []
     for number in range(1, len(encoder.layers) + 1):
-        heads = encoder.layers[number - 1].self_attn.num_heads
-        eps = encoder.layers[number - 1].final_layer_norm.eps
-        layer = NaiveLayer(model.state_dict(), number, heads, eps)
-        target, source = map(layer.attention_sublayer, (target, source))
+        layer = NaiveLayer(model, number)
         if number in options["layers"]:
-            context, alignment = layer.attend(target, source)
-            scores = layer.head_scores(target, source)
-            if options["ratio_scores"] == "hidden":
-                scores = [target @ source.T / math.sqrt(target.shape[1])]
-            entropy = mean_entropy(scores, *counted)
-            entropy += mean_entropy([one.T for one in scores], *counted[::-1])
-            ratio = options["constant"]
-            if ratio is None:
-                learned = encoder.layers[number - 1].mixup_ratio
-                exponent = entropy * learned.weight.item() + learned.bias.item()
-                ratio = learned.max_ratio / (1 + math.exp(-exponent))
-            target = ratio * context + (1 - ratio) * target
-            target = layer.norm("self_attn_layer_norm", target)
-            found.append((ratio, entropy, alignment))
-        target, source = map(layer.feed_forward, (target, source))
+            ways = (options["ratio_scores"], options["constant"])
+            target, source, mixing = layer.mix(target, source, counted, *ways)
+            found.append(mixing)
+        else:
+            target, source = map(layer.attention_sublayer, (target, source))
+            target, source = map(layer.feed_forward, (target, source))
     return target, source, found

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Dict, List, Sequence
 
+import numpy as np
 from fairseq.data import Dictionary
 from raw_data import sentence
 
@@ -39,6 +40,14 @@ def preprocess(raw: Path, spm, destdir: Path, *options: str) -> Path:
         [*arguments, "--destdir", str(destdir), "--workers", "1", *options]
     )
     return destdir
+
+
+class Sequences(list):
+    """Sequences with their sizes, as fairseq's datasets have them."""
+
+    @property
+    def sizes(self):
+        return np.array([len(one) for one in self], int)
 
 
 def words_dictionary(count: int = 60) -> Dictionary:

@@ -1,6 +1,7 @@
 """Mistakes of users, which everything here tells in one line."""
 
 import contextlib
+import re
 from typing import Any, Iterator
 
 import pytest
@@ -18,3 +19,11 @@ def refused(message: str) -> Iterator[Any]:
     with pytest.raises(UserError, match=message) as error:
         yield error
     assert "\n" not in str(error.value)
+
+
+def error_of(done: Any) -> str:
+    """The line with which a command that :func:`forked.call` ran ends, and fails."""
+    assert done.returncode == 1 and "Traceback" not in done.stdout, done.stdout[-2000:]
+    errors = re.findall("^error: .*", done.stdout, re.MULTILINE)
+    assert len(errors) == 1 and done.stdout.rstrip().endswith(errors[0])
+    return errors[0]

@@ -5,6 +5,7 @@ from typing import Dict, Optional, Sequence
 
 import numpy as np
 import torch
+from naive_losses import batches_of
 from small_data import SYMBOLS, Rows, empty, setup_task, write_data
 from small_model import small_model
 
@@ -89,10 +90,8 @@ def with_head(task, **options):
 def predict(task, model, dataset, size):
     """What is predicted of each language's rows, in batches of so many items."""
     found = {}
-    for first in range(0, len(dataset), size):
-        items = range(first, min(first + size, len(dataset)))
-        batch = dataset.collater([dataset[i] for i in items])
-        for row in task.predict_step(batch, model):
+    for batch in batches_of(dataset, size):
+        for row in task.predict_step(dataset.collater(batch), model):
             assert (row.lang, row.row) not in found
             found[row.lang, row.row] = row
     return found

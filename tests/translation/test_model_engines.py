@@ -21,15 +21,15 @@ from fairseq_xling.translation.opening import open_engine
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A fairseq model, and the sentences of its test set."""
+    """A fairseq model, its test set, and what fairseq-generate makes of that."""
     folder = tmp_path_factory.mktemp("models") / "en-qaa"
-    return folder, train_fairseq(folder, updates=250)
+    test = train_fairseq(folder, updates=150)
+    return folder, test, fairseq_generate(folder, beam=3)
 
 
 def test_fairseq_translates_as_fairseq_generate_does(trained):
-    folder, test = trained
+    folder, test, want = trained
     sentences = [source for source, _ in test]
-    want = fairseq_generate(folder, beam=3)
     for options in ({"batch_size": 5}, {"max_tokens": 60}):
         engine = open_engine(
             f"fairseq:{folder}", "en", "qaa", EngineOptions(beam=3, cpu=True, **options)
@@ -44,7 +44,7 @@ def test_fairseq_translates_as_fairseq_generate_does(trained):
 
 
 def test_raw_folder_translated_by_fairseq(trained, tmp_path):
-    folder, test = trained
+    folder, test, want = trained
     pairs = list(zip(test[::2], test[1::2]))
     rows = [[a[0], b[0], "neutral"] for a, b in pairs]
     write_rows(tmp_path / "raw/train-en.tsv", rows)
@@ -54,7 +54,6 @@ def test_raw_folder_translated_by_fairseq(trained, tmp_path):
     translate([*argv, "--only", "translate-train"])
     path = tmp_path / "raw/translate-train/en-qaa-translated.tsv"
     found = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
-    want = fairseq_generate(folder, beam=3)
     assert [text for row in found for text in row[2:4]] == want
     # There is no model back.
     with refused("qaa-en: not found"):
@@ -62,7 +61,7 @@ def test_raw_folder_translated_by_fairseq(trained, tmp_path):
 
 
 def test_direction_that_a_fairseq_model_lacks(trained):
-    folder, _ = trained
+    folder, *_ = trained
     engine = open_engine(f"fairseq:{folder}", "qaa", "en", EngineOptions(cpu=True))
     with refused("it translates from en to qaa; give a model"):
         engine.translate(["a"])

@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from fairseq.logging import metrics
+from naive_losses import validated
 from question_data import question_task, write_question_data
 from refusals import refused
 from tag_data import predict, with_head
 
-from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.families.questions.answers import WindowScores, best_answers
 from fairseq_xling.families.questions.metric import score_answer
 from fairseq_xling.families.questions.task import QuestionsConfig
@@ -26,10 +25,6 @@ TASKS = {
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return write_question_data(tmp_path_factory.mktemp("data") / "bin")
-
-
-def make_criterion(task, alpha=None):
-    return XMixupCriterion(task, alpha, 1.0, 1.0, "mean")
 
 
 @pytest.mark.parametrize(
@@ -179,15 +174,7 @@ def test_rules_are_those_of_the_split(tmp_path, kind, split, rules):
 def test_validation_scores_are_those_of_the_predicted_answers(data, size):
     task = question_task(data)
     model, valid = with_head(task), task.load_dataset("valid")
-    criterion, outputs = make_criterion(task), []
-    with torch.no_grad():
-        for first in range(0, len(valid), size):
-            items = range(first, min(first + size, len(valid)))
-            batch = valid.collater([valid[i] for i in items])
-            outputs.append(criterion(model, batch)[2])
-    with metrics.aggregate(new_root=True) as aggregator:
-        XMixupCriterion.reduce_metrics(outputs)
-    values = aggregator.get_smoothed_values()
+    values = validated(task, model, valid, size)
     found, means = predict(task, model, valid, 24), []
     for index, lang in enumerate(task.languages):
         scores = [

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_losses import naive_windows
 from question_data import write_question_data
 from refusals import refused
 
@@ -51,14 +52,8 @@ def parts_of(tokens):
     return question, context
 
 
-def naive_windows(size, question, max_length, max_question, stride):
-    capacity = max_length - 4 - min(question, max_question)
-    windows, begin = [], 0
-    while True:
-        windows.append((begin, min(begin + capacity, size)))
-        if begin + capacity >= size:
-            return windows
-        begin += stride
+def windows_of(size, question, max_length, max_question, stride):
+    return naive_windows(size, max_length - 4 - min(question, max_question), stride)
 
 
 def every_window(dataset):
@@ -88,7 +83,7 @@ def test_windows_of_every_row_are_those_of_a_loop(folder, split, max_length, str
     for lang, streams in enumerate(dataset.streams):
         for row in range(len(streams)):
             question, context = parts_of(streams.input[row])
-            bounds = naive_windows(len(context), len(question), max_length, 6, stride)
+            bounds = windows_of(len(context), len(question), max_length, 6, stride)
             item = dataset[next(items)]
             kept = question[:6]
             assert [parts_of(sample["input"]) for sample in item] == [
@@ -145,7 +140,7 @@ def test_source_is_the_window_that_fits_with_its_own_answer(folder):
         _, place = answer_of(streams.input[row], streams.span[row])
         question, other = parts_of(streams.source[row])
         answer, other_place = answer_of(streams.source[row], streams.source_span[row])
-        bounds = naive_windows(len(other), len(question), 24, 6, 5)
+        bounds = windows_of(len(other), len(question), 24, 6, 5)
         best = paired_window(here, len(context), bounds, len(other), place, other_place)
         begin, end = bounds[best]
         assert parts_of(sample["source"]) == (question[:6], other[begin:end])
@@ -172,7 +167,7 @@ def test_backtranslation_is_the_window_at_the_same_place(folder):
             continue
         _, context = parts_of(streams.input[row])
         question, other = parts_of(streams.backtranslation[row])
-        bounds = naive_windows(len(other), len(question), 24, 6, 5)
+        bounds = windows_of(len(other), len(question), 24, 6, 5)
         best = paired_window(here, len(context), bounds, len(other))
         begin, end = bounds[best]
         assert parts_of(sample["backtranslation"]) == (question[:6], other[begin:end])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_losses import naive_windows
 
 from fairseq_xling.families.questions.answers import (
     WindowScores,
@@ -66,21 +67,12 @@ def naive_answers(windows, context, offsets, count, max_length):
     return [(*a[1:], math.exp(a[0] - answers[0][0]) / total) for a in answers]
 
 
-def strided(length, capacity, stride):
-    windows, begin = [], 0
-    while True:
-        windows.append((begin, min(begin + capacity, length)))
-        if begin + capacity >= length:
-            return windows
-        begin += stride
-
-
 @st.composite
 def problems(draw):
     # Few different words and scores, so that texts repeat and scores are the same.
     words = draw(st.lists(st.sampled_from(["a", "b", "", "ab", "c"]), max_size=25))
     capacity = draw(st.integers(2, 25))
-    bounds = strided(len(words), capacity, draw(st.integers(1, capacity)))
+    bounds = naive_windows(len(words), capacity, draw(st.integers(1, capacity)))
     generator = np.random.default_rng(draw(st.integers(0, 10**6)))
     precision = draw(st.sampled_from([0, 6]))
     windows = [
@@ -192,7 +184,7 @@ def test_scores_that_are_no_numbers_give_a_probability_that_is_none():
 )
 @settings(max_examples=60)
 def test_window_with_most_context_is_that_of_loops(length, capacity, share):
-    windows = strided(length, capacity, max(1, int(capacity * share)))
+    windows = naive_windows(length, capacity, max(1, int(capacity * share)))
     want = [naive_owner(windows, token) for token in range(length)]
     assert most_context(windows).tolist() == want
 

@@ -5,14 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from fairseq.logging import metrics
+from naive_losses import validated
 from pair_data import write_pair_data
 from refusals import refused
 from seqeval.metrics import f1_score
 from small_data import write_stream
 from tag_data import TAGS, predict, tagging_task, with_head, write_tag_data
 
-from fairseq_xling.criterions.xmixup import XMixupCriterion
 from fairseq_xling.data.manifest import stream_prefix
 from fairseq_xling.families.tagging.task import TaggingConfig
 from fairseq_xling.tasks import XMixupUDPOSTask
@@ -23,10 +22,6 @@ POS = ["ADJ", "DET", "NOUN", "PUNCT", "VERB"]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return write_tag_data(tmp_path_factory.mktemp("data") / "bin")
-
-
-def make_criterion(task, alpha=None):
-    return XMixupCriterion(task, alpha, 1.0, 1.0, "mean")
 
 
 @pytest.mark.parametrize("training_set", ["pairs", "concatenated"])
@@ -101,19 +96,6 @@ def test_sentence_is_put_together_from_its_windows_in_order(data):
     np.testing.assert_allclose(whole, np.concatenate(parts), rtol=1e-5)
 
 
-def logged(task, model, dataset, size):
-    criterion = make_criterion(task)
-    outputs = []
-    with torch.no_grad():
-        for first in range(0, len(dataset), size):
-            items = range(first, min(first + size, len(dataset)))
-            batch = dataset.collater([dataset[i] for i in items])
-            outputs.append(criterion(model, batch)[2])
-    with metrics.aggregate(new_root=True) as aggregator:
-        XMixupCriterion.reduce_metrics(outputs)
-    return aggregator.get_smoothed_values()
-
-
 @pytest.mark.parametrize("kind", ["panx", "udpos"])
 @pytest.mark.parametrize("size", [5, 24])
 def test_validation_f1_is_seqevals_on_the_predictions(tmp_path, kind, size):
@@ -126,7 +108,7 @@ def test_validation_f1_is_seqevals_on_the_predictions(tmp_path, kind, size):
     task = tagging_task(data, **options)
     model, valid = with_head(task), task.load_dataset("valid")
     found = predict(task, model, valid, 30)
-    values, scores = logged(task, model, valid, size), []
+    values, scores = validated(task, model, valid, size), []
     for index, lang in enumerate(task.languages):
         rows = [row for (other, _), row in found.items() if other == index]
         gold = [[tags[tag] for tag in row.gold] for row in rows]
