@@ -1,7 +1,7 @@
 """The criterion on batches of tagged sentences and of questions: eq. 7, 8 and 13."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable, Dict, Sequence, Tuple
 
@@ -11,8 +11,6 @@ import torch
 from naive_losses import distance, logged, make_criterion, mean_state, softmax, unpadded
 from question_data import question_task, write_question_data
 from tag_data import TAGS, tagging_task, with_head, write_tag_data
-
-UPDATES = {"tagging": 6, "questions": 8}
 
 
 def batch_of(dataset, step):
@@ -141,6 +139,7 @@ class Kind:
     terms: Callable[..., Any]
     head: str
     alpha: float
+    update: int
     step: int
     pair_step: int
     labelled: str
@@ -156,6 +155,7 @@ KINDS: Dict[str, Kind] = {
         terms=naive_tag_terms,
         head="tagging_head",
         alpha=0.8,
+        update=6,
         step=4,
         pair_step=4,
         labelled="source",
@@ -169,6 +169,7 @@ KINDS: Dict[str, Kind] = {
         terms=naive_span_terms,
         head="span_head",
         alpha=0.2,
+        update=8,
         step=7,
         pair_step=5,
         labelled="source_span",
@@ -176,6 +177,11 @@ KINDS: Dict[str, Kind] = {
         grown=("weight",),
     ),
 }
+KINDS["tagging by means"] = replace(
+    KINDS["tagging"],
+    make_task=partial(tagging_task, max_positions=12, word_pooling="mean"),
+    terms=partial(naive_tag_terms, pooling="mean"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -204,63 +210,38 @@ def dataset(task):
     return task.load_dataset("train")
 
 
-@pytest.fixture(scope="module")
-def tags(folders):
-    task = KINDS["tagging"].make_task(folders["tagging"], scheduled_sampling_decay=4.0)
-    return task, task.load_dataset("train")
+def adds_up(task, model, dataset, step, loss):
+    """Whether what a row adds does not depend on its companions."""
+    apart = [
+        make_criterion(task)(model, dataset.collater([dataset[i]]))[0].item()
+        for i in range(0, len(dataset), step)
+    ]
+    return loss.item() == pytest.approx(sum(apart), rel=1e-6)
 
 
-@pytest.fixture(scope="module")
-def questions(folders):
-    task = question_task(folders["questions"], scheduled_sampling_decay=4.0)
-    return task, task.load_dataset("train")
-
-
-@pytest.mark.parametrize("pooling", ["first", "mean"])
-@pytest.mark.parametrize("alpha, mse", [(0.8, 1.0), (1.0, 0.0), (0.0, 0.5)])
-def test_loss_of_tags_equals_loops(folders, tags, pooling, alpha, mse):
-    options = {"scheduled_sampling_decay": 4.0, "word_pooling": pooling}
-    task, dataset = tagging_task(folders["tagging"], **options), tags[1]
-    model = with_head(task)
-    sample = task.sample_sources(batch_of(dataset, 4), UPDATES["tagging"])
-    pairs = len(sample["net_input"]["source_tokens"])
-    real = sample["source_is_real"].sum()
-    assert 0 < real < pairs < len(sample["id"])  # all three kinds of rows
+@pytest.mark.parametrize("alpha, mse", [(None, 1.0), (1.0, 0.0), (0.0, 0.5)])
+def test_loss_equals_loops(kind, task, dataset, alpha, mse):
+    model = kind.model(task)
+    sample = task.sample_sources(batch_of(dataset, kind.step), kind.update)
+    pairs, real = len(sample["net_input"]["source_tokens"]), sample["source_is_real"]
+    known = sample.get("has_source_span", torch.ones(pairs))
+    kinds = set(zip(real.tolist(), known.tolist()))
+    # All kinds of rows.
+    assert len(kinds) == 2 * len(set(known.tolist())) and pairs < len(sample["id"])
+    assert len(set(known.tolist())) == (2 if "has_source_span" in sample else 1)
     with torch.no_grad():
         loss, size, _ = make_criterion(task, alpha, mse)(model, sample)
-        terms = naive_tag_terms(model, sample, pooling)
+        terms = kind.terms(model, sample)
     assert size == len(sample["id"])
-    assert loss.item() == pytest.approx(naive_loss(terms, alpha, mse), rel=1e-6)
+    want = naive_loss(terms, kind.alpha if alpha is None else alpha, mse)
+    assert loss.item() == pytest.approx(want, rel=1e-6)
 
 
-@pytest.mark.parametrize("alpha, mse", [(0.2, 1.0), (1.0, 0.0), (0.0, 0.5)])
-def test_loss_of_spans_equals_loops(questions, alpha, mse):
-    task, dataset = questions
-    model = training_model(task)
-    sample = task.sample_sources(batch_of(dataset, 7), UPDATES["questions"])
-    pairs = len(sample["net_input"]["source_tokens"])
-    kinds = {
-        (bool(real), bool(known))
-        for real, known in zip(sample["source_is_real"], sample["has_source_span"])
-    }
-    assert len(kinds) == 4 and pairs < len(sample["id"])
+def test_what_a_row_adds_does_not_depend_on_its_companions(kind, task, dataset):
+    model = kind.model(task)
     with torch.no_grad():
-        loss, size, _ = make_criterion(task, alpha, mse)(model, sample)
-        terms = naive_span_terms(model, sample)
-    assert size == len(sample["id"])
-    assert loss.item() == pytest.approx(naive_loss(terms, alpha, mse), rel=1e-6)
-
-
-def test_what_a_question_adds_does_not_depend_on_its_companions(questions):
-    task, dataset = questions
-    model, criterion = training_model(task), make_criterion(task)
-    with torch.no_grad():
-        together = criterion(model, batch_of(dataset, 7))[0].item()
-        apart = [
-            criterion(model, dataset.collater([dataset[i]]))[0].item()
-            for i in range(0, len(dataset), 7)
-        ]
-    assert together == pytest.approx(sum(apart), rel=1e-6)
+        together = make_criterion(task)(model, batch_of(dataset, kind.step))[0]
+        assert adds_up(task, model, dataset, kind.step, together)
 
 
 def test_source_without_tags_leaves_the_whole_weight_to_the_target(tmp_path):
@@ -277,27 +258,25 @@ def test_source_without_tags_leaves_the_whole_weight_to_the_target(tmp_path):
     with torch.no_grad():
         loss, _, output = make_criterion(task)(model, sample)
         terms = naive_tag_terms(model, sample, "first")
-        apart = [
-            make_criterion(task)(model, dataset.collater([dataset[i]]))[0].item()
-            for i in range(0, len(dataset), 4)
-        ]
+        assert adds_up(task, model, dataset, 4, loss)
     assert output["labelled_pairs"] == languages["de"].sum()
     assert loss.item() == pytest.approx(naive_loss(terms, 0.8, 1.0), rel=1e-6)
-    # What a row adds does not depend on its companions.
-    assert loss.item() == pytest.approx(sum(apart), rel=1e-6)
 
 
-def test_backtranslations_have_no_source_loss_and_full_target_weight(tags):
-    task, dataset = tags
-    sample = batch_of(dataset, 4)
+def test_backtranslations_have_no_source_loss_and_full_target_weight(
+    kind, task, dataset
+):
+    sample = batch_of(dataset, kind.step)
     # Far in training, every pair has its back-translation, where there is one.
     late = task.sample_sources(sample, 10**6)
     assert torch.equal(late["source_is_real"], ~sample["has_backtranslation"])
     with torch.no_grad():
         terms = task.family.loss_terms(
-            *task.family.forward(with_head(task), late), late
+            *task.family.forward(kind.model(task), late), late
         )
-    assert torch.equal(terms.source_is_labelled, late["source_is_real"])
+    real = late["source_is_real"]
+    labelled = real & late.get("has_source_span", real)
+    assert torch.equal(terms.source_is_labelled, labelled)
     assert terms.prediction is None
 
 
@@ -305,7 +284,7 @@ def test_logged_terms_are_means_over_pairs_and_the_sources_over_labelled_ones(
     name, kind, task, dataset
 ):
     model = kind.model(task)
-    sample = task.sample_sources(batch_of(dataset, kind.step), UPDATES[name])
+    sample = task.sample_sources(batch_of(dataset, kind.step), kind.update)
     with torch.no_grad():
         _, size, output = make_criterion(task)(model, sample)
         terms = kind.terms(model, sample)
@@ -384,7 +363,7 @@ def test_scores_are_counted_in_evaluation_alone(folders, name, kind):
 
 
 def test_every_validation_batch_has_the_same_sums(tmp_path, name, kind):
-    without = {"without": ["valid.sw.tags"]} if name == "tagging" else {}
+    without = {"without": ["valid.sw.tags"]} if name != "questions" else {}
     task = kind.make_task(kind.write(tmp_path / "bin", **without))
     valid = task.load_dataset("valid", with_unlabelled=True)
     model, criterion = with_head(task), make_criterion(task)
@@ -418,5 +397,5 @@ def test_every_validation_batch_has_the_same_sums(tmp_path, name, kind):
             assert total == pytest.approx(float(value), rel=1e-6), key
 
 
-def test_tag_names_are_those_of_the_data(tags):
-    assert tags[0].label_names == TAGS
+def test_tag_names_are_those_of_the_data(name, task):
+    assert task.label_names == ([] if name == "questions" else TAGS)

@@ -126,7 +126,7 @@ def test_converted_there_and_back_it_is_the_same(e5, tmp_path):
     old, new = (open_tokenizer(str(x)) for x in (E5 / "sentencepiece.bpe.model", alone))
     lines = list(PUBLISHED)
     for file in sorted(TATOEBA.glob("*")):
-        lines += file.read_text(encoding="utf-8").splitlines()
+        lines += file.read_text(encoding="utf-8").splitlines()[:100]
     for one, two in zip(old.encode(lines), new.encode(lines)):
         np.testing.assert_array_equal(one, two)
 
@@ -153,17 +153,18 @@ def test_predictions_are_hugging_faces(e5, tuned):
 
 
 def pooled(model, path: Path) -> np.ndarray:
-    """The direction of each sentence's mean state, ``(300, dim)``."""
-    lines = path.read_text(encoding="utf-8").splitlines()[:300]
+    """The direction of each sentence's mean state, ``(100, dim)``."""
+    lines = path.read_text(encoding="utf-8").splitlines()[:100]
     found = model.extract_features([f"query: {line}" for line in lines], cpu=True)
     states = np.stack([one.features.mean(axis=0) for one in found])
     return states / np.linalg.norm(states, axis=1, keepdims=True)
 
 
 @needs_tatoeba
-@pytest.mark.parametrize("lang, share", [("spa", 98.0), ("hin", 97.3), ("swh", 79.7)])
+@pytest.mark.parametrize("lang, share", [("spa", 98), ("hin", 97), ("swh", 88)])
 def test_translations_are_found_among_others(model, lang, share):
     stem = TATOEBA / f"tatoeba.{lang}-eng"
     foreign, english = (pooled(model, Path(f"{stem}.{x}")) for x in (lang, "eng"))
     nearest = (foreign @ english.T).argmax(axis=1)
-    assert 100 * np.mean(nearest == np.arange(300)) == pytest.approx(share, abs=0.05)
+    # As many as by Hugging Face's model.
+    assert (nearest == np.arange(100)).sum() == share

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from raw_data import files
+from raw_questions import question_file
 from training import ROOT
 
 sys.path.insert(0, str(ROOT / "preprocess"))
@@ -61,19 +62,10 @@ def test_files_follow_from_the_seed(raw, tmp_path):
 
 
 def test_layout_is_xtremes(raw):
-    names = {"squad/train-v1.1.json"}
-    for lang in CODES:
-        dev = f"dev-context-{lang}-question-{lang}.json"
-        names |= {f"mlqa/MLQA_V1/dev/{dev}", f"xquad/xquad.{lang}.json"}
+    names = {question_file(split, lang) for split in SIZES for lang in CODES}
     for lang in CODES[1:]:
-        there = f"squad.translate.train.en-{lang}"
-        names |= {
-            f"squad/train-{lang}.json",
-            f"squad/translate-train/{there}.json",
-            f"squad/translate-train-en/{there}-en.json",
-            f"mlqa/translate-dev/mlqa.translate.dev.{lang}-en.json",
-            f"xquad/translate-test/xquad.translate.test.{lang}-en.json",
-        }
+        names |= {question_file(split, lang, "en") for split in SIZES}
+        names.add(f"squad/train-{lang}.json")
     assert files(raw / "qa").keys() == names
 
 
@@ -104,11 +96,7 @@ def test_answers_of_clean_files_occur_once(raw):
 
 def test_ids_are_unique_and_equal_in_all_languages(raw):
     contents = files(raw / "qa")
-    english = {
-        "train": ids(contents["squad/train-v1.1.json"]),
-        "dev": ids(contents["mlqa/MLQA_V1/dev/dev-context-en-question-en.json"]),
-        "test": ids(contents["xquad/xquad.en.json"]),
-    }
+    english = {split: ids(contents[question_file(split, "en")]) for split in SIZES}
     everything = sum(english.values(), [])
     assert len(set(everything)) == len(everything) == 3 * sum(SIZES.values())
     for name, content in contents.items():
@@ -137,20 +125,11 @@ def test_translation_there_and_back_keeps_questions_without_answers(raw):
 def test_translation_without_errors_is_the_clean_file(tmp_path):
     contents = files(write(tmp_path, noise=0.0) / "qa")
     for lang in CODES[1:]:
-        there = f"squad.translate.train.en-{lang}"
-        for name, clean in (
-            (f"squad/translate-train/{there}.json", f"squad/train-{lang}.json"),
-            (f"squad/translate-train-en/{there}-en.json", "squad/train-v1.1.json"),
-            (
-                f"mlqa/translate-dev/mlqa.translate.dev.{lang}-en.json",
-                "mlqa/MLQA_V1/dev/dev-context-en-question-en.json",
-            ),
-            (
-                f"xquad/translate-test/xquad.translate.test.{lang}-en.json",
-                "xquad/xquad.en.json",
-            ),
-        ):
-            assert contents[name] == contents[clean]
+        there = question_file("train", lang)
+        assert contents[there] == contents[f"squad/train-{lang}.json"]
+        for split in SIZES:
+            back = question_file(split, lang, "en")
+            assert contents[back] == contents[question_file(split, "en")]
 
 
 def test_passages_say_different_things_and_ask_one_question_of_each_kind():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from raw_data import files
+from raw_data import files, row_file
 from training import ROOT
 
 sys.path.insert(0, str(ROOT / "preprocess"))
@@ -49,12 +49,8 @@ def test_files_follow_from_the_seed(udpos, tmp_path):
 def test_layout_is_xtremes(udpos):
     names = {f"{split}-{lang}.tsv" for split in SIZES for lang in CODES}
     for lang in CODES[1:]:
-        names |= {
-            f"translate-train/en-{lang}-translated.tsv",
-            f"translate-train-en/en-{lang}-en-translated.tsv",
-            f"translate-dev/dev-{lang}-en-translated.tsv",
-            f"translate-test/test-{lang}-en-translated.tsv",
-        }
+        names |= {row_file(split, lang, "en") for split in SIZES}
+        names.add(row_file("train", lang))
     assert files(udpos).keys() == names
 
 
@@ -124,20 +120,16 @@ def test_translation_without_errors_is_the_clean_text(tmp_path):
         return [[row[0] for row in rows] for rows in read(folder / name)]
 
     for lang in CODES[1:]:
-        there = f"translate-train/en-{lang}-translated.tsv"
-        assert words(there) == words(f"train-{lang}.tsv")
-        back = f"translate-train-en/en-{lang}-en-translated.tsv"
-        assert words(back) == words("train-en.tsv")
-        for split in ("dev", "test"):
-            name = f"translate-{split}/{split}-{lang}-en-translated.tsv"
-            assert words(name) == words(f"{split}-en.tsv")
+        assert words(row_file("train", lang)) == words(f"train-{lang}.tsv")
+        for split in SIZES:
+            assert words(row_file(split, lang, "en")) == words(f"{split}-en.tsv")
 
 
 def test_translations_have_errors_of_their_own(udpos):
     english = [[row[0] for row in rows] for rows in read(udpos / "train-en.tsv")]
     wrong = []
     for lang in CODES[1:]:
-        path = udpos / "translate-train-en" / f"en-{lang}-en-translated.tsv"
+        path = udpos / row_file("train", lang, "en")
         said = [[row[0] for row in rows] for rows in read(path)]
         wrong.append([a != b for a, b in zip(said, english)])
         assert 0.2 < np.mean(wrong[-1]) < 0.95

@@ -1,7 +1,6 @@
 """Reading raw files: columns, quotes, ids, and what is refused."""
 
 import csv
-import random
 
 import pytest
 from hypothesis import given
@@ -78,41 +77,6 @@ def test_bad_row_is_refused_by_line(tmp_path, rows, message):
         list(table(tmp_path / "a", rows).rows())
 
 
-def test_bytes_that_are_no_utf8_are_refused_by_line(tmp_path):
-    (tmp_path / "a").write_bytes(b"a\tb\tyes\na\xff\tb\tyes\n")
-    with refused(r"a, line 2: not UTF-8 \(byte 2"):
-        list(Table(tmp_path / "a", LABELS).rows())
-
-
-def test_rows_pair_by_id_in_any_order(tmp_path):
-    main, other = with_ids(40), with_ids(40, "other")
-    random.Random(1).shuffle(other)
-    aligned = align(
-        table(tmp_path / "a", [HEADER, *main]),
-        [table(tmp_path / "b", [HEADER, *other[:-1]])],
-        same_labels=True,
-    )
-    for row, [match] in aligned:
-        if row.id == other[-1][0]:
-            assert match is None
-        else:
-            assert match is not None and match.first == f"other {row.id}"
-            assert other[match.line - 2][0] == row.id
-
-
-@pytest.mark.parametrize("repeated_in", ["a", "b"])
-def test_repeated_id_is_refused_in_either_file(tmp_path, repeated_in):
-    tables = []
-    for name in ("a", "b"):
-        rows = with_ids(5)
-        if name == repeated_in:
-            rows[3][0] = "1"
-        tables.append(table(tmp_path / name, [HEADER, *rows]))
-    message = f"{repeated_in}, line 5: id '1' stands in line 3, too"
-    with refused(message):
-        list(align(tables[0], [tables[1]], same_labels=True))
-
-
 def test_ids_of_which_none_match_are_refused(tmp_path):
     other = [[f"x{row[0]}", *row[1:]] for row in with_ids(3)]
     tables = [
@@ -151,18 +115,6 @@ def test_rows_without_a_sentence_stay_in_step_when_allowed(tmp_path):
     )
     found = [(row.is_whole, match and match.first) for row, [match] in aligned]
     assert found == [(True, "1"), (False, "2"), (True, None), (True, "4")]
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_line_ends_and_marks_of_all_systems(tmp_path, end):
-    text = "\ufeffid\tpremise\thypothesis\tlabel\n1\ta\u2028b\tc\tYes\n2\td\te\t no\n"
-    (tmp_path / "a.tsv").write_bytes(text.replace("\n", end).encode())
-    table = Table(tmp_path / "a.tsv", {"yes": "yes", "no": "no"})
-    rows = list(table.rows())
-    assert [row[:3] for row in rows] == [("a\u2028b", "c", "yes"), ("d", "e", "no")]
-    index = table.index()
-    assert [table.row_at(*index.find(id)) for id in "21"] == rows[::-1]
-    table.close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from fairseq_xling.families.questions.raw import (
     shorten,
     stands_in,
 )
-from fairseq_xling.preprocessing.aligned_rows import align
 
 CONTEXT = "Ana was born in Málaga. 😀 She died there."
 
@@ -115,29 +114,6 @@ def test_subsets_of_a_file_are_read_and_looked_up_by_their_own_places(tmp_path):
             assert subset.row_at(*index.find(row.id)) == row
 
 
-def test_counterparts_are_found_by_id(tmp_path):
-    ids = [f"q{i}" for i in range(20)]
-    one = squad(*[(f"passage {i}", entry(i)) for i in ids])
-    other = squad(*[(f"other {i}", entry(i)) for i in ids[:0:-1]])
-    files = [
-        QuestionFile([write(tmp_path / f"{name}.json", content)])
-        for name, content in (("a", one), ("b", other))
-    ]
-    for row, [match] in align(files[0], [files[1]], same_labels=False):
-        assert row.context == f"passage {row.id}"
-        assert match is None if row.id == "q0" else match.context == f"other {row.id}"
-
-
-def test_repeated_id_is_refused(tmp_path):
-    content = squad((CONTEXT, entry("a"), entry("b")), ("x", entry("a")))
-    file = QuestionFile([write(tmp_path / "a.json", content)])
-    message = r"a.json: question id a occurs twice \(questions 1 and 3\); give"
-    with refused(message):
-        file.index()
-    with refused(message):
-        list(align(file, [], same_labels=False))
-
-
 def broken(change):
     content = squad((CONTEXT, entry("a"), entry("b", ("Ana", 0))))
     change(content["data"][0]["paragraphs"][0])
@@ -192,20 +168,6 @@ def test_json_cut_anywhere_is_refused(tmp_path):
         path.write_text(text[:end])
         with refused(r"a.json, line \d+: not JSON .*cut off"):
             list(read_questions(path))
-
-
-def test_bytes_that_are_no_utf8_are_refused_by_line(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_bytes(b'{\n "data":\n "\xff"}')
-    with refused(r"a.json, line 3: not UTF-8 \(byte 14 of"):
-        list(read_questions(path))
-
-
-def test_byte_order_mark_does_not_matter(tmp_path):
-    path = write(tmp_path / "a.json", squad((CONTEXT, entry("a"))))
-    want = list(read_questions(path))
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert list(read_questions(path)) == want
 
 
 def test_place_of_an_answer_and_its_beginning_in_messages():

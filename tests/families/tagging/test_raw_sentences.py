@@ -141,20 +141,6 @@ def test_wikiann_prefix_may_be_any_language_code(tmp_path, code):
     assert sentences(file) == [(["at", "10:30"], ["O", "O"])]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_line_ends_and_marks_of_all_systems(tmp_path, end):
-    text = (
-        "\ufeff# sent_id = 1\na\u2028b\tNOUN\nc\u0085\tNOUN\n\n# sent_id = 2\nd\tNOUN\n"
-    )
-    (tmp_path / "a.tsv").write_bytes(text.replace("\n", end).encode())
-    file = SentenceFile([tmp_path / "a.tsv"], {"NOUN": "NOUN"})
-    rows = list(file.rows())
-    assert [row.words for row in rows] == [["a\u2028b", "c\u0085"], ["d"]]
-    index = file.index()
-    assert [file.row_at(*index.find(id)) for id in "21"] == rows[::-1]
-    file.close()
-
-
 def test_conll_2003_has_four_columns_and_documents(tmp_path):
     text = (
         "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n"
@@ -293,17 +279,6 @@ def test_file_in_iob1_is_read_as_the_same_chunks(tmp_path_factory, runs):
 
 def with_ids(ids):
     return "".join(f"# sent_id = {i}\nword-{i}\tNOUN\nend\tPUNCT\n\n" for i in ids)
-
-
-def test_counterparts_are_found_by_id_in_any_order(tmp_path):
-    ids = [str(i) for i in range(30)]
-    a = open_text(tmp_path, "a.tsv", with_ids(ids))
-    b = open_text(tmp_path, "b.tsv", with_ids([i for i in ids[::-1] if i != "4"]))
-    for row, [match] in align(a, [b], same_labels=False):
-        if row.id == "4":
-            assert match is None
-        else:
-            assert match.words == row.words and match.id == row.id
 
 
 def test_one_file_without_ids_is_paired_by_position(tmp_path):
