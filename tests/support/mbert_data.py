@@ -1,7 +1,7 @@
 """A small WordPiece tokenizer with its dictionary, and a mBERT with random weights."""
 
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import tokenizers
 import torch
@@ -48,14 +48,22 @@ def write_wordpiece(folder: Path, lines: Sequence[str], size: int) -> Path:
     return folder
 
 
-def write_mbert(folder: Path, lines: Sequence[str], size: int = 150) -> Path:
-    """A folder as ``preprocess/convert_hf.py`` makes it; returns its checkpoint."""
-    write_wordpiece(folder, lines, size)
+def write_mbert(
+    folder: Path, lines: Sequence[str], spread: float = 0.0, **options: Any
+) -> Path:
+    """A folder as ``preprocess/convert_hf.py`` makes it; returns its checkpoint.
+
+    Args:
+        spread: by how much weights are drawn farther apart.
+    """
+    write_wordpiece(folder, lines, 150)
     dictionary = load_dictionary(str(folder / "dict.txt"))
-    args = small_args(num_segments=2, layer_norm_eps=1e-12, mixup_layer="0")
+    args = small_args(num_segments=2, layer_norm_eps=1e-12, mixup_layer="0", **options)
     args.arch, args.task = "xmixup_mbert_mini", "masked_lm"
     torch.manual_seed(0)
     model = XMixupXLMRModel.build_model(args, _Task(dictionary))
+    for parameter in model.parameters():
+        parameter.data.add_(spread * torch.randn_like(parameter))
     torch.save(checkpoint(args, model.state_dict()), folder / "model.pt")
     return folder / "model.pt"
 
