@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from evaluated import LANGUAGES, arguments, evaluate
 from family_data import tag_folder
+from raw_data import files
 from raw_tags import read_tags
 from refusals import refused
 from seqeval.metrics import f1_score
@@ -77,18 +78,10 @@ def test_test_sets_without_any_tags_get_predictions_only(tagged, spm, tmp_path, 
     assert "test has no labels: only predictions are written" in caplog.text
     assert "differences" not in results
     assert not any(model["scores"] for model in results["models"].values())
-    files = {str(path.relative_to(tmp_path / "out")) for path in files_in(tmp_path)}
-    predictions = {
-        f"predictions/{x}/test-{y}.tsv" for x, y in product(NAMES, LANGUAGES)
-    }
-    assert files == predictions | {"results.txt", "results.md", "results.json"}
-
-
-NAMES = ("zero", "mixed")
-
-
-def files_in(folder):
-    return [path for path in (folder / "out").rglob("*") if path.is_file()]
+    names = product(("zero", "mixed"), LANGUAGES)
+    predictions = {f"predictions/{x}/test-{y}.tsv" for x, y in names}
+    predictions |= {"results.txt", "results.md", "results.json"}
+    assert files(tmp_path / "out").keys() == predictions
 
 
 def test_checkpoints_and_data_of_different_tasks_are_refused(tagged, paired, tmp_path):

@@ -2,21 +2,22 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import binarized as commands
 import pytest
 from bad_input import contents
 from refusals import refused
 
-from fairseq_xling.cli import preprocess as commands
 from fairseq_xling.files.destination import BINARIZED, check_output, check_replaceable
 
 LABELS = ["contradiction", "entailment", "neutral"]
 
 
-def preprocess(raw, spm, destdir, *options, tokenizer=None, dictionary=None):
-    arguments = [str(raw), "--dict", str(dictionary or spm.dictionary)]
-    arguments += ["--tokenizer", str(tokenizer or spm.model), "--destdir", str(destdir)]
-    commands.preprocess("xnli", [*arguments, *options])
+def preprocess(raw, spm, destdir, *options, **other):
+    names = {name: str(path) for name, path in other.items()}
+    files = SimpleNamespace(**{**vars(spm), **names})
+    commands.preprocess("xnli", raw, files, destdir, *options)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def move_into_raw(raw, old, spm):
 
 
 def own_tokenizer(raw, old, spm):
-    return {"tokenizer": old / "sentencepiece.bpe.model"}
+    return {"model": old / "sentencepiece.bpe.model"}
 
 
 def linked_dictionary(raw, old, spm):

@@ -4,13 +4,14 @@ from argparse import ArgumentParser, Namespace
 
 import pytest
 import torch
+from augment_data import build_lm, write_lm
 from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_REGISTRY
 from fairseq.models.roberta import RobertaModel, XLMRModel
 from refusals import refused
 from small_data import tiny_dictionary
 from small_model import HEAD, checkpoint, small_args, small_model, small_task
-from small_spm import train_spm
 
+from fairseq_xling.data.dictionaries import load_dictionary
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
 FIRST = "encoder.sentence_encoder.layers.0"
@@ -99,37 +100,38 @@ def test_impossible_maximum_ratio_is_refused(ratio):
 
 
 @pytest.fixture
-def folder(tmp_path, roberta):
+def folder(tmp_path, spm):
     """A folder as fairseq's XLM-R downloads unpack."""
-    lines = [f"word{i} other{i % 7} thing" for i in range(60)]
-    train_spm(tmp_path, lines, 40, "sentencepiece.bpe.model")
-    tiny_dictionary().save(str(tmp_path / "dict.txt"))
-    args = Namespace(**vars(small_args()), arch="roberta_base", task="masked_lm")
-    del args.mixup_layer
-    torch.save(checkpoint(args, roberta.state_dict()), tmp_path / "model.pt")
-    return tmp_path
+    return write_lm(tmp_path, spm, is_published=True).parent
 
 
-def test_from_pretrained_gives_fairseqs_interface(folder, roberta):
+def test_from_pretrained_gives_fairseqs_interface(folder, spm):
     hub = XMixupXLMRModel.from_pretrained(str(folder), mixup_layer="2")
     tokens = torch.tensor([[0, 10, 11, 12, 2]])
-    want, _ = roberta.eval()(tokens, features_only=True)
+    _, theirs = build_lm(load_dictionary(spm.dictionary))
+    want, _ = theirs.eval()(tokens, features_only=True)
     torch.testing.assert_close(hub.extract_features(tokens), want, rtol=0, atol=1e-6)
     assert hub.model.encoder.sentence_encoder.mixup_layers == [2]
-    encoded = hub.encode("word1 thing", "other2")
+    encoded = hub.encode("the dog", "cat")
     assert encoded[0] == 0 and encoded[-1] == 2 and (encoded == 2).sum() == 3
 
 
 def test_from_pretrained_brings_the_heads(folder):
     model = small_model()
+    model.register_token_head("tags", 4, 0.0)
+    tiny_dictionary().save(str(folder / "dict.txt"))
     args = Namespace(**vars(small_args()), arch="xmixup_xlmr_mini", task="masked_lm")
     torch.save(checkpoint(args, model.state_dict()), folder / "tuned.pt")
     hub = XMixupXLMRModel.from_pretrained(str(folder), "tuned.pt")
     tokens = torch.tensor([[0, 10, 2, 2, 12, 2]])
-    head = "sentence_classification_head"
-    logits, _ = model(tokens, features_only=True, classification_head_name=head)
-    got = hub.predict(head, tokens, return_logits=True)
+    logits, _ = model(tokens, features_only=True, classification_head_name=HEAD)
+    got = hub.predict(HEAD, tokens, return_logits=True)
     torch.testing.assert_close(got, logits, rtol=0, atol=1e-6)
+    for options in ({}, {"word_starts": torch.tensor([[1, 4]])}):
+        given = {"features_only": True, "token_head_name": "tags", **options}
+        torch.testing.assert_close(
+            hub.model(tokens, **given)[0], model(tokens, **given)[0]
+        )
 
 
 @pytest.mark.parametrize(

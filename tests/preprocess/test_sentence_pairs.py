@@ -232,25 +232,18 @@ def test_source_rows_are_paired_with_themselves_when_told(raw, spm, tmp_path):
     assert found == {"train": ["source", "backtranslation"], "valid": [], "test": []}
 
 
-def test_labelled_target_rows_become_the_supervised_split(raw, spm, tmp_path):
-    rows = draw_rows(random.Random(3), "de", LABELS * 2)
+@pytest.mark.parametrize("columns", [3, 2])
+def test_target_rows_become_the_supervised_split_or_text(
+    raw, spm, tmp_path, capfd, columns
+):
+    rows = [row[:columns] for row in draw_rows(random.Random(3), "de", LABELS * 2)]
     write_rows(raw / "train-de.tsv", rows)
-    manifest = preprocess(raw, spm, tmp_path / "bin")
-    assert manifest.splits["supervised"]["de"].rows == 6
+    entry = preprocess(raw, spm, tmp_path / "bin").splits["supervised"]["de"]
+    assert entry.rows == 6 and entry.streams == ["input", "label"][: columns - 1]
     got = stream(tmp_path / "bin", "supervised", "de", "input")
     assert got == usual_chain(spm, [row[:2] for row in rows])
-
-
-def test_target_rows_without_labels_are_text_for_multimix(raw, spm, tmp_path, capfd):
-    rows = [row[:2] for row in draw_rows(random.Random(3), "de", LABELS * 2)]
-    write_rows(raw / "train-de.tsv", rows)
-    manifest = preprocess(raw, spm, tmp_path / "bin")
-    assert manifest.splits["supervised"]["de"].streams == ["input"]
-    assert stream(tmp_path / "bin", "supervised", "de", "input") == usual_chain(
-        spm, rows
-    )
-    log = capfd.readouterr().err
-    assert "de: training rows without labels: text for MultiMix alone" in log
+    said = "de: training rows without labels: text for MultiMix alone"
+    assert (said in capfd.readouterr().err) == (columns == 2)
 
 
 def test_what_is_missing_is_named_with_its_consequence(raw, spm, tmp_path, capfd):

@@ -441,17 +441,21 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     check_refused("udpos", raw, spm, tmp_path, message)
 
 
-def test_repeated_id_in_a_translation_is_refused(raw, spm, tmp_path):
-    give_ids("a", "b")(raw / "train-en.tsv")
-    give_ids("a", "b", "b")(raw / TRAINED)
-    with refused(r"en-de-translated.tsv, line \d+: sent_id b o"):
-        preprocess(raw, spm, tmp_path / "bin")
-
-
-def test_translation_without_any_of_the_ids_is_refused(raw, spm, tmp_path):
-    give_ids(*[f"a{i}" for i in range(30)])(raw / "train-en.tsv")
-    give_ids(*[f"b{i}" for i in range(30)])(raw / TRAINED)
-    with refused(r"train-en.tsv: none of the ids of .*en-de-tr"):
+@pytest.mark.parametrize(
+    "ids, others, message",
+    [
+        ("ab", "abb", r"en-de-translated.tsv, line \d+: sent_id b o"),
+        (
+            [f"a{i}" for i in range(30)],
+            [f"b{i}" for i in range(30)],
+            "train-en.tsv: none of the ids of .*en-de-tr",
+        ),
+    ],
+)
+def test_ids_that_do_not_pair_are_refused(raw, spm, tmp_path, ids, others, message):
+    give_ids(*ids)(raw / "train-en.tsv")
+    give_ids(*others)(raw / TRAINED)
+    with refused(message):
         preprocess(raw, spm, tmp_path / "bin")
 
 
