@@ -19,11 +19,13 @@ class Findings(NamedTuple):
         numbers: what JSON can hold beside the kind; numbers that are none become null.
         markdown: its tables.
         figures: by the name of their file, without ending.
+        details: further tables, which are written and not printed.
     """
 
     numbers: Dict[str, Any]
     markdown: str
     figures: Dict[str, Figure]
+    details: str = ""
 
 
 def write_findings(
@@ -43,7 +45,8 @@ def write_findings(
         ensure_ascii=False,
         allow_nan=False,
     )
-    for name, text in (("json", numbers + "\n"), ("md", findings.markdown)):
+    tables = findings.markdown + findings.details
+    for name, text in (("json", numbers + "\n"), ("md", tables)):
         with atomic_file(folder / f"{kind}.{name}") as file:
             file.write(text)
     for name, figure in findings.figures.items():

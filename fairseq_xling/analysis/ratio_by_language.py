@@ -110,16 +110,7 @@ def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
     rates = check_rates(list(noise_rates))
     conditions = [CLEAN] + [(noise, rate) for noise in NOISES for rate in rates]
     task, model = load_model(inputs.paths[0], inputs)
-    try:
-        layers = list(mixing_layers(model))
-    except UserError:
-        raise UserError(
-            f"{inputs.paths[0]}: does not mix; give a checkpoint that was trained with "
-            "--mixup-layer"
-        ) from None
-    # What lies above the layers that mix has no say in how they mix.
-    encoder = model.encoder.sentence_encoder
-    encoder.layers = encoder.layers[: max(layers)]
+    layers = keep_what_mixes(model, inputs.paths[0])
     pieces = PieceTable(task.dictionary, task.manifest.tokenizer)
     found: Found = {layer: defaultdict(dict) for layer in layers}
     for lang in with_counterparts(task, inputs):
@@ -152,6 +143,27 @@ def analyze_ratio(inputs: Inputs, noise_rates: Sequence[float]) -> Findings:
         "\n".join(mixing_table(layer, by_lang) for layer, by_lang in found.items()),
         figures,
     )
+
+
+def keep_what_mixes(model: Any, path: str) -> List[int]:
+    """Take off the layers above those that mix, which have no say in how they do.
+
+    Returns:
+        the numbers of those that mix.
+
+    Raises:
+        UserError: none does; the message says ``path``.
+    """
+    try:
+        layers = list(mixing_layers(model))
+    except UserError:
+        raise UserError(
+            f"{path}: does not mix; give a checkpoint that was trained with "
+            "--mixup-layer"
+        ) from None
+    encoder = model.encoder.sentence_encoder
+    encoder.layers = encoder.layers[: max(layers)]
+    return layers
 
 
 def put_together(batches: Sequence[List[Any]]) -> Dict[int, Mixing]:

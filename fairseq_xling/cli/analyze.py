@@ -7,6 +7,7 @@ Each kind writes its numbers (JSON), tables (Markdown) and figures (PNG).
 """
 
 import argparse
+from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple
 
 from fairseq_xling.analysis.cka_by_language import analyze_cka
@@ -16,9 +17,15 @@ from fairseq_xling.analysis.mixup_layers import analyze_layers
 from fairseq_xling.analysis.models import Inputs
 from fairseq_xling.analysis.ratio_by_language import analyze_ratio
 from fairseq_xling.analysis.transfer_gaps import analyze_gap
+from fairseq_xling.analysis.translation_quality import (
+    MAX_ROWS,
+    Choice,
+    analyze_translation,
+)
 from fairseq_xling.analysis.unseen_languages import analyze_unseen
 from fairseq_xling.checkpoints.paths import find_checkpoint_file
 from fairseq_xling.cli import options
+from fairseq_xling.preprocessing.benchmarks import BENCHMARKS
 
 
 class Kind(NamedTuple):
@@ -61,6 +68,41 @@ def add_result_options(parser: argparse.ArgumentParser) -> None:
         "results", nargs="+", help="results.json files of xling-evaluate, or folders"
     )
     parser.add_argument("--models", nargs="+", help="names of models (default: all)")
+
+
+def add_translation_options(parser: argparse.ArgumentParser) -> None:
+    """Add which translations are looked at, and which model is compared with them."""
+    parser.add_argument("raw", type=Path, metavar="RAW_DIR", help="raw data folder")
+    parser.add_argument(
+        "--task", choices=sorted(BENCHMARKS), default="xnli", help="whose raw folder"
+    )
+    parser.add_argument("--source-lang", default="en", help="language with labels")
+    parser.add_argument("--langs", help="comma list (default: all that the folder has)")
+    parser.add_argument(
+        "--max-rows",
+        type=int,
+        default=MAX_ROWS,
+        help="rows of each file whose chrF is computed, drawn at random "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
+    parser.add_argument(
+        "--path", help="checkpoint whose mixup ratios are compared with chrF"
+    )
+    parser.add_argument(
+        "--data",
+        help="folder with its dict.txt and tokenizer (default: as xling-predict)",
+    )
+    options.add_batch_options(parser)
+
+
+def translation_of(args: argparse.Namespace) -> Findings:
+    """Run what :func:`add_translation_options` has the options of."""
+    batches = options.batch_options(args, max_rows=1, seed=0)
+    choice = Choice(
+        args.raw, args.task, args.source_lang, args.langs, args.max_rows, args.seed
+    )
+    return analyze_translation(choice, args.path, args.data, batches)
 
 
 LAYER = {
@@ -139,6 +181,12 @@ KINDS: Dict[str, Kind] = {
                 "the checkpoints say)"
             }
         },
+    ),
+    "translation": Kind(
+        "translations of a raw folder: lengths, copies, repetitions, round-trip chrF, "
+        "the worst texts, and a model's mixup ratio against chrF",
+        add_translation_options,
+        translation_of,
     ),
 }  # fmt: skip
 

@@ -36,6 +36,10 @@ class RowTranslator:
         """What is translated of a row; texts may be blank."""
         raise NotImplementedError
 
+    def parts(self, row: Any) -> List[str]:
+        """The texts of a row that its translation has, too, in the same order."""
+        return self.texts(row)
+
     def rebuild(self, row: Any, found: List[str], counts: Counter) -> Optional[Any]:
         """The translated row.
 

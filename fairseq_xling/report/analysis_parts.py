@@ -18,6 +18,7 @@ TITLES = {
     "layers": "Scores by the layer that mixes",
     "gap": "Transfer gaps",
     "unseen": "Languages seen in training, and others",
+    "translation": "Quality of the translations",
 }
 
 

@@ -2,41 +2,22 @@
 
 import itertools
 import json
-import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.image import imread
+from analyzed import run
 from refusals import refused
 
 from fairseq_xling.analysis import ratio_by_language
 from fairseq_xling.analysis.cka_by_language import Aligned
 from fairseq_xling.analysis.models import load_model
 from fairseq_xling.analysis.sentence_states import open_rows
-from fairseq_xling.cli.analyze import KINDS, build_parser, inputs_of, main
+from fairseq_xling.cli.analyze import KINDS, build_parser, inputs_of
 from fairseq_xling.evaluation.result_files import read_models
 from fairseq_xling.models.inspection import inspect_mixing
 
 LANGS = ("en", "de", "sw", "zh")
-
-
-def run(folder, *arguments):
-    """What the JSON, the table and the figures hold."""
-    arguments = [str(argument) for argument in arguments]
-    with warnings.catch_warnings():
-        # What matplotlib says where a picture is not as it should be.
-        warnings.filterwarnings("error", "Glyph|constrained_layout")
-        main(build_parser().parse_args([*arguments, "--results-path", str(folder)]))
-    kind = arguments[0]
-    pictures = {path.stem: imread(path) for path in folder.glob("*.png")}
-    assert all(image[..., :3].std() > 0.01 for image in pictures.values())
-    return SimpleNamespace(
-        numbers=json.loads((folder / f"{kind}.json").read_text()),
-        table=(folder / f"{kind}.md").read_text(),
-        pictures=set(pictures),
-    )
 
 
 def results(folder, scores, task="xnli", paths=None, **more):

@@ -59,6 +59,9 @@ class QuestionTranslator(RowTranslator):
         passage = Passage(row, self.is_trained)
         return [row.question, *passage.sentences, *passage.of_answer]
 
+    def parts(self, row: Question) -> List[str]:
+        return [row.question, row.context]
+
     def rebuild(
         self, row: Question, found: List[str], counts: Counter
     ) -> Optional[Question]:
