@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from binarized import naive_words
 from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDatasetBuilder
 from hypothesis import given
@@ -102,15 +103,6 @@ def test_stream_has_the_bytes_of_fairseqs_builder(tmp_path_factory, vocabulary, 
         assert ours.read_bytes() == theirs.read_bytes()
 
 
-def naive(processor, dictionary, words):
-    tokens, starts = [dictionary.bos()], []
-    for word in words:
-        starts.append(len(tokens))
-        pieces = processor.encode(word, out_type=str)
-        tokens += [dictionary.index(piece) for piece in pieces] or [dictionary.unk()]
-    return [*tokens, dictionary.eos()], starts
-
-
 def cut(found):
     """Sequences of a concatenation; nothing may be left over."""
     assert found.lengths.sum() == len(found.values)
@@ -121,8 +113,7 @@ def cut(found):
 def test_tokens_and_starts_are_those_of_a_loop(spm, dictionary, encoder, sentences):
     found, begins = encoder.words(sentences)
     want = [
-        ([], []) if words is None else naive(spm.processor, dictionary, words)
-        for words in sentences
+        ([0, 2], []) if words == [] else naive_words(spm, words) for words in sentences
     ]
     assert cut(found) == [tokens for tokens, _ in want]
     assert cut(begins) == [starts for _, starts in want]

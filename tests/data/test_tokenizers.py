@@ -1,6 +1,5 @@
 """Both tokenizers give Hugging Face's ids; a pair's form is the backbone's."""
 
-import os
 import unicodedata
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from fairseq.data import Dictionary
 from hf_tokenizers import xlmr_tokenizer
 from mbert_data import write_wordpiece
 from question_data import covered_text
+from real_files import DATA, needs
 from refusals import refused
 from script_text import SCRIPTS, TROUBLE, script_lines
 from small_spm import train_spm
-from training import ROOT
 from transformers import BertTokenizer, BertTokenizerFast
 
 from fairseq_xling.data.binarize import TextEncoder
@@ -23,8 +22,6 @@ from fairseq_xling.data.tokenizers import find_tokenizer, open_tokenizer
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.families.questions.raw import Question
 from fairseq_xling.interop.vocabulary import BERT_NAMES
-
-DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="module")
@@ -163,19 +160,14 @@ def test_what_is_no_tokenizer_is_refused_in_one_line(tmp_path, xlmr):
         TextEncoder(str(xlmr / "sentencepiece.bpe.model"), Dictionary())
 
 
-@pytest.mark.skipif(
-    not (DATA / "parallel/ntrex").is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with parallel/ntrex",
-)
+@needs("parallel/ntrex")
 def test_real_text_has_hugging_faces_ids(xlmr, mbert):
     sp = xlmr_tokenizer(xlmr / "sentencepiece.bpe.model")
     wp = BertTokenizerFast(str(mbert / "vocab.txt"), do_lower_case=False)
     files = sorted((DATA / "parallel/ntrex").glob("*"))
-    lines = [
-        line
-        for path in files
-        for line in path.read_text(encoding="utf-8").splitlines()[:100]
-    ]
+    lines = []
+    for path in files:
+        lines += path.read_text(encoding="utf-8").splitlines()[:100]
     ours = split(encoder_of(xlmr).encode_texts(lines))
     assert ours == [sp(x, add_special_tokens=False)["input_ids"] for x in lines]
     encoder = encoder_of(mbert)

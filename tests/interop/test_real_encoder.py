@@ -1,6 +1,5 @@
 """A real encoder as its authors publish it: BERT layers with XLM-R's SentencePiece."""
 
-import os
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +11,8 @@ import transformers
 from binarized import preprocess, stream
 from hf_models import convert, edit_config, same_tensors, tensors
 from raw_data import write_rows
+from real_files import DATA, MODELS, needs
 from safetensors.torch import save_file
-from training import ROOT
 
 import fairseq_xling
 from fairseq_xling.data.labels import LABELS
@@ -21,18 +20,8 @@ from fairseq_xling.data.tokenizers import open_tokenizer
 from fairseq_xling.interop.hf_folder import read_json
 from fairseq_xling.interop.unigram import as_sentencepiece
 
-SHARED = ROOT.parent / "shared"
-MODELS = Path(os.environ.get("XLING_REAL_MODELS", SHARED / "models"))
-DATA = Path(os.environ.get("XLING_REAL_DATA", SHARED / "data"))
 E5, TATOEBA = MODELS / "multilingual-e5-small", DATA / "parallel/tatoeba"
-pytestmark = pytest.mark.skipif(
-    not E5.is_dir(),
-    reason="no real model: set XLING_REAL_MODELS to one with multilingual-e5-small",
-)
-needs_tatoeba = pytest.mark.skipif(
-    not TATOEBA.is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with parallel/tatoeba",
-)
+pytestmark = needs("multilingual-e5-small", root=MODELS)
 # What XLM-R's tokenizer gives, as published.
 PUBLISHED = {
     "Hello world!": [0, 35378, 8999, 38, 2],
@@ -160,7 +149,7 @@ def pooled(model, path: Path) -> np.ndarray:
     return states / np.linalg.norm(states, axis=1, keepdims=True)
 
 
-@needs_tatoeba
+@needs("parallel/tatoeba")
 @pytest.mark.parametrize("lang, share", [("spa", 98), ("hin", 97), ("swh", 88)])
 def test_translations_are_found_among_others(model, lang, share):
     stem = TATOEBA / f"tatoeba.{lang}-eng"

@@ -38,18 +38,16 @@ def site_packages(tmp_path_factory) -> Path:
 
 
 def test_runs_from_the_checkout_by_its_relative_name(pair_data, tmp_path):
-    arguments = train_command(pair_data, tmp_path, *SHORT)
     arguments = [
-        "--user-dir=fairseq_xling" if x.startswith("--user-dir") else x
-        for x in arguments
+        *train_command(pair_data, tmp_path, *SHORT),
+        "--user-dir=fairseq_xling",
     ]
     assert "done training" in run(arguments, cwd=ROOT).stdout
 
 
 def test_runs_from_an_installed_wheel(pair_data, tmp_path, site_packages):
-    arguments = train_command(pair_data, tmp_path, *SHORT)
     user_dir = f"--user-dir={site_packages / 'fairseq_xling'}"
-    arguments = [user_dir if x.startswith("--user-dir") else x for x in arguments]
+    arguments = train_command(pair_data, tmp_path, *SHORT, user_dir)
     path = {"PYTHONPATH": str(site_packages), "PYTHONWARNINGS": "default"}
     log = run(arguments, cwd=tmp_path, **path).stdout
     assert "done training" in log

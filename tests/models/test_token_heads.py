@@ -1,5 +1,7 @@
 """Heads that score tokens or words: in the model, in checkpoints, in training."""
 
+from functools import partial
+
 import pytest
 import torch
 from fairseq.models.roberta import RobertaModel
@@ -141,13 +143,27 @@ def test_checkpoint_with_the_head_loads_into_a_model_with_it():
         assert torch.equal(model.state_dict()[name], value), name
 
 
-@pytest.mark.parametrize("other", [{"outputs": 5}, {"outputs": 4, "name": "spans"}])
-def test_head_of_another_size_or_name_is_dropped_with_a_warning(other, caplog):
-    trained, model = fresh(4), fresh(**other)
+def roberta():
+    torch.manual_seed(3)
+    return RobertaModel.build_model(small_args(), small_task())
+
+
+@pytest.mark.parametrize(
+    "begin, other",
+    [
+        (partial(fresh, 4), {"outputs": 5}),
+        (partial(fresh, 4), {"outputs": 4, "name": "spans"}),
+        (roberta, {"outputs": 4}),  # has no head
+    ],
+)
+def test_head_that_does_not_fit_is_dropped_with_a_warning(begin, other, caplog):
+    trained, model = begin(), fresh(**other)
     before = {k: v.clone() for k, v in model.token_heads.state_dict().items()}
     with caplog.at_level("WARNING"):
         model.load_state_dict(trained.state_dict(), strict=True)
-    assert "token head tags of the checkpoint is not used" in caplog.text
+    said = "token head tags of the checkpoint is not used"
+    assert (said in caplog.text) == (begin is not roberta)
+    assert before.keys() == model.token_heads.state_dict().keys()
     for name, value in model.token_heads.state_dict().items():
         assert torch.equal(value, before[name])
     name = "encoder.sentence_encoder.layers.0.fc1.weight"
@@ -158,24 +174,9 @@ def test_model_without_heads_takes_a_checkpoint_with_one():
     fresh().load_state_dict(fresh(4).state_dict(), strict=True)
 
 
-def test_pretrained_checkpoint_without_head_leaves_the_new_one_as_it_is():
-    torch.manual_seed(3)
-    roberta = RobertaModel.build_model(small_args(), small_task())
-    model = fresh(4)
-    before = {k: v.clone() for k, v in model.token_heads.state_dict().items()}
-    model.load_state_dict(roberta.state_dict(), strict=True)
-    assert before.keys() == model.token_heads.state_dict().keys()
-    for name, value in model.token_heads.state_dict().items():
-        assert torch.equal(value, before[name])
-    name = "encoder.sentence_encoder.layers.0.fc1.weight"
-    assert torch.equal(model.state_dict()[name], roberta.state_dict()[name])
-
-
 def test_model_from_pretrained_checkpoint_trains_with_a_new_head():
-    torch.manual_seed(3)
-    roberta = RobertaModel.build_model(small_args(), small_task())
     model = fresh(4)
-    model.load_state_dict(roberta.state_dict(), strict=True)
+    model.load_state_dict(roberta().state_dict(), strict=True)
     tags = torch.tensor([[0, 1, 0], [2, 3, 1], [3, 0, 0]])
     is_word = pad_starts(STARTS).ge(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

@@ -3,7 +3,7 @@
 import runpy
 
 import pytest
-from binarized import stream
+from binarized import naive_ids, stream
 from parallel_data import draw_parallel, preprocess, raw_parallel, write_parallel
 from refusals import refused
 from training import ROOT
@@ -14,9 +14,7 @@ from fairseq_xling.files.hashes import sha256_of
 
 
 def encode(spm, texts):
-    dictionary = load_dictionary(spm.dictionary)
-    pieces = [spm.processor.encode(text, out_type=str) for text in texts]
-    return [[0, *map(dictionary.index, one), 2] for one in pieces]
+    return [[0, *naive_ids(spm, text), 2] for text in texts]
 
 
 def test_each_side_has_the_ids_of_its_text(spm, tmp_path):

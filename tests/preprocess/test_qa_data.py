@@ -1,21 +1,16 @@
 """Raw questions to binarized data: every stream, lost answers, and bad input."""
 
 import json
-import os
 import random
 from operator import itemgetter
 
 import binarized
 import pytest
-from binarized import check_refused, digest, spoilt, stream
-from fairseq.data import Dictionary
-from forked import call
+from binarized import check_refused, digest, naive_ids, spoilt, stream
 from raw_data import WORDS
 from raw_questions import answer, question_file, without_answer, write_questions
 from refusals import refused
-from training import ROOT
 
-from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.families.questions.encode import QuestionEncoder
 from fairseq_xling.preprocessing.benchmarks import TYDIQA_ALL
 
@@ -56,14 +51,6 @@ def naive(spm, row):
     """
     if row is None:
         return [], [], [], []
-    dictionary = Dictionary.load(spm.dictionary)
-
-    def ids(text):
-        return [
-            dictionary.index(piece)
-            for piece in spm.processor.encode(text, out_type=str)
-        ]
-
     characters, place = [], 0
     passage = row["context"]
     for piece in spm.processor.encode(" " + passage, out_type=str):
@@ -74,7 +61,7 @@ def naive(spm, row):
         assert passage[place : place + len(piece)] == piece
         place += len(piece)
     assert place == len(passage)
-    asked, context = ids(row["question"]), ids(passage)
+    asked, context = naive_ids(spm, row["question"]), naive_ids(spm, passage)
     tokens = [0, *asked, 2, 2, *context, 2]
     span = []
     for one in row["answers"]:
@@ -198,19 +185,6 @@ def test_passages_are_encoded_once_whatever_workers_and_chunks(
     monkeypatch.setattr("fairseq_xling.preprocessing.binarize.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "all") == digest(tmp_path / "four")
-
-
-@pytest.mark.parametrize("task", ["xquad", "mlqa", "tydiqa"])
-def test_script_runs_from_anywhere(spm, tmp_path, task):
-    write_questions(tmp_path / "raw/train-en.json", draw(random.Random(1), "en", 2, ""))
-    done = call(
-        [str(ROOT / f"preprocess/{task}.py"), "raw"]
-        + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
-        before=lambda: os.chdir(tmp_path),
-    )
-    assert done.returncode == 0, done.stdout
-    manifest = Manifest.load(tmp_path / "out")
-    assert manifest.task == task and manifest.splits["train"]["en"].rows == 6
 
 
 def test_mlqas_own_test_files_are_read(raw, data, spm, tmp_path):

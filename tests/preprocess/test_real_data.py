@@ -1,11 +1,10 @@
 """Real aligned pairs through preprocessing, where they are at hand."""
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 from binarized import preprocess
+from real_files import DATA, needs
 from training import ROOT
 
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
@@ -13,17 +12,13 @@ sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 from real_data import TRAINING_PAIRS, lay_out, read  # noqa: E402
 from real_text import write_text  # noqa: E402
 
-DATA = Path(os.environ.get("XLING_REAL_DATA", ROOT.parent / "shared" / "data"))
 TASKS = {
     "xnli": (["contradiction", "entailment", "neutral"], "sw", 5010),
     "pawsx": (["0", "1"], "fr", 2000),
 }
 
 
-@pytest.mark.skipif(
-    not (DATA / "nli" / "xnli").is_dir() or not (DATA / "pawsx").is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with nli/xnli and pawsx",
-)
+@needs("nli/xnli", "pawsx")
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
     labels, lang, rows = TASKS[task]
@@ -37,10 +32,7 @@ def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
     assert "source" in manifest.splits["test"][lang].streams
 
 
-@pytest.mark.skipif(
-    not (DATA / "nli" / "xnli").is_dir() or not (DATA / "parallel").is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with nli/xnli and parallel",
-)
+@needs("nli/xnli", "parallel")
 def test_text_to_pretrain_on_holds_no_test_sentence(tmp_path):
     lay_out("xnli", DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
     write_text(DATA, tmp_path / "text")

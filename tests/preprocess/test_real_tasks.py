@@ -11,8 +11,8 @@ from binarized import preprocess, stream
 from fairseq.data import Dictionary
 from mbert_data import write_wordpiece
 from question_data import covered_text
+from real_files import DATA, needs
 from small_spm import train_spm
-from test_real_data import DATA
 from training import ROOT
 
 sys.path.insert(0, str(ROOT / "preprocess"))
@@ -29,14 +29,7 @@ from fairseq_xling.families.questions.raw import QuestionFile  # noqa: E402
 from fairseq_xling.families.tagging.raw import SentenceFile  # noqa: E402
 
 XQUAD = DATA / "qa" / "xquad"
-needs_xquad = pytest.mark.skipif(
-    not XQUAD.is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with qa/xquad",
-)
-needs_pos = pytest.mark.skipif(
-    not (DATA / "pos" / "pud").is_dir() or not (DATA / "pos" / "ewt").is_dir(),
-    reason="no real data: set XLING_REAL_DATA to a folder with pos/pud and pos/ewt",
-)
+needs_xquad, needs_pos = needs("qa/xquad"), needs("pos/pud", "pos/ewt")
 LANGUAGES = "ar de el en es ru tr vi zh".split()
 
 

@@ -1,20 +1,15 @@
 """Raw tagged sentences to binarized data: every stream, pairing, and bad input."""
 
-import os
 import random
 
 import binarized
 import pytest
-from binarized import check_refused, digest, spoilt, stream
-from fairseq.data import Dictionary
-from forked import call
+from binarized import check_refused, digest, naive_words, spoilt, stream
 from raw_data import WORDS, row_file
 from raw_tags import write_tags
 from refusals import refused
-from training import ROOT
 
 from fairseq_xling.data.labels import LABELS
-from fairseq_xling.data.manifest import Manifest
 from fairseq_xling.families.tagging.raw import split_words
 
 TRAINED, BACK = row_file("train", "de"), row_file("train", "de", "en")
@@ -22,20 +17,6 @@ TRAINED, BACK = row_file("train", "de"), row_file("train", "de", "en")
 
 def preprocess(raw, spm, destdir, *options, task="udpos"):
     return binarized.preprocess(task, raw, spm, destdir, *options)
-
-
-def naive_words(spm, words):
-    """Tokens and starts of a sentence, word by word; nothing where there is none."""
-    if not words:
-        return [], []
-    dictionary = Dictionary.load(spm.dictionary)
-    tokens, starts = [dictionary.bos()], []
-    for word in words:
-        starts.append(len(tokens))
-        pieces = spm.processor.encode(word, out_type=str) or ["<unk>"]
-        for piece in pieces:
-            tokens.append(dictionary.index(piece))
-    return [*tokens, dictionary.eos()], starts
 
 
 def check_words(spm, folder, split, lang, sentences, names=("input", "word_starts")):
@@ -133,20 +114,6 @@ def test_result_does_not_depend_on_workers_or_chunks(raw, spm, tmp_path, monkeyp
     monkeypatch.setattr("fairseq_xling.preprocessing.binarize.CHUNK_ROWS", 7)
     preprocess(raw, spm, tmp_path / "four", "--workers=4")
     assert digest(tmp_path / "one") == digest(tmp_path / "four")
-
-
-@pytest.mark.parametrize("task", ["udpos", "panx"])
-def test_script_runs_from_anywhere(spm, tmp_path, task):
-    tags = LABELS[task]
-    write_tags(tmp_path / "raw/train-en.tsv", draw(random.Random(1), "en", 5, tags))
-    done = call(
-        [str(ROOT / f"preprocess/{task}.py"), "raw"]
-        + ["--spm", spm.model, "--dict", spm.dictionary, "--destdir", "out"],
-        before=lambda: os.chdir(tmp_path),
-    )
-    assert done.returncode == 0, done.stdout
-    manifest = Manifest.load(tmp_path / "out")
-    assert (manifest.task, manifest.labels) == (task, list(tags))
 
 
 def test_sentences_with_ids_are_paired_by_id_not_by_place(raw, data, spm, tmp_path):

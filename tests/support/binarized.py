@@ -1,10 +1,12 @@
 """Preprocessing as tests call it, and what it wrote."""
 
+import functools
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from refusals import refused
 
@@ -23,6 +25,28 @@ def stream(folder: Path, split: str, lang: str, name: str) -> List[List[int]]:
     """The rows of a stream."""
     data = MMapIndexedDataset(stream_prefix(folder, split, lang, name))
     return [data[i].tolist() for i in range(len(data))]
+
+
+@functools.lru_cache(maxsize=None)
+def dictionary_at(path: str) -> Dictionary:
+    return Dictionary.load(path)
+
+
+def naive_ids(spm, text: str) -> List[int]:
+    """The ids of SentencePiece's pieces, piece by piece."""
+    dictionary = dictionary_at(spm.dictionary)
+    return [dictionary.index(x) for x in spm.processor.encode(text, out_type=str)]
+
+
+def naive_words(spm, words: Optional[Sequence[str]]) -> Tuple[List[int], List[int]]:
+    """Tokens and starts of a sentence, word by word; nothing where there is none."""
+    if not words:
+        return [], []
+    tokens, starts = [0], []
+    for word in words:
+        starts.append(len(tokens))
+        tokens += naive_ids(spm, word) or [dictionary_at(spm.dictionary).unk()]
+    return [*tokens, 2], starts
 
 
 def digest(folder: Path) -> Dict[str, str]:

@@ -36,11 +36,6 @@ def test_lengths_below_one_are_refused_in_one_line(data, name):
         question_task(data, **{name: 0}).load_dataset("train")
 
 
-def test_stride_that_leaves_tokens_out_is_refused(data):
-    with refused("--doc-stride 20: over the 14 tokens"):
-        question_task(data, doc_stride=20).load_dataset("train")
-
-
 def test_missing_texts_are_refused(tmp_path):
     data = write_question_data(tmp_path / "bin")
     (data / "valid.de.examples.jsonl").unlink()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from naive_losses import validated
-from pair_data import write_pair_data
 from refusals import refused
 from seqeval.metrics import f1_score
 from small_data import write_stream
@@ -143,9 +142,3 @@ def test_sentences_without_tags_are_predicted_and_not_scored(tmp_path):
         found = predict(task, model, valid, size)
         unknown = {lang for (lang, _), row in found.items() if row.gold is None}
         assert len(found) == 24 and unknown == {2}
-
-
-def test_data_of_another_family_are_refused(tmp_path):
-    data = write_pair_data(tmp_path / "bin")
-    with refused("holds xnli data; this task reads panx"):
-        tagging_task(data)
