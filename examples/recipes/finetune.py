@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple, Union
 
 from fairseq_xling.files.json_text import read_object
-from fairseq_xling.launching.launchers import launched, process_count
+from fairseq_xling.launching.launchers import launched, launched_processes
 from fairseq_xling.launching.training_length import updates_of_command
 from recipes.command_line import (
     USER_DIR,
@@ -92,7 +92,7 @@ class FineTuning:
             split="test", run="", stage="all",
         )  # fmt: skip
         self.launched = launched()
-        gpus = str(process_count(found.cpu))
+        gpus = str(launched_processes(found.cpu))
         found.gpus = found.gpus or gpus
         check_counts(gpus=found.gpus, batch_size=found.batch_size)
         if self.launched is not None and found.gpus != gpus:

@@ -66,7 +66,7 @@ def launched() -> Optional[Launched]:
     return found if found is not None and found.world_size > 1 else None
 
 
-def process_count(on_cpus: bool) -> int:
+def launched_processes(on_cpus: bool) -> int:
     """Processes that a launcher has started, and those that they start; or one."""
     found = launched()
     if found is None:

@@ -15,7 +15,7 @@ from fairseq_xling.devices import choose_device
 from fairseq_xling.errors import UserError
 from fairseq_xling.families.sharding import is_first
 from fairseq_xling.launching.failures import fairseq_errors
-from fairseq_xling.launching.launchers import launched, process_count
+from fairseq_xling.launching.launchers import launched, launched_processes
 from fairseq_xling.launching.logs import quiet_logging
 
 
@@ -69,7 +69,7 @@ def share_out(command: Callable[[Namespace], object], args: Namespace) -> None:
         raise UserError(f"--distributed-world-size {count}: give 1 or more")
     on_cpus = choose_device(args.cpu).type == "cpu"
     if count is None:
-        count = process_count(on_cpus)
+        count = launched_processes(on_cpus)
     if count == 1:
         command(args)
         return

@@ -8,7 +8,7 @@ from refusals import error_of, refused
 from training import command
 
 from fairseq_xling.launching import launchers
-from fairseq_xling.launching.launchers import launched, process_count
+from fairseq_xling.launching.launchers import launched, launched_processes
 from fairseq_xling.launching.processes import share_out
 
 
@@ -28,14 +28,14 @@ def test_no_processes_are_refused():
 def test_launchers_tell_their_processes(monkeypatch, start, port):
     for name in (*launchers.TORCHRUN, *launchers.SRUN):
         monkeypatch.delenv(name, raising=False)
-    assert launched() is None and process_count(on_cpus=True) == 1
+    assert launched() is None and launched_processes(on_cpus=True) == 1
     for name, value in start(12345, 1).items():
         monkeypatch.setenv(name, value)
     assert launched() == (2, 1, port)
-    assert process_count(on_cpus=True) == 2
+    assert launched_processes(on_cpus=True) == 2
     # On each of two machines fairseq starts a process for each GPU.
     monkeypatch.setattr(launchers.torch.cuda, "device_count", lambda: 4)
-    assert process_count(on_cpus=False) == (2 if port is None else 8)
+    assert launched_processes(on_cpus=False) == (2 if port is None else 8)
     # One process alone is not shared.
     for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
         monkeypatch.setenv(name, "1")
