@@ -23,6 +23,7 @@ class RawFile:
 
     Attributes:
         path: of the file, or of the first of several.
+        paths: of all of them.
         has_ids, has_labels: whether its rows have some.
         has_source: whether a row carries its source beside its translation.
         labels_survive_translation: whether a translated row keeps its label: classes
@@ -30,6 +31,7 @@ class RawFile:
     """
 
     path: Path
+    paths: List[Path]
     has_ids: bool
     has_labels: Any
     has_source = False

@@ -11,7 +11,6 @@ from typing import (
     Dict,
     Iterable,
     Iterator,
-    List,
     NamedTuple,
     Optional,
     Sequence,
@@ -152,9 +151,7 @@ class FolderTranslator:
         made_by = {
             "engine": job.engine.settings(),
             "options": self.options if job.translator.is_trained else {},
-            "from": {
-                self._relative(path): sha256_of(path) for path in paths_of(job.table)
-            },
+            "from": {self._relative(path): sha256_of(path) for path in job.table.paths},
         }
         if is_kept(self.folder, job.name, made_by):
             logger.info(f"{job.name}: is there, kept")
@@ -285,8 +282,3 @@ class FolderTranslator:
                 f"unchanged; does --engine {engine.name} translate from "
                 f"{engine.source} to {engine.target}?"
             )
-
-
-def paths_of(table: RawFile) -> List[Path]:
-    """The files of a table."""
-    return getattr(table, "paths", [table.path])

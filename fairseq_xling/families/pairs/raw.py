@@ -69,7 +69,7 @@ class Table(RawFile):
         lang: Optional[str] = None,
         allow_empty: bool = False,
     ) -> None:
-        self.path = path
+        self.path, self.paths = path, [path]
         self.labels = labels
         self.lang = lang
         self.allow_empty = allow_empty
