@@ -28,9 +28,8 @@ def start_on_cpus(
         chosen.distributed_backend = "gloo"
         found = launched()
         if found is not None and found.port and chosen.distributed_port <= 0:
-            found = (
-                None  # As for fairseq, SLURM's are only joined where a port is given.
-            )
+            # As for fairseq, SLURM's are only joined where a port is given.
+            found = None
         if chosen.distributed_init_method is None and found is not None:
             place = found.meeting_point(chosen.distributed_port)
             chosen.distributed_init_method = place
