@@ -15,7 +15,7 @@ from fairseq_xling.files.json_text import parse_json
 from fairseq_xling.files.text_lines import decode_line, lines_of
 from fairseq_xling.predictor.predictor import Predictor, from_pretrained
 from fairseq_xling.predictor.translating import fill_sources, open_translator
-from fairseq_xling.translation.engine import EngineOptions
+from fairseq_xling.translation.engine import Engine, EngineOptions
 
 CHUNK_LINES = 1024
 NAMES = (
@@ -57,9 +57,9 @@ def predict_file(
         else:
             name, opened = source, stack.enter_context(open_lines(source))
         predictor = from_pretrained(path, data=data)
-        translator = engine and open_translator(
-            predictor.task, engine, lang, engine_options
-        )
+        translator = None
+        if engine is not None:
+            translator = open_translator(predictor.task, engine, lang, engine_options)
         target: Any = sys.stdout
         if output != "-":
             target = stack.enter_context(atomic_file(output))
@@ -118,13 +118,12 @@ def predict_lines(
     lines: Iterator[str],
     name: str,
     batches: BatchOptions,
-    engine: Any = None,
+    engine: Optional[Engine] = None,
 ) -> Iterator[Dict[str, Any]]:
     """Predictions of lines, in their order.
 
     Args:
-        engine: an :class:`~fairseq_xling.translation.engine.Engine` that translates
-            lines without source.
+        engine: translates lines without source.
     """
     is_pair = not predictor.task.family.labels_words
     number = 0
