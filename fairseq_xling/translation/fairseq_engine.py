@@ -73,10 +73,8 @@ class FairseqEngine(ModelEngine):
             *(OSError, AssertionError, LookupError, RuntimeError, ImportError),
             *(AttributeError, ValueError, OmegaConfBaseException),
         ) as error:
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise UserError(
-                f"--engine {self.name}: cannot be loaded to translate ({reason})"
-            ) from None
+            mend = "give the folder of a translation model"
+            raise self.not_loaded(error, mend) from None
         device = choose_device(self.options.cpu)
         dtype = half_dtype(self.options, device.type != "cpu")
         hub = hub.to(dtype) if dtype is not None else hub

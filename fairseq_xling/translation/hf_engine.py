@@ -69,11 +69,8 @@ class HuggingFaceEngine(ModelEngine):
                 self.path, **options
             )
         except (OSError, ValueError, ImportError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"--engine {self.name}: {self.path} cannot be loaded ({reason}); give "
-                "a folder or a name of a translation model"
-            ) from None
+            mend = "give a folder or a name of a translation model"
+            raise self.not_loaded(error, mend) from None
 
     def files(self) -> Iterable[Path]:
         folder = Path(self.path)

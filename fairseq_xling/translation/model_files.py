@@ -4,6 +4,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, Iterable
 
+from fairseq_xling.errors import UserError
 from fairseq_xling.files.hashes import sha256_of
 from fairseq_xling.precision import precision_of
 from fairseq_xling.translation.engine import Engine
@@ -30,6 +31,13 @@ class ModelEngine(Engine):
 
     def versions(self) -> Dict[str, str]:
         return {name: metadata.version(name) for name in self.packages}
+
+    def not_loaded(self, error: Exception, mend: str) -> UserError:
+        """What to say where the model, or a part of it, cannot be loaded."""
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        return UserError(
+            f"--engine {self.name}: cannot be loaded to translate ({reason}); {mend}"
+        )
 
     def folder(self) -> Path:
         """The folder that the spec names, by the first codes for which there is one.
