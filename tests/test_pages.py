@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
@@ -27,7 +26,7 @@ from fairseq.criterions import CRITERION_REGISTRY
 from fairseq.models import ARCH_MODEL_REGISTRY
 from fairseq.tasks import TASK_REGISTRY
 from family_data import tag_folder, train
-from forked import fork, main_of
+from forked import call
 from pages import blocks, pages, pipelines, prose, read, slugs, spans, target_of
 from recipe_calls import call_recipe
 from torch.distributed import run as run_as_module
@@ -339,7 +338,9 @@ def workplace(tmp_path, monkeypatch, spm):
 
 def run(words, entered=""):
     """A command of ours in a fork."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as into:
+    if words[0] == "python":
+        words = words[1:]
+    with tempfile.TemporaryFile("w+") as into:
         into.write(entered)
         into.seek(0)
 
@@ -347,14 +348,9 @@ def run(words, entered=""):
             os.dup2(into.fileno(), 0)
             sys.stdin = open(0)
 
-        if words[0] == "python":
-            words = words[1:]
-        child = fork(main_of(words[0]), words, out, out, before)
-        status = os.waitpid(child, 0)[1]
-        out.seek(0)
-        done = SimpleNamespace(code=os.waitstatus_to_exitcode(status), out=out.read())
-    assert done.code == 0, f"{shlex.join(words)}\n{done.out[-4000:]}"
-    return done.out
+        done = call(words, before)
+    assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout[-4000:]}"
+    return done.stdout
 
 
 def test_example_of_the_readme_runs(workplace):

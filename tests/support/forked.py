@@ -81,22 +81,27 @@ def call(
     arguments: Sequence[str],
     before: Optional[Callable[[], None]] = None,
     kill_at: Optional[str] = None,
+    is_apart: bool = False,
 ) -> SimpleNamespace:
-    """Run a command in a fork; its two outputs come back together in ``stdout``.
+    """Call a command in a fork.
 
     Args:
         kill_at: it is killed when it has written this.
+        is_apart: whether what it writes to its two outputs comes back as ``stdout`` and
+            ``stderr``; otherwise both are in the former.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as err,
+    ):
         main = main_of(arguments[0])
-        child = fork(main, arguments, out, out, before)
+        child = fork(main, arguments, out, err if is_apart else out, before)
         if kill_at is not None:
             _kill_at(kill_at, child, out)
-        status = os.waitpid(child, 0)[1]
-        out.seek(0)
-        return SimpleNamespace(
-            returncode=os.waitstatus_to_exitcode(status), stdout=out.read()
-        )
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for file in (out, err):
+            file.seek(0)
+        return SimpleNamespace(returncode=code, stdout=out.read(), stderr=err.read())
 
 
 def _kill_at(text: str, child: int, out: IO[str]) -> None:
@@ -125,17 +130,43 @@ def run_in_fork(arguments: Sequence[str], check: bool = False, **more: Any):
     return done
 
 
-def train_in_two(arguments: Sequence[str], folder: Path) -> str:
-    """Train in two processes that share each update.
+def kill_and_resume(arguments: Sequence[str], update: int) -> str:
+    """Kill a training after an update, and start it again; returns the second log."""
+    run_in_fork(arguments, kill_at=f'"num_updates": "{update}"')
+    resumed = run_in_fork(arguments, check=True).stdout
+    assert "Loaded checkpoint" in resumed
+    return resumed
+
+
+def run_side_by_side(
+    main: Callable[[], Any],
+    commands: Sequence[Sequence[str]],
+    folder: Path,
+    before: Optional[Callable[[], None]] = None,
+) -> str:
+    """Run commands that share their work; all of them succeed.
 
     Args:
-        arguments: of fairseq-train.
+        main: what they call.
         folder: for their logs.
+        before: called in each new process.
 
     Returns:
         the first one's log.
     """
-    main = main_of("fairseq-train")
+    paths = [folder / f"log{number}" for number in range(len(commands))]
+    children = []
+    for path, arguments in zip(paths, commands):
+        with open(path, "w") as log:
+            children.append(fork(main, arguments, log, log, before))
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    log = paths[0].read_text()
+    assert not any(statuses), log[-3000:]
+    return log
+
+
+def train_in_two(arguments: Sequence[str], folder: Path) -> str:
+    """Train in two processes that share each update; returns the first one's log."""
     shared = [
         *arguments,
         "--distributed-world-size=2",
@@ -144,16 +175,8 @@ def train_in_two(arguments: Sequence[str], folder: Path) -> str:
         "--distributed-backend=gloo",
         "--ddp-backend=legacy_ddp",
     ]
-    paths = [folder / f"log{rank}" for rank in (0, 1)]
-    children = []
-    for rank, path in enumerate(paths):
-        with open(path, "w") as log:
-            ranked = [*shared, f"--distributed-rank={rank}"]
-            children.append(fork(main, ranked, log, log, log_to_stdout))
-    statuses = [os.waitpid(child, 0)[1] for child in children]
-    log = paths[0].read_text()
-    assert statuses == [0, 0], log[-3000:]
-    return log
+    ranked = [[*shared, f"--distributed-rank={rank}"] for rank in (0, 1)]
+    return run_side_by_side(main_of("fairseq-train"), ranked, folder, log_to_stdout)
 
 
 def torchrun(port: int, rank: int) -> Dict[str, str]:

@@ -5,7 +5,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Mapping, Optional
+
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = [
@@ -55,6 +57,17 @@ def train_command(data: Path, save_dir: Path, *options: str) -> List[str]:
         f"--save-dir={save_dir}",
         *options,
     ]
+
+
+def parameters(folder: Path) -> Dict[str, torch.Tensor]:
+    """Those that a training ends with."""
+    path = folder / "checkpoint_last.pt"
+    return torch.load(path, map_location="cpu", weights_only=True)["model"]
+
+
+def check_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """The same names, and bit for bit the same values."""
+    torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
 
 
 def run(

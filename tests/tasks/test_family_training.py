@@ -17,8 +17,9 @@ from family_data import (
     train,
     training,
 )
-from forked import run_in_fork, train_in_two
-from training import ROOT, command
+from forked import kill_and_resume, run_in_fork, train_in_two
+from refusals import refused
+from training import ROOT, check_equal, command, parameters
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.cli.evaluate import build_parser, main
@@ -88,17 +89,10 @@ def test_source_model_learns_tags_and_is_selected_by_the_sources_f1(tagged):
 def test_killed_and_resumed_run_ends_with_the_same_parameters(tagged, tmp_path):
     options = [*SAMPLING, "--save-interval-updates=2", "--keep-interval-updates=0"]
     arguments = training("xmixup_udpos", tagged.data, tmp_path, *options)
-    run_in_fork(arguments, kill_at='"num_updates": "5"')
-    resumed = run_in_fork(arguments, check=True).stdout
+    resumed = kill_and_resume(arguments, 5)
     # An epoch has 9 updates, so the kill fell into its middle.
-    assert "Loaded checkpoint" in resumed and 0 < len(losses(resumed)) < UPDATES
-    want, got = (
-        torch.load(folder / "checkpoint_last.pt", weights_only=True)["model"]
-        for folder in (tagged.mixed.parent, tmp_path)
-    )
-    assert want.keys() == got.keys()
-    for name, value in want.items():
-        assert torch.equal(got[name], value), name
+    assert 0 < len(losses(resumed)) < UPDATES
+    check_equal(parameters(tmp_path), parameters(tagged.mixed.parent))
 
 
 def test_two_processes_equal_one_with_two_micro_batches(asked, tmp_path):
@@ -200,7 +194,7 @@ def test_checkpoint_without_a_head_for_tags_is_refused(tagged, tmp_path):
             del state["model"][key]
 
     path = copy_with(tagged.mixed, tmp_path / "headless", drop)
-    with pytest.raises(UserError, match="has no head for this task, the data have 5"):
+    with refused("has no head for this task, the data have 5"):
         evaluated(tagged.data, path, tmp_path / "results")
 
 

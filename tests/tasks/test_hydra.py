@@ -12,7 +12,7 @@ from family_data import pair_folder, question_folder, tag_folder
 from forked import call
 from pages import blocks
 from parallel_data import preprocess, raw_parallel
-from training import ROOT, train_command
+from training import ROOT, check_equal, parameters, train_command
 
 from fairseq_xling import from_pretrained
 
@@ -78,10 +78,6 @@ def data(spm, tmp_path_factory):
     return make
 
 
-def weights(folder):
-    return torch.load(folder / "checkpoint_last.pt", weights_only=True)["model"]
-
-
 def check(done):
     assert done.returncode == 0, done.stdout[-4000:]
 
@@ -100,10 +96,7 @@ def test_yaml_file_trains_as_the_command_line_does(tmp_path, data, task):
         if "best-checkpoint-metric" not in option and "no-epoch" not in option
     ]
     check(call(command))
-    got, want = weights(tmp_path / "yaml"), weights(tmp_path / "typed")
-    assert got.keys() == want.keys()
-    for name, value in want.items():
-        assert torch.equal(got[name], value), name
+    check_equal(parameters(tmp_path / "yaml"), parameters(tmp_path / "typed"))
 
 
 def test_checkpoint_of_a_yaml_file_is_evaluated_and_predicts(tmp_path, data):
