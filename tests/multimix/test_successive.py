@@ -21,13 +21,13 @@ from lm_data import (
     tagged_of,
 )
 from naive_generator import NaiveGenerator
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.parts import split_sample
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.successive import PROJECTED_ROWS, SIMILAR, Limits, Request
 
-SAMPLES = 150
+SAMPLES = 60
 # How close two logits are whose order may depend on rounding.
 NEAR = 1e-4
 FACTORS = {"successive-max": (3,), "successive-cross": (2, 2)}
@@ -187,7 +187,7 @@ def test_every_option_makes_what_a_naive_loop_makes(aug_type, options):
     options = {"percentage": 25, "seed": 4, "aug_type": aug_type, **options}
     options["factors"] = FACTORS[aug_type]
     for kind in ("pair", "tagged"):
-        samples = model_and_samples(kind)[1][:30]
+        samples = model_and_samples(kind)[1][:20]
         naive = naive_variants(kind, samples, **options)
         steps = all_steps(naive)
         assert bool(steps) == (options["percentage"] > 0)
@@ -493,9 +493,8 @@ def test_a_word_begins_with_a_beginning_though_the_model_wants_another_piece():
 def test_a_model_that_predicts_no_numbers_is_refused():
     lm = FakeLM(len(SYMBOLS), torch.full((len(SYMBOLS),), math.nan))
     sample = pair_of(IDS("_the _cat"), [])
-    with pytest.raises(UserError, match="predicts no numbers.*--bf16") as caught:
+    with refused("predicts no numbers.*--bf16"):
         build_gen_lm(lm).generate([sample])
-    assert "\n" not in str(caught.value)
 
 
 def test_progress_counts_every_request_once_and_nothing_to_mask_at_once():
