@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +14,7 @@ from augment_data import draw_pairs, write_lm, write_pairs
 from bad_input import FULL, READ_ONLY, call, check_refusal, refusing
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 from training import ROOT, train_command
 
 from fairseq_xling.cli import preprocess
@@ -91,17 +91,19 @@ def without_input(splits):
     return splits
 
 
+def put(path, content):
+    """Write a file that holds this, or make a folder."""
+    path.parent.mkdir(exist_ok=True)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
 def write(name, content):
     def spoil(place):
-        path = place.bin / name
-        if path.exists():
-            path.unlink()
-        if content is None:
-            path.mkdir()
-        elif isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            path.write_text(content)
+        (place.bin / name).unlink(missing_ok=True)
+        put(place.bin / name, content)
 
     return spoil
 
@@ -149,16 +151,10 @@ SPOILT = {
     "labels missing": (remove("label.dict.txt"), "label.dict.txt: not found"),
     "a label too few": (write("label.dict.txt", "no 1\n"), "has no, but manifest.json"),
     "labels binary": (write("label.dict.txt", bytes(range(256))), "label.dict.txt"),
-    "labels a folder": (
-        write("label.dict.txt", None),
-        "label.dict.txt: a folder",
-    ),
+    "labels a folder": (write("label.dict.txt", None), "label.dict.txt: a folder"),
     "manifest nested": (write("manifest.json", DEEP), "manifest.json: cannot be read"),
     "manifest a list": (write("manifest.json", "[]"), "manifest.json: layout None"),
-    "manifest a folder": (
-        write("manifest.json", None),
-        "manifest.json: ",
-    ),
+    "manifest a folder": (write("manifest.json", None), "manifest.json: "),
     "dictionary binary": (write("dict.txt", bytes(range(256))), "/dict.txt"),
     "text empty": (write("train.en.input.bin", b""), "input.bin: empty"),
     "text a folder": (write("train.en.input.bin", None), "input.bin: a folder"),
@@ -184,33 +180,34 @@ def test_training_on_spoilt_data(place, name):
     assert message in line
 
 
+def filled(line: str, place, **more):
+    """The arguments of a command line."""
+    return [word.format(USER=USER, **vars(place), **more) for word in line.split()]
+
+
+VALIDATE = "{bin} {USER} --task=xmixup_xnli --cpu"
+GENERATE = "{bin} {USER} --task=multimix_augment --cpu"
+AUGMENT = f"{GENERATE} --path={{lm}} --gen-subset=train"
+OUT = "--results-path={out}"
 # Commands that read binarized data, each with one thing that is wrong with them.
 READERS = {
-    "fairseq-validate": ["{bin}", USER, "--task=xmixup_xnli", "--path={model}", "--cpu",
-                         "--valid-subset=train"],  # fmt: skip
-    "fairseq-generate": ["{bin}", USER, "--task=multimix_augment", "--path={lm}",
-                         "--cpu", "--gen-subset=train", "--results-path={out}"],
-    "xling-evaluate": ["{bin}", "--path={model}", "--cpu", "--split=train",
-                       "--results-path={out}"],  # fmt: skip
-    "xling-distill": ["{bin}", "--path={model}", "--cpu", "--lang=en",
-                      "--results-path={out}"],  # fmt: skip
-    "xling-sample": ["{bin}", "--target-lang=de", "--percentage=50",
-                     "--results-path={out}"],  # fmt: skip
-    "xling-penalty-charts": ["{bin}", "--path={model}", "--cpu", "--lang=en",
-                             "--split=train", "--results-path={out}"],
-    "xling-retokenize": ["{bin}", "--tokenizer={spm.model}", "--dict={spm.dictionary}",
-                         "--destdir={out}"],  # fmt: skip
-    "xling-analyze": ["cka", "{bin}", "--path={model}", "--cpu", "--split=train",
-                      "--results-path={out}"],  # fmt: skip
-}  # fmt: skip
+    "fairseq-validate": f"{VALIDATE} --path={{model}} --valid-subset=train",
+    "fairseq-generate": f"{AUGMENT} {OUT}",
+    "xling-evaluate": "{bin} --path={model} --cpu --split=train " + OUT,
+    "xling-distill": "{bin} --path={model} --cpu --lang=en " + OUT,
+    "xling-sample": "{bin} --target-lang=de --percentage=50 " + OUT,
+    "xling-penalty-charts": "{bin} --path={model} --cpu --lang=en --split=train " + OUT,
+    "xling-retokenize": "{bin} --tokenizer={spm.model} --dict={spm.dictionary} "
+    "--destdir={out}",
+    "xling-analyze": "cka {bin} --path={model} --cpu --split=train " + OUT,
+}
 
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("spoilt", ["index random", "languages null", "text empty"])
 def test_reading_spoilt_data(place, name, spoilt):
     SPOILT[spoilt][0](place)
-    arguments = [argument.format(**vars(place)) for argument in READERS[name]]
-    check_refusal(command(name), [name, *arguments], place.top)
+    check_refusal(command(name), [name, *filled(READERS[name], place)], place.top)
 
 
 def options(*given):
@@ -256,177 +253,101 @@ def test_training_with_wrong_options(place, name):
 @given(st.sampled_from(["inf", "nan", "-inf"]) | st.floats(max_value=-1e-3).map(str))
 def test_no_number_of_a_run_is_negative_or_none(value):
     for above in (False, True):
-        with pytest.raises(UserError, match="^--x .*: give "):
+        with refused("^--x .*: give "):
             check_number("--x", float(value), above=above)
 
 
-# Files other than the data, and places to write: command line by command.
-def with_file(name, content, *arguments):
-    def make(place):
-        path = place.top / name
-        if content is None:
-            path.mkdir()
-        else:
-            path.write_bytes(
-                content if isinstance(content, bytes) else content.encode()
-            )
-        return [a.format(**vars(place), file=path) for a in arguments]
-
-    return make
-
-
-def plain(*arguments):
-    return lambda place: [a.format(**vars(place)) for a in arguments]
-
-
-READ = ("--path={model}", "--data={bin}", "--cpu", "--output={out}")
+READ = "{file} --path={model} --data={bin} --cpu"
+PREDICT = READ + " --output={out}"
+SAMPLE = "{bin} --target-lang=de --percentage="
+MULTIMIX = "{bin} --task=multimix_xnli --target-lang=de --pretrained={model} " + OUT
+FOLDER = None
+# Files other than the data, and places to write: command lines, some with a file's name
+# and what it holds, if it is no folder.
 CASES = {
     # Readers of JSON.
-    "xling-table nested": with_file("results.json", DEEP, "{file}"),
-    "xling-table cut": with_file("results.json", '{"task": "xnli"', "{file}"),
-    "xling-table NUL": with_file("results.json", b"\0" * 40, "{file}"),
-    "xling-table folder": with_file("results.json", None, "{file}"),
-    "xling-analyze nested": with_file(
-        "r.json", DEEP, "gap", "{file}", "--results-path={out}"
+    "xling-table nested": ("{file}", "results.json", DEEP),
+    "xling-table cut": ("{file}", "results.json", '{"task": "xnli"'),
+    "xling-table NUL": ("{file}", "results.json", b"\0" * 40),
+    "xling-table folder": ("{file}", "results.json", FOLDER),
+    "xling-analyze nested": ("gap {file} " + OUT, "r.json", DEEP),
+    "xling-analyze own": ("gap {file} --results-path={top}", "gap.json", "{}"),
+    "xling-predict nested": (PREDICT, "in", '{"a": ' + DEEP),
+    "xling-predict NUL": (PREDICT, "in", "a\0b\tc\n"),
+    "xling-predict empty": (PREDICT, "in", "\n"),
+    "xling-predict bytes": (PREDICT, "in", b"\xff\xfe\tc\n"),
+    "xling-predict folder": (PREDICT, "in", FOLDER),
+    "xling-predict over its input": (READ + " --output={file}", "in", "a\tb\n"),
+    "xling-predict over the model": (READ + " --output={model}", "in", "a\tb\n"),
+    "xling-predict long": (READ + " --output={top}/" + LONG, "in", "a\tb\n"),
+    "xling-predict below a file": (READ + " --output={model}/x", "in", "a\tb\n"),
+    "xling-predict batch": (PREDICT + " --batch-size=0", "in", "a\tb\n"),
+    "xling-report none": "{bin} " + OUT,
+    "xling-report gone": "{top}/gone " + OUT,
+    "xling-agree nested": (
+        "{bin} {top} {top} --lang=en " + OUT, "predictions.json", DEEP
     ),
-    "xling-analyze own": with_file(
-        "gap.json", "{}", "gap", "{file}", "--results-path={top}"
+    "xling-agree there": "{bin} {top} {top} --lang=en --results-path={bin}",
+    "xling-join-shards data": "{bin} --destdir={out}",
+    "xling-join-shards gone": "{top}/gone --destdir={out}",
+    "xling-sample there": SAMPLE + "5 --results-path={model}",
+    "xling-sample nan": SAMPLE + "nan " + OUT,
+    "xling-sample long": SAMPLE + "50 --results-path={top}/" + LONG,
+    "xling-sample below a file": SAMPLE + "50 --results-path={model}/x",
+    "xling-retokenize binary": (
+        "{bin} --tokenizer={file} --dict={spm.dictionary} --destdir={out}",
+        *("t.json", bytes(range(256))),
     ),
-    "xling-predict nested": with_file("in", '{"a": ' + DEEP, "{file}", *READ),
-    "xling-predict NUL": with_file("in", "a\0b\tc\n", "{file}", *READ),
-    "xling-predict empty": with_file("in", "\n", "{file}", *READ),
-    "xling-predict bytes": with_file("in", b"\xff\xfe\tc\n", "{file}", *READ),
-    "xling-predict folder": with_file("in", None, "{file}", *READ),
-    "xling-predict over its input": with_file(
-        "in", "a\tb\n", "{file}", *READ[:3], "--output={file}"
+    "xling-distill nan": "{bin} --path={model} --lang=en --distill-factor=nan " + OUT,
+    "xling-distill model cut": (
+        "{bin} --path={file} --lang=en " + OUT, "cut.pt", b"PK\x03\x04"
     ),
-    "xling-predict over the model": with_file(
-        "in", "a\tb\n", "{file}", *READ[:3], "--output={model}"
+    "xling-distill over a file": "{bin} --path={model} --cpu --lang=en "
+                                 "--results-path={model}/x",
+    "xling-evaluate langs": "{bin} --path={model} --cpu --target-langs= " + OUT,
+    "xling-evaluate langs twice": "{bin} --path={model} --cpu --target-langs=de,de "
+                                  + OUT,
+    "xling-evaluate over a file": "{bin} --path={model} --cpu --results-path={model}",
+    "xling-pseudo-label pairs": "{bin} --path={model} --cpu",
+    "xling-penalty-charts gone": "{bin} --path {top}/gone.pt --lang=en " + OUT,
+    "xling-multimix jobs": MULTIMIX + " --jobs=0",
+    "xling-multimix factor": MULTIMIX + " --sampling-factor=nan",
+    "fairseq-validate model cut": (
+        VALIDATE + " --path={file}", "cut.pt", b"PK\x03\x04"
     ),
-    "xling-predict long": with_file("in", "a\tb\n", "{file}", *READ[:3],
-                                    "--output={top}/" + LONG),  # fmt: skip
-    "xling-predict below a file": with_file("in", "a\tb\n", "{file}", *READ[:3],
-                                            "--output={model}/x"),  # fmt: skip
-    "xling-predict batch": with_file("in", "a\tb\n", "{file}", *READ, "--batch-size=0"),
-    "xling-report none": plain("{bin}", "--results-path={out}"),
-    "xling-report gone": plain("{top}/gone", "--results-path={out}"),
-    "xling-agree nested": with_file(
-        "predictions.json", DEEP, "{bin}", "{top}", "{top}", "--lang=en",
-        "--results-path={out}",
-    ),  # fmt: skip
-    "xling-agree there": plain(
-        "{bin}", "{top}", "{top}", "--lang=en", "--results-path={bin}"
-    ),
-    "xling-join-shards data": plain("{bin}", "--destdir={out}"),
-    "xling-join-shards gone": plain("{top}/gone", "--destdir={out}"),
-    "xling-sample there": plain(
-        "{bin}", "--target-lang=de", "--percentage=5", "--results-path={model}"
-    ),
-    "xling-sample nan": plain(
-        "{bin}", "--target-lang=de", "--percentage=nan", "--results-path={out}"
-    ),
-    "xling-sample long": plain(
-        "{bin}", "--target-lang=de", "--percentage=50", "--results-path={top}/" + LONG
-    ),
-    "xling-sample below a file": plain(
-        "{bin}", "--target-lang=de", "--percentage=50", "--results-path={model}/x"
-    ),
-    "xling-retokenize binary": with_file(
-        "t.json", bytes(range(256)), "{bin}", "--tokenizer={file}",
-        "--dict={spm.dictionary}", "--destdir={out}",
-    ),  # fmt: skip
-    "xling-distill nan": plain(
-        "{bin}", "--path={model}", "--lang=en", "--distill-factor=nan",
-        "--results-path={out}",
-    ),  # fmt: skip
-    "xling-distill model cut": with_file(
-        "cut.pt", b"PK\x03\x04", "{bin}", "--path={file}", "--lang=en",
-        "--results-path={out}",
-    ),  # fmt: skip
-    "xling-distill over a file": plain(
-        "{bin}", "--path={model}", "--cpu", "--lang=en", "--results-path={model}/x"
-    ),
-    "xling-evaluate langs": plain(
-        "{bin}", "--path={model}", "--cpu", "--target-langs=", "--results-path={out}"
-    ),
-    "xling-evaluate langs twice": plain(
-        "{bin}", "--path={model}", "--cpu", "--target-langs=de,de",
-        "--results-path={out}",
-    ),  # fmt: skip
-    "xling-evaluate over a file": plain(
-        "{bin}", "--path={model}", "--cpu", "--results-path={model}"
-    ),
-    "xling-pseudo-label pairs": plain("{bin}", "--path={model}", "--cpu"),
-    "xling-penalty-charts gone": plain(
-        "{bin}", "--path", "{top}/gone.pt", "--lang=en", "--results-path={out}"
-    ),
-    "xling-multimix jobs": plain(
-        "{bin}", "--task=multimix_xnli", "--target-lang=de", "--pretrained={model}",
-        "--results-path={out}", "--jobs=0",
-    ),  # fmt: skip
-    "xling-multimix factor": plain(
-        "{bin}", "--task=multimix_xnli", "--target-lang=de", "--pretrained={model}",
-        "--results-path={out}", "--sampling-factor=nan",
-    ),  # fmt: skip
-    "fairseq-validate model cut": with_file(
-        "cut.pt", b"PK\x03\x04", "{bin}", USER, "--task=xmixup_xnli", "--path={file}",
-        "--cpu",
-    ),  # fmt: skip
-    "fairseq-validate batch": plain(
-        "{bin}", USER, "--task=xmixup_xnli", "--path={model}", "--cpu",
-        "--batch-size=0",
-    ),  # fmt: skip
-    "fairseq-generate no path": plain(
-        "{bin}", USER, "--task=multimix_augment", "--cpu", "--results-path={out}"
-    ),
-    "fairseq-generate percentage": plain(
-        "{bin}", USER, "--task=multimix_augment", "--path={lm}", "--cpu",
-        "--gen-subset=train", "--aug-percentage=nan", "--results-path={out}",
-    ),  # fmt: skip
-    "fairseq-generate temperature": plain(
-        "{bin}", USER, "--task=multimix_augment", "--path={lm}", "--cpu",
-        "--gen-subset=train", "--temperature=inf", "--results-path={out}",
-    ),  # fmt: skip
-    "fairseq-generate over a file": plain(
-        "{bin}", USER, "--task=multimix_augment", "--path={lm}", "--cpu",
-        "--gen-subset=train", "--results-path={model}",
-    ),  # fmt: skip
+    "fairseq-validate batch": VALIDATE + " --path={model} --batch-size=0",
+    "fairseq-generate no path": f"{GENERATE} {OUT}",
+    "fairseq-generate percentage": f"{AUGMENT} --aug-percentage=nan {OUT}",
+    "fairseq-generate temperature": f"{AUGMENT} --temperature=inf {OUT}",
+    "fairseq-generate over a file": AUGMENT + " --results-path={model}",
     # Scripts of preprocess/.
-    "convert_hf nested": lambda place: [
-        str(hf_folder(place, DEEP)), f"--destdir={place.out}"
-    ],
-    "convert_hf no weights": lambda place: [
-        str(hf_folder(place, '{"model_type": "xlm-roberta"}')), f"--destdir={place.out}"
-    ],
-    "convert_hf over its source": lambda place: [
-        str(hf_folder(place, "{}")), f"--destdir={place.top}/hf", "--overwrite"
-    ],
-    "convert_hf gone": plain("{top}/gone", "--destdir={out}"),
-    "monolingual empty": plain("{bin}", "--destdir={out}"),
-    "monolingual folder": with_file(
-        "train.de.txt", None, "{top}", "--destdir={out}"
+    "convert_hf nested": ("{top}/hf --destdir={out}", "hf/config.json", DEEP),
+    "convert_hf no weights": (
+        "{top}/hf --destdir={out}", "hf/config.json", '{"model_type": "xlm-roberta"}'
     ),
-    "monolingual there": plain("{bin}", "--destdir={bin}"),
-    "monolingual not its own": plain("{bin}", "--destdir={bin}", "--overwrite"),
-    "split_text none": with_file("empty", None, "{file}", "--destdir={out}"),
-    "split_text bytes": with_file("de.txt", b"\xff\xfe\n", "{top}", "--destdir={out}"),
-    "split_text NUL": with_file("de.txt", "a\0b\n", "{top}", "--destdir={out}"),
-    "demo_languages over data": plain("{bin}", "--overwrite"),
-    "demo_languages file": plain("{model}", "--overwrite"),
-    "demo_languages rows": plain("{out}", "--train-rows=-1"),
+    "convert_hf over its source": (
+        "{top}/hf --destdir={top}/hf --overwrite", "hf/config.json", "{}"
+    ),
+    "convert_hf gone": "{top}/gone --destdir={out}",
+    "monolingual empty": "{bin} --destdir={out}",
+    "monolingual folder": ("{top} --destdir={out}", "train.de.txt", FOLDER),
+    "monolingual there": "{bin} --destdir={bin}",
+    "monolingual not its own": "{bin} --destdir={bin} --overwrite",
+    "split_text none": ("{file} --destdir={out}", "empty", FOLDER),
+    "split_text bytes": ("{top} --destdir={out}", "de.txt", b"\xff\xfe\n"),
+    "split_text NUL": ("{top} --destdir={out}", "de.txt", "a\0b\n"),
+    "demo_languages over data": "{bin} --overwrite",
+    "demo_languages file": "{model} --overwrite",
+    "demo_languages rows": "{out} --train-rows=-1",
 }  # fmt: skip
-
-
-def hf_folder(place, config) -> Path:
-    folder = place.top / "hf"
-    folder.mkdir()
-    (folder / "config.json").write_text(config)
-    return folder
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_commands_refuse(place, name):
-    arguments = CASES[name](place)
+    line, *file = [CASES[name]] if isinstance(CASES[name], str) else CASES[name]
+    if file:
+        put(place.top / file[0], file[1])
+    arguments = filled(line, place, file=place.top / file[0] if file else None)
     name = name.split()[0]
     check_refusal(command(name), [name, *arguments], place.top)
 
@@ -481,7 +402,7 @@ WRITERS = [
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("number", [READ_ONLY, FULL])
 def test_system_that_does_not_let_write(place, name, number):
-    arguments = [argument.format(**vars(place)) for argument in READERS[name]]
+    arguments = filled(READERS[name], place)
     with refusing(number, place.out):
         line = check_refusal(command(name), [name, *arguments], place.top)
     assert str(place.out) in line
@@ -504,7 +425,7 @@ def test_weights_that_are_no_numbers(place):
         tensor.fill_(math.nan)
     torch.save(state, place.model)
     for name in ("xling-evaluate", "xling-distill"):
-        arguments = [argument.format(**vars(place)) for argument in READERS[name]]
+        arguments = filled(READERS[name], place)
         line = check_refusal(command(name), [name, *arguments], place.top)
         assert "not numbers" in line
 
@@ -528,6 +449,6 @@ def test_functions_refuse(place):
         with pytest.raises(UserError) as error:
             call_it()
         assert "\n" not in str(error.value)
-    with pytest.raises(UserError, match="name too long"):
+    with refused("name too long"):
         with one_line_errors(), atomic_folder(place.top / LONG):
             pass

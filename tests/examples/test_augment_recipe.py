@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
 from augment_data import draw_pairs, snapshot, write_lm, write_pairs
 from forked import fork, main_of
 from recipe_calls import call_recipe, dry_run
@@ -43,22 +42,6 @@ def test_several_gpus_run_shards_and_join_them():
     ranks = {words[words.index("--distributed-rank") + 1] for words in shards}
     assert ranks == {"0", "1", "2"}
     assert join[1:] == ["out.shard-0", "out.shard-1", "out.shard-2", "--destdir", "out"]
-
-
-@pytest.mark.parametrize(
-    "arguments, told",
-    [
-        ((), "usage"),
-        (("data", "out", "--gpus", "0"), "--gpus 0"),
-        (("data", "out", "--gpus", "2"), "--gpus 2: CUDA_VISIBLE_DEVICES="),
-        (("data", "out", "--seed"), "give a value"),
-        (("data", "out", "--precision", "int8"), "--precision int8"),
-        (("data", "out", "--what"), "unknown option --what"),
-    ],
-)
-def test_wrong_options_are_refused(arguments, told):
-    done = bash(*arguments)
-    assert done.returncode == 2 and told in done.stdout
 
 
 class Forked:

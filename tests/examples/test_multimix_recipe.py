@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from recipe_calls import call_recipe, dry_run
+from recipe_calls import dry_run
 
 from fairseq_xling.cli.multimix import build_parser
 
@@ -30,21 +30,6 @@ def test_options_are_passed_on():
     assert preprocess[-4:] == options[:4]
     args = build_parser().parse_args(run[1:])
     assert args.cpu and args.precision == "bf16"
-
-
-@pytest.mark.parametrize(
-    "arguments, told",
-    [
-        (("raw",), "usage"),
-        (("raw", "out"), "--target-lang: give the language"),
-        (("raw", "out", "--what"), "unknown option --what"),
-        (("raw", "out", "--seed"), "--seed: give a value"),
-        (("raw", "out", "--map-label", "DATE=O"), "--map-label: for xner only"),
-    ],
-)
-def test_wrong_options_are_refused(arguments, told):
-    done = call_recipe("multimix_xnli", *arguments)
-    assert done.returncode == 2 and told in done.stdout
 
 
 @pytest.mark.parametrize(

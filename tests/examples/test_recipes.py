@@ -290,25 +290,6 @@ def test_more_options_are_passed_on(prepared):
     assert args.source_loss_weight == 0.6
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["raw"], "usage"),
-        (["raw", "out", "--method", "magic"], "error: unknown method magic"),
-        (["raw", "out", "--what"], "error: unknown option --what"),
-        (["raw", "out", "--model"], "error: --model: give a value"),
-        (["raw", "out", "--gpus", "0"], "error: --gpus 0: give a whole number"),
-        (["raw", "out", "--gpus", "65"], "error: --gpus 65: an update has 64 rows"),
-        (["raw", "out", "--batch-size", "x"], "error: --batch-size x: give"),
-        (["raw", "out", "--split", "train"], "error: --split train: give test or"),
-        (["raw", "out", "--stage", "train"], "error: --stage train: give prepare"),
-    ],
-)
-def test_wrong_use_is_refused(arguments, message):
-    done = call_recipe("xnli", *arguments)
-    assert done.returncode == 2 and message in done.stdout
-
-
 def test_scripts_run_by_the_python_of_xling_bin(tmp_path):
     """What other tests run in their own process, once as a user types it."""
     done = subprocess.run(

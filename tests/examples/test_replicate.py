@@ -12,6 +12,7 @@ import pytest
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 from scipy import stats
 from training import ROOT
 
@@ -27,7 +28,6 @@ import results_file  # noqa: E402
 import run as replication  # noqa: E402
 
 import fairseq_xling.models  # noqa: E402, F401
-from fairseq_xling.errors import UserError  # noqa: E402
 from fairseq_xling.stages import Stage  # noqa: E402
 
 SEEDS = [2, 3, 4]
@@ -78,10 +78,11 @@ def out(tmp_path) -> Path:
     return tmp_path
 
 
-def write_results(out: Path, path: Path, parts=plan.PARTS, runs=()) -> None:
-    """Measure what there is and tell it."""
+def write_results(out: Path, path: Path, parts=plan.PARTS, runs=()) -> str:
+    """Measure what there is and tell it; returns the text."""
     found = measured.measure(parts, True, SEEDS, out)
     results_file.update_results(path, found, runs)
+    return path.read_text(encoding="utf-8")
 
 
 def rows_of(text: str, claim: str):
@@ -91,8 +92,7 @@ def rows_of(text: str, claim: str):
 
 
 def test_results_tell_each_claim_with_its_interval(out, tmp_path):
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     row, in_target = rows_of(text, "X-Mixup beats translate-train |")
     assert in_target[3:] == ["sentence pairs, target stream", *row[4:]]
     half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
@@ -109,8 +109,7 @@ def test_results_tell_each_claim_with_its_interval(out, tmp_path):
 
 
 def test_scores_are_means_with_deviations(out, tmp_path):
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     (row,) = rows_of(text, "xmixup ")
     assert row == ["xmixup", *["85.0 ± 0.1"] * 7, "15.0 ± 0.1"]
     assert "mixup in layer 4" in text
@@ -132,16 +131,14 @@ def write_correlations(out: Path, values) -> None:
 
 def test_correlations_keep_to_their_range(out, tmp_path):
     write_correlations(out, [0.0, 0.5, 1.0])
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     (row,) = rows_of(text, "languages near the source")
     assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided"]
 
 
 def test_correlation_of_two_languages_is_left_out(out, tmp_path):
     write_correlations(out, [None, None, None])
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     assert not rows_of(text, "languages near the source")
     assert rows_of(text, "X-Mixup beats translate-train |")
 
@@ -154,16 +151,14 @@ def test_nothing_is_claimed_of_models_with_one_answer(out, tmp_path):
             folder.mkdir(parents=True)
             (folder / "test-en.tsv").write_text("neutral\nneutral\n")
             (folder / "test-qaa.tsv").write_text(f"neutral\n{answer}\n")
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     assert "sentence pairs is not judged: xmixup gave one answer" in text
     assert not rows_of(text, "X-Mixup beats translate-train |")
     assert "### Sentence pairs" in text
 
 
 def test_room_is_told_for_every_layer(out, tmp_path):
-    write_results(out, tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md")
     table = text[text.index("| setting |") : text.index("## Scores")]
     first, *others = rows_of(table, "sentence pairs")
     scores = ["60.0 ± 0.0", "80.0 ± 0.0", "85.0 ± 0.1", "84.0 ± 0.0"]
@@ -178,9 +173,8 @@ def test_room_is_told_for_every_layer(out, tmp_path):
 
 
 def test_results_are_the_same_when_written_again(out, tmp_path):
-    for name in ("one.md", "two.md"):
-        write_results(out, tmp_path / name)
-    assert (tmp_path / "one.md").read_bytes() == (tmp_path / "two.md").read_bytes()
+    one, two = (write_results(out, tmp_path / name) for name in ("one.md", "two.md"))
+    assert one == two
 
 
 def test_every_ablation_of_the_tables_is_planned(tmp_path):
@@ -299,7 +293,7 @@ def test_best_row_is_chosen_on_the_dev_set():
 
 def test_data_that_lack_a_file_are_refused(tmp_path):
     args = replication.build_parser().parse_args(["--data", str(tmp_path)])
-    with pytest.raises(UserError, match=r"no nli/xnli/dev-en\.tsv; give the folder"):
+    with refused(r"no nli/xnli/dev-en\.tsv; give the folder"):
         replication.check_options(args)
 
 
@@ -313,7 +307,7 @@ def test_data_that_lack_a_file_are_refused(tmp_path):
 )
 def test_wrong_options_are_refused_before_anything_is_run(options, message):
     args = replication.build_parser().parse_args(options)
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         replication.check_options(args)
 
 
@@ -326,8 +320,7 @@ def test_costs_are_those_of_all_stages(out, tmp_path):
         run.manifests.add(stage.manifest)
     args = replication.build_parser().parse_args(["--parts", "pairs", "multimix"])
     runs = replication.describe_runs(args, run, replication.Runner(1))
-    write_results(out, tmp_path / "RESULTS.md", runs=runs)
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    text = write_results(out, tmp_path / "RESULTS.md", runs=runs)
     (row,) = rows_of(text, "made-up languages: pairs, made-up languages: multimix")
     command = "`python examples/replicate/run.py --parts pairs multimix`"
     assert row[2:] == [command, "2", "2.0"]
@@ -355,14 +348,12 @@ def test_parts_that_are_not_run_keep_what_was_measured(out, tmp_path):
     runs = [{"what": ["made-up languages: pairs", "made-up languages: multimix"]}]
     setting = multimix_plan.demo_setting(out, SEEDS[0])
     write_multimix(out, setting, gain=1.0)
-    write_results(out, path, runs=[{**run, **known} for run in runs])
-    before = path.read_text(encoding="utf-8")
+    before = write_results(out, path, runs=[{**run, **known} for run in runs])
     other = tmp_path / "other"
     write_multimix(other, setting._replace(data=other), gain=2.0)
     known["date"] = "2020-02-02"
     runs = [{"what": ["made-up languages: multimix"], **known}]
-    write_results(other, path, ["multimix"], runs)
-    after = path.read_text(encoding="utf-8")
+    after = write_results(other, path, ["multimix"], runs)
     claim = "six trainings an epoch (sequential, Algorithm 1) beat three"
     for text, gain in ((before, "+3.00"), (after, "+6.00")):
         (row,) = rows_of(text, claim)

@@ -18,13 +18,13 @@ from forked import run_in_fork
 from pair_data import write_pair_data
 from question_data import write_question_data
 from recipe_calls import UPDATES, call_recipe, counted
+from refusals import refused
 from small_data import tiny_dictionary
 from small_model import checkpoint, small_args
 from tag_data import write_tag_data
 from training import ROOT
 
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.launching.training_length import count_updates, updates_of_command
 from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
 
@@ -103,7 +103,7 @@ def test_processes_and_limits_are_counted(tmp_path):
             cfg[part][name] = value
         return count_updates(cfg)
 
-    with pytest.raises(UserError, match="--max-epoch, --max-update: give one"):
+    with refused("--max-epoch, --max-update: give one"):
         updates()
     # 75 rows are 10 batches of 8 at most.
     assert updates(max_epoch=3, batch_size=8) == 30
