@@ -13,8 +13,8 @@ from augment_data import (
     write_pairs,
     write_sentences,
 )
+from refusals import refused
 
-from fairseq_xling import UserError
 from fairseq_xling.cli.join_shards import build_parser, main
 
 
@@ -64,7 +64,7 @@ def test_shards_joined_in_any_order_are_the_whole_run(shards, tmp_path):
 
 
 def test_a_missing_shard_is_named(shards, tmp_path):
-    with pytest.raises(UserError, match="shard 1 of 3 is missing"):
+    with refused("shard 1 of 3 is missing"):
         join([shards[1][0], shards[1][2]], tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
 
@@ -73,17 +73,17 @@ def test_a_shard_given_twice_or_of_another_run_is_refused(shards, tmp_path):
     whole, parts = shards
     copy = tmp_path / "copy"
     shutil.copytree(parts[0], copy)
-    with pytest.raises(UserError, match="the same shard as"):
+    with refused("the same shard as"):
         join([*parts, copy], tmp_path / "joined")
-    with pytest.raises(UserError, match="not of the same run"):
+    with refused("not of the same run"):
         join([parts[0], whole], tmp_path / "joined")
 
 
 def test_other_folders_are_refused(shards, tmp_path):
     data = shards[0].parent / "data"
-    with pytest.raises(UserError, match="not written by multimix_augment"):
+    with refused("not written by multimix_augment"):
         join([data], tmp_path / "joined")
-    with pytest.raises(UserError, match="manifest.json: not found"):
+    with refused("manifest.json: not found"):
         join([tmp_path], tmp_path / "joined")
-    with pytest.raises(UserError, match="is there already"):
+    with refused("is there already"):
         join(shards[1], tmp_path)

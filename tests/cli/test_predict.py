@@ -7,11 +7,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from refusals import refused
 from training import ROOT, command, environment
 
 from fairseq_xling import from_pretrained
 from fairseq_xling.cli import predict
-from fairseq_xling.errors import UserError
 from fairseq_xling.predictor import lines as lines_of_file
 
 
@@ -131,15 +131,15 @@ def test_output_appears_whole_or_not_at_all(tagged, call, tmp_path, monkeypatch)
     monkeypatch.setattr(lines_of_file, "CHUNK_LINES", 2)
     output = tmp_path / "new" / "out.jsonl"
     options = ["--output", str(output)]
-    with pytest.raises(UserError, match="line 4: empty"):
+    with refused("line 4: empty"):
         call(tagged, "a\nb\nc\n\nd\n", *options)
     assert not output.parent.exists()
     assert call(tagged, "a\nb\nc\nd\n", *options) == ""
     assert [row["words"] for row in parsed(output.read_text())] == [[x] for x in "abcd"]
-    with pytest.raises(UserError, match="line 1: empty"):
+    with refused("line 1: empty"):
         call(tagged, "\n", *options)
     assert len(parsed(output.read_text())) == 4
-    with pytest.raises(UserError, match="new: a folder; give the name of a file"):
+    with refused("new: a folder; give the name of a file"):
         call(tagged, "a", "--output", str(output.parent))
 
 
@@ -184,7 +184,7 @@ def test_wrong_lines_are_refused_by_file_and_number(
     request, call, monkeypatch, chunk, family, lines, message
 ):
     monkeypatch.setattr(lines_of_file, "CHUNK_LINES", chunk)
-    with pytest.raises(UserError, match=message) as error:
+    with refused(message) as error:
         call(request.getfixturevalue(family), lines)
     assert "/lines, line " in str(error.value) and "\n" not in str(error.value)
 
@@ -199,14 +199,14 @@ def test_wrong_lines_are_refused_by_file_and_number(
     ],
 )
 def test_wrong_options_are_refused(paired, call, options, message):
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         call(paired, "der Hund\tläuft", *options)
 
 
 def test_missing_input_is_named(tagged, tmp_path):
     for name, why in (("missing", "No such file"), ("", "Is a directory")):
         given = [str(tmp_path / name), "--path", str(tagged.mixed)]
-        with pytest.raises(UserError, match=f"{tmp_path}.*: {why}.*; give a file"):
+        with refused(f"{tmp_path}.*: {why}.*; give a file"):
             predict.main(predict.build_parser().parse_args(given))
 
 

@@ -14,13 +14,13 @@ from family_data import copy_with, label_arguments, tag_folder
 from forked import run_in_forks
 from raw_data import files
 from raw_tags import read_tags
+from refusals import refused
 from training import command
 
 from fairseq_xling.checkpoints.task_model import load_task_model
 from fairseq_xling.cli import pseudo_label
 from fairseq_xling.data.binarize import StreamWriter
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.families.tagging import pseudo_labels
 
 
@@ -110,7 +110,7 @@ def test_other_checkpoint_replaces_them_only_when_told(tagged, data):
     label(data, tagged.zero, "--target-langs=zh")
     before = stream_files(data)
     # German has none yet, but nothing is written before all is checked.
-    with pytest.raises(UserError, match="train.zh has pseudo-labels of another") as e:
+    with refused("train.zh has pseudo-labels of another") as e:
         label(data, tagged.mixed)
     assert str(tagged.zero) in str(e.value) and "--overwrite" in str(e.value)
     assert stream_files(data) == before and named(data) == ["zh"]
@@ -237,7 +237,7 @@ def test_model_that_predicts_no_numbers_is_refused(tagged, data, tmp_path):
         state["model"]["token_heads.tagging_head.out_proj.bias"].fill_(float("nan"))
 
     path = copy_with(tagged.zero, tmp_path / "spoilt", spoil)
-    with pytest.raises(UserError, match="not numbers in de; give an earlier"):
+    with refused("not numbers in de; give an earlier"):
         label(data, path)
     assert not named(data) and not stream_files(data)
 
@@ -253,7 +253,7 @@ def test_model_that_predicts_no_numbers_is_refused(tagged, data, tmp_path):
     ],
 )
 def test_wrong_options_are_refused(tagged, data, options, message):
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         label(data, tagged.zero, *options)
     assert not stream_files(data)
 
@@ -266,16 +266,16 @@ def test_data_without_translations_are_refused(tagged, data, split):
     if split == "train":
         del manifest.splits["train"]
     manifest.save(data)
-    with pytest.raises(UserError, match="no translated training data.*it has none"):
+    with refused("no translated training data.*it has none"):
         label(data, tagged.zero)
 
 
 def test_data_and_checkpoints_of_other_tasks_are_refused(tagged, data, paired):
-    with pytest.raises(UserError, match="holds xnli data; pseudo-labels are for tagg"):
+    with refused("holds xnli data; pseudo-labels are for tagg"):
         label(paired.data, paired.mixed)
-    with pytest.raises(UserError, match="holds udpos data; this task reads xnli"):
+    with refused("holds udpos data; this task reads xnli"):
         label(data, paired.mixed)
-    with pytest.raises(UserError, match="a folder with neither checkpoint_best.pt nor"):
+    with refused("a folder with neither checkpoint_best.pt nor"):
         label(data, data)
 
 

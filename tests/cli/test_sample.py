@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from fairseq.data.indexed_dataset import MMapIndexedDataset
 from pair_data import write_pair_data
+from refusals import refused
 from tag_data import write_tag_data
 
 from fairseq_xling.cli import sample
 from fairseq_xling.data.manifest import Manifest
-from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.selected_data import write_rows
 
 ROWS = {"train": 40, "valid": 6, "test": 6}
@@ -88,7 +88,7 @@ def test_the_seed_decides(tmp_path):
 
 def test_more_than_there_is_is_refused(tmp_path):
     data = parallel(tmp_path / "bin")
-    with pytest.raises(UserError, match="16 rows are no translations .*24 are to be"):
+    with refused("16 rows are no translations .*24 are to be"):
         draw(data, tmp_path / "out", "--percentage=60")
     assert not (tmp_path / "out").exists()
 
@@ -104,12 +104,12 @@ def test_more_than_there_is_is_refused(tmp_path):
 )
 def test_wrong_option_is_refused(tmp_path, options, message):
     data = write_pair_data(tmp_path / "bin", ROWS)
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         draw(data, tmp_path / "out", *options)
 
 
 def test_a_folder_that_exists_is_kept(tmp_path):
     data = write_pair_data(tmp_path / "bin", ROWS)
     (tmp_path / "out").mkdir()
-    with pytest.raises(UserError, match="is there already"):
+    with refused("is there already"):
         draw(data, tmp_path / "out", "--percentage=5")

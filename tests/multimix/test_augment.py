@@ -16,8 +16,9 @@ from augment_data import (
 from fairseq.models.roberta import XLMRModel
 from mbert_data import write_mbert
 from raw_data import WORDS
+from refusals import refused
 
-from fairseq_xling import UserError, augment
+from fairseq_xling import augment
 from fairseq_xling.models import XMixupXLMRModel
 
 
@@ -122,10 +123,10 @@ def test_models_that_fill_no_masks_are_refused(spm, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         write_lm(folder, spm, change=change, is_published=True)
-        with pytest.raises(UserError, match=told):
+        with refused(told):
             augment(["the dog"], str(folder))
         hub = XMixupXLMRModel.from_pretrained(str(folder))
-        with pytest.raises(UserError, match=told.partition(": ")[2]):
+        with refused(told.partition(": ")[2]):
             augment(["the dog"], hub)
 
 
@@ -172,7 +173,7 @@ def test_a_text_does_not_depend_on_those_after_it(lm):
     ],
 )
 def test_wrong_arguments_are_named(lm, texts, options, told):
-    with pytest.raises(UserError, match=told):
+    with refused(told):
         augment(texts, **{"model": str(lm), **options})
 
 
@@ -181,9 +182,8 @@ def test_a_folder_of_something_else_is_refused_in_one_line(spm, tmp_path):
         state["model"].pop("encoder.lm_head.dense.weight")
 
     folder = write_lm(tmp_path, spm, change=lose_the_head, is_published=True).parent
-    with pytest.raises(UserError, match="model.pt: not a") as raised:
+    with refused("model.pt: not a"):
         augment(["a"], str(folder))
-    assert "\n" not in str(raised.value)
 
 
 def test_the_command_makes_the_same_of_the_same_rows(spm, lm, tmp_path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.distillation import (
     agree,
     goodness,
@@ -50,13 +50,13 @@ def test_no_samples_give_no_selection():
 
 @pytest.mark.parametrize("percent", [0, -1, 100.5, float("nan")])
 def test_wrong_percentage_is_refused(percent):
-    with pytest.raises(UserError, match=r"--distill-factor .*: give a percentage"):
+    with refused(r"--distill-factor .*: give a percentage"):
         select_confident(np.ones(3), percent)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1, float("nan")])
 def test_wrong_threshold_is_refused(threshold):
-    with pytest.raises(UserError, match=r"--posterior-threshold .*: give a value"):
+    with refused(r"--posterior-threshold .*: give a value"):
         select_clustered(np.ones((3, 1)), threshold)
 
 
@@ -130,7 +130,7 @@ def test_two_samples_are_told_apart():
 
 
 def test_feature_that_is_no_number_is_refused():
-    with pytest.raises(UserError, match="feature 2 of sample 3 is not a number"):
+    with refused("feature 2 of sample 3 is not a number"):
         goodness(np.array([[1, 2], [1, 2], [1, np.nan]]), seed=1)
 
 

@@ -6,8 +6,8 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 from lm_data import BEGIN, Writer, piece_dictionary
+from refusals import refused
 
-from fairseq_xling.errors import UserError
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 
 WRITER = Writer()
@@ -71,7 +71,7 @@ def test_a_dictionary_may_lack_the_mask():
 
 @pytest.mark.parametrize("symbols", [["the", "cat"], ["_", "cat"], ["_a_b", "<mask>"]])
 def test_a_dictionary_of_other_than_sentencepiece_is_refused(symbols):
-    with pytest.raises(UserError, match="no piece begins with \u2581") as caught:
+    with refused("no piece begins with \u2581") as caught:
         PieceTable(dictionary_of(*symbols))
     assert str(caught.value).startswith("dict.txt: ")
     assert "\n" not in str(caught.value)

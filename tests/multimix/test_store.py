@@ -18,6 +18,7 @@ from augment_data import (
     snapshot,
 )
 from fairseq.data.indexed_dataset import MMapIndexedDataset
+from refusals import refused
 
 from fairseq_xling.data.manifest import Manifest, SplitEntry
 from fairseq_xling.errors import UserError
@@ -160,7 +161,7 @@ def test_output_of_other_settings_is_refused_and_left(tmp_path, is_finished, cha
 def test_ordinary_binarized_data_are_refused_and_left(tmp_path):
     made_up_source(tmp_path / "source").save(tmp_path / "source")
     before = snapshot(tmp_path / "source")
-    with pytest.raises(UserError, match="source: holds binarized data.*--results-path"):
+    with refused("source: holds binarized data.*--results-path"):
         open_store(tmp_path / "source")
     assert snapshot(tmp_path / "source") == before
 
@@ -237,6 +238,6 @@ def test_files_of_others_are_not_overwritten(tmp_path, name):
     path = tmp_path / "out" / name
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine")
-    with pytest.raises(UserError, match=f"holds {name}, which is no part of a run"):
+    with refused(f"holds {name}, which is no part of a run"):
         open_store(tmp_path / "out")
     assert path.read_bytes() == b"mine"
