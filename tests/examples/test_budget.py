@@ -1,0 +1,32 @@
+"""What an update of XLM-R large costs: no more than the file of it says."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "examples" / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def budget():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import budget
+
+        yield budget
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def test_update_keeps_to_its_budget(budget):
+    found, held = budget.count(), json.loads(budget.PATH.read_text(encoding="utf-8"))
+    assert found.keys() == held.keys()
+    for name in ("flop", "kernels_forward", "kernels", "kept_mib"):
+        assert held[name] * 0.9 < found[name] < held[name] * 1.02, name
+    # The products that layers need, three times a forward pass: twelve squares of the
+    # width a token and layer, and attention's two; the rest is small.
+    width, layers, tokens = 1024, 24, 2 * budget.PAIRS * budget.LENGTH
+    least = 3 * layers * tokens * (2 * 12 * width**2 + 4 * budget.LENGTH * width)
+    assert least < found["flop"] < 1.01 * least
