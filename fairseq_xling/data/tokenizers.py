@@ -1,6 +1,7 @@
 """The backbones' tokenizers: SentencePiece (XLM-R) and WordPiece (mBERT)."""
 
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
@@ -81,14 +82,19 @@ class SentencePieceTokenizer:
 
     def encode_with_characters(self, texts: Sequence[str]) -> List[PiecesOfText]:
         """Encode texts, with the characters of the original that pieces stand for."""
-        protos = self.processor.encode(
-            list(texts), out_type="immutable_proto", num_threads=self.threads
-        )
-        found = []
-        for proto in protos:
-            pieces = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
-            found.append(PiecesOfText(*np.array(pieces, np.int64).reshape(-1, 3).T))
-        return found
+        places: List[List[Tuple[int, int, int]]] = []
+        encode = partial(self.processor.encode, list(texts), num_threads=self.threads)
+        try:
+            for found in encode(out_type="offset_mapping"):
+                pairs = zip(found["ids"], found["offsets"])
+                places.append([(piece, *place) for piece, place in pairs])
+        except (RuntimeError, ValueError):  # SentencePiece before 0.2.3
+            for proto in encode(out_type="immutable_proto"):
+                places.append([(one.id, one.begin, one.end) for one in proto.pieces])
+        return [
+            PiecesOfText(*np.array(pieces, np.int64).reshape(-1, 3).T)
+            for pieces in places
+        ]
 
     def tokenize(self, text: str) -> List[str]:
         """A text's pieces."""
