@@ -64,6 +64,8 @@ def spelled(character: str) -> str:
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
     """Inches that a text takes up."""
+    if not text.strip():  # of which matplotlib 3.11 makes no path
+        return 0.0
     path = TextPath((0, 0), text, size=size)
     # Glyphs reach as far as the points of their curves; to close one, none counts.
     places = path.vertices[path.codes != Path.CLOSEPOLY, 0]
