@@ -8,6 +8,7 @@ import runpy
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,9 @@ from typing import IO, Any, Callable, Dict, Optional, Sequence
 
 import torch
 from training import environment, free_port
+
+# Two threads that fork at once disturb one another's locks of files.
+ONE_FORK = threading.Lock()
 
 
 def fork(
@@ -35,7 +39,8 @@ def fork(
     Returns:
         the process's number; the caller waits for it.
     """
-    child = os.fork()
+    with ONE_FORK:
+        child = os.fork()
     if child:
         return child
     code = 1

@@ -244,6 +244,11 @@ def pretend() -> Iterator[None]:
             torch.nn.Module, "cuda", lambda self, device=None: self.to(DEVICE)
         )
         stack.enter_context(to_device)
+        # A build for GPUs pins memory by its driver.
+        unpinned = mock.patch.object(
+            torch.Tensor, "pin_memory", lambda self, device=None: self
+        )
+        stack.enter_context(unpinned)
         # Tensors that wrap others cannot be inference tensors.
         no_grad = mock.patch.object(
             torch._C, "_InferenceMode", lambda mode: torch.no_grad()
