@@ -20,8 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -93,7 +92,9 @@ def write_folder(args, folder: Path) -> None:
     ).save(folder)  # fmt: skip
 
 
-def train_ours(args, folder: str, wait: Callable[[], None]) -> None:
+def train_ours(
+    args, folder: str, wait: Callable[[], None], more: Sequence[str] = ()
+) -> None:
     """Run fairseq-train; ``wait`` is called after each update."""
     from fairseq.trainer import Trainer
 
@@ -118,9 +119,14 @@ def train_ours(args, folder: str, wait: Callable[[], None]) -> None:
     }
     sys.argv = ["fairseq-train", folder, "--user-dir", str(ROOT / "fairseq_xling")]
     sys.argv += RECIPE.split() + [f"--{name}={value}" for name, value in sizes.items()]
-    sys.argv += ["--group-translations"] * args.group_translations
-    sys.argv += BEFORE if args.before else []
+    grouped = ["--group-translations"] if args.group_translations else []
+    sys.argv += more or grouped
     cli_main()
+
+
+def train_before(args, folder: str, wait: Callable[[], None]) -> None:
+    """Run fairseq-train as it was without what makes it faster."""
+    train_ours(args, folder, wait, BEFORE)
 
 
 def train_theirs(args, folder: str, wait: Callable[[], None]) -> None:
@@ -188,10 +194,10 @@ def train_theirs(args, folder: str, wait: Callable[[], None]) -> None:
     ).train()
 
 
-WAYS = {"ours": train_ours, "theirs": train_theirs}
+WAYS = {"ours": train_ours, "before": train_before, "theirs": train_theirs}
 
 
-def child(way: str, args: SimpleNamespace, folder: str, pipe) -> None:
+def child(way: str, args, folder: str, pipe) -> None:
     """Train, an update each time that the parent asks for one."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     torch.set_num_threads(args.threads)
@@ -204,10 +210,7 @@ def child(way: str, args: SimpleNamespace, folder: str, pipe) -> None:
         pipe.recv()
         started = time.perf_counter()
 
-    settings = SimpleNamespace(**vars(args))
-    if way == "before":
-        settings.before, settings.group_translations = True, False
-    WAYS.get(way, train_ours)(settings, folder, wait)
+    WAYS[way](args, folder, wait)
     pipe.send(None)
 
 
@@ -215,12 +218,12 @@ def take_turns(args, folder: str) -> Dict[str, float]:
     """Seconds of the second epoch of both ways."""
     context = multiprocessing.get_context("spawn")
     ways = ("ours", "before" if args.before else "theirs")
-    given = SimpleNamespace(**{**vars(args), "before": False})
     pipes = {}
     for way in ways:
         pipes[way], end = context.Pipe()
-        call = (way, given, folder, end)
+        call = (way, args, folder, end)
         context.Process(target=child, args=call, daemon=True).start()
+        end.close()  # else nobody would hear that it has failed
     updates = -(-args.rows * args.targets // args.pairs)
     spent = dict.fromkeys(ways, 0.0)
     for update in range(2 * updates):

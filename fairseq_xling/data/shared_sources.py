@@ -14,11 +14,11 @@ from fairseq_xling.data.streams import Streams
 def source_checksums(streams: Streams) -> np.ndarray:
     """A number for each row, the same where the source is; int64 ``(rows,)``."""
     source: Any = streams.source
-    buffer = memoryview(np.ascontiguousarray(values_of(source))).cast("B")
+    values = np.ascontiguousarray(values_of(source))
+    buffer = memoryview(values).cast("B")
     sizes = np.asarray(source.sizes, np.int64)
-    width = len(buffer) // max(int(sizes.sum()), 1)
-    ends = np.cumsum(sizes) * width
-    starts = ends - sizes * width
+    ends = np.cumsum(sizes) * values.itemsize
+    starts = ends - sizes * values.itemsize
     pairs = zip(starts.tolist(), ends.tolist())
     sums = np.array([zlib.crc32(buffer[start:end]) for start, end in pairs], np.int64)
     return sums << 20 | np.minimum(sizes, (1 << 20) - 1)
@@ -68,8 +68,7 @@ def share_sources(sample: Dict[str, Any]) -> Dict[str, Any]:
     device = sample["net_input"]["source_tokens"].device
     # So few bytes are copied without a wait for what a GPU is at.
     moved: Sequence[Tensor] = [
-        torch.from_numpy(one.reshape(-1)).to(device, non_blocking=True)
-        for one in (first, place)
+        torch.from_numpy(one).to(device, non_blocking=True) for one in (first, place)
     ]
     names = ("distinct_sources", "source_places")
     return {**sample, "net_input": {**sample["net_input"], **dict(zip(names, moved))}}

@@ -82,18 +82,23 @@ class SentencePieceTokenizer:
 
     def encode_with_characters(self, texts: Sequence[str]) -> List[PiecesOfText]:
         """Encode texts, with the characters of the original that pieces stand for."""
-        places: List[List[Tuple[int, int, int]]] = []
         encode = partial(self.processor.encode, list(texts), num_threads=self.threads)
         try:
-            for found in encode(out_type="offset_mapping"):
-                pairs = zip(found["ids"], found["offsets"])
-                places.append([(piece, *place) for piece, place in pairs])
+            found = encode(out_type="offset_mapping")
         except (RuntimeError, ValueError):  # SentencePiece before 0.2.3
-            for proto in encode(out_type="immutable_proto"):
-                places.append([(one.id, one.begin, one.end) for one in proto.pieces])
+            found = [
+                {
+                    "ids": [piece.id for piece in proto.pieces],
+                    "offsets": [(piece.begin, piece.end) for piece in proto.pieces],
+                }
+                for proto in encode(out_type="immutable_proto")
+            ]
         return [
-            PiecesOfText(*np.array(pieces, np.int64).reshape(-1, 3).T)
-            for pieces in places
+            PiecesOfText(
+                np.array(one["ids"], np.int64),
+                *np.array(one["offsets"], np.int64).reshape(-1, 2).T,
+            )
+            for one in found
         ]
 
     def tokenize(self, text: str) -> List[str]:
