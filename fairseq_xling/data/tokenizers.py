@@ -67,8 +67,7 @@ class SentencePieceTokenizer:
 
     def pieces(self) -> List[str]:
         """Every piece, by its id."""
-        count = self.processor.get_piece_size()
-        return [self.processor.id_to_piece(i) for i in range(count)]
+        return self.processor.id_to_piece(list(range(len(self.processor))))
 
     def encode(self, texts: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
         """Encode texts.

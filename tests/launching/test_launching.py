@@ -1,9 +1,11 @@
 """The ways of starting: from the checkout, from a wheel, already imported."""
 
+import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Dict
 
 import pytest
 from forked import run_in_fork
@@ -37,12 +39,54 @@ def site_packages(tmp_path_factory) -> Path:
     return target
 
 
-def test_runs_from_the_checkout_by_its_relative_name(pair_data, tmp_path):
-    arguments = [
-        *train_command(pair_data, tmp_path, *SHORT),
-        "--user-dir=fairseq_xling",
-    ]
-    assert "done training" in run(arguments, cwd=ROOT).stdout
+# Commands that are the first to import this project, where fairseq is loaded already.
+FIRST = """
+import json, os, sys
+import fairseq_cli.train
+from forked import call, log_to_stdout
+assert "fairseq_xling" not in sys.modules
+found = {}
+for name, (folder, arguments) in json.loads(sys.argv[1]).items():
+    os.chdir(folder)
+    found[name] = vars(call(arguments, log_to_stdout))
+print(json.dumps(found))
+"""
+IMPORT = """
+import sys
+from argparse import Namespace
+from fairseq.tasks import TASK_REGISTRY
+from fairseq.utils import import_user_module
+import_user_module(Namespace(user_dir=sys.argv[1]))
+print(TASK_REGISTRY["xmixup_xnli"].__module__)
+"""
+
+
+@pytest.fixture(scope="module")
+def first_imports(pair_data, tmp_path_factory) -> Dict[str, SimpleNamespace]:
+    """What came of naming this project to fairseq in three ways."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "other").mkdir()
+    link, copy, script = folder / "plugin", folder / "other/plugin", folder / "user.py"
+    link.symlink_to(ROOT / "fairseq_xling")
+    copy.mkdir()
+    init = (ROOT / "fairseq_xling/__init__.py").read_bytes()
+    (copy / "__init__.py").write_bytes(init)
+    script.write_text(IMPORT)
+    training = train_command(pair_data, folder / "trained", *SHORT)
+    commands = {
+        "relative": (str(ROOT), [*training, "--user-dir=fairseq_xling"]),
+        "link": (str(folder), [str(script), str(link)]),
+        "copy": (str(folder), [str(script), str(copy)]),
+    }
+    support = str(ROOT / "tests/support")
+    arguments = [sys.executable, "-c", FIRST, json.dumps(commands)]
+    last = run(arguments, PYTHONPATH=support).stdout.splitlines()[-1]
+    return {name: SimpleNamespace(**done) for name, done in json.loads(last).items()}
+
+
+def test_runs_from_the_checkout_by_its_relative_name(first_imports):
+    done = first_imports["relative"]
+    assert done.returncode == 0 and "done training" in done.stdout
 
 
 def test_runs_from_an_installed_wheel(pair_data, tmp_path, site_packages):
@@ -110,32 +154,14 @@ def test_checkpoint_of_a_baseline_is_validated_without_the_source(pair_data, tmp
     assert "lambda" not in log and "task_source" not in log
 
 
-def import_user_dir(path: Path) -> subprocess.CompletedProcess:
-    script = (
-        "import sys\n"
-        "from argparse import Namespace\n"
-        "from fairseq.tasks import TASK_REGISTRY\n"
-        "from fairseq.utils import import_user_module\n"
-        "import_user_module(Namespace(user_dir=sys.argv[1]))\n"
-        "print(TASK_REGISTRY['xmixup_xnli'].__module__)\n"
-    )
-    command = [sys.executable, "-c", script, str(path)]
-    return run(command, check=False, cwd=path.parent, PYTHONPATH="")
-
-
-def test_user_dir_may_be_a_link_of_another_name(tmp_path):
-    link = tmp_path / "plugin"
-    link.symlink_to(ROOT / "fairseq_xling")
-    done = import_user_dir(link)
+def test_user_dir_may_be_a_link_of_another_name(first_imports):
+    done = first_imports["link"]
     assert done.returncode == 0, done.stdout
     assert done.stdout.strip().endswith("fairseq_xling.tasks.xmixup")
 
 
-def test_user_dir_of_another_name_is_refused_in_one_line(tmp_path):
-    (tmp_path / "plugin").mkdir()
-    init = (ROOT / "fairseq_xling/__init__.py").read_bytes()
-    (tmp_path / "plugin/__init__.py").write_bytes(init)
-    done = import_user_dir(tmp_path / "plugin")
+def test_user_dir_of_another_name_is_refused_in_one_line(first_imports):
+    done = first_imports["copy"]
     assert done.returncode == 1 and "Traceback" not in done.stdout
     last = done.stdout.strip().splitlines()[-1]
     assert last.startswith("error: --user-dir ") and "must be called fairseq_xl" in last

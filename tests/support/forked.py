@@ -1,6 +1,7 @@
 """Commands in a forked process, without the seconds that their imports take."""
 
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -40,8 +41,11 @@ def fork(
         the process's number; the caller waits for it.
     """
     with ONE_FORK:
+        # The new process need not look for garbage among all that is loaded here.
+        gc.freeze()
         child = os.fork()
     if child:
+        gc.unfreeze()
         return child
     code = 1
     try:
@@ -59,6 +63,8 @@ def fork(
         main()
         code = 0
     except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
