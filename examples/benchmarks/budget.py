@@ -3,7 +3,8 @@
 Forward and backward pass over a batch of the recipes, on torch's meta device, which
 computes shapes alone: floating-point operations of the products, kernels that are
 started (each operation but views is one), and what the forward pass keeps for the
-backward pass, in fp32. ``budget.json`` holds the figures; ``--write`` writes them anew.
+backward pass, in fp32: in all, in the layer that mixes, and in the next one, which does
+not. ``budget.json`` holds the figures; ``--write`` writes them anew.
 
 A GPU starts at most about 150,000 kernels a second, and a step takes no less time than
 its operations at the GPU's rate: the larger of the two times is the bound.
@@ -75,7 +76,9 @@ def count(shape: str = "large", task: str = "pairs") -> Dict[str, Any]:
             without_drawing.enter_context(mock.patch(f"{module}.init_bert_params"))
         without_drawing.enter_context(torch.device("meta"))
         model, criterion = build_ours(args, dictionary)
-    kept = KeptBytes(model)
+    kept, held = KeptBytes(model), []
+    for layer in model.encoder.sentence_encoder.layers:
+        layer.register_forward_pre_hook(lambda *_: held.append(kept.total))
     with FlopCounterMode(display=False) as flop, KernelCounter() as kernels:
         with kept:
             loss = criterion(model, sample)[0]
@@ -85,10 +88,13 @@ def count(shape: str = "large", task: str = "pairs") -> Dict[str, Any]:
         "shape": shape,
         "pairs": PAIRS,
         "length": LENGTH,
+        "tokens": int(sample["ntokens"]),
         "flop": flop.get_total_flops(),
         "kernels_forward": forward,
         "kernels": kernels.count,
         "kept_mib": kept.total >> 20,
+        "kept_by_mixing_layer_mib": (held[1] - held[0]) >> 20,
+        "kept_by_next_layer_mib": (held[2] - held[1]) >> 20,
     }
 
 

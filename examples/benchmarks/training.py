@@ -40,6 +40,7 @@ RECIPE = """--task xmixup_xnli --criterion xmixup --arch xmixup_xlmr_base
     --lr 5e-6 --lr-scheduler polynomial_decay --dropout 0.1 --attention-dropout 0.1
     --max-positions 128 --log-format simple --log-interval 100 --max-epoch 2
     --disable-validation --no-save --num-workers 0 --cpu"""
+OPTIONS = ["--group-translations", "--torch-compile"]
 BEFORE = ["--optimizer", "adam", "--train-embeddings", "all"]
 
 
@@ -119,8 +120,8 @@ def train_ours(
     }
     sys.argv = ["fairseq-train", folder, "--user-dir", str(ROOT / "fairseq_xling")]
     sys.argv += RECIPE.split() + [f"--{name}={value}" for name, value in sizes.items()]
-    grouped = ["--group-translations"] if args.group_translations else []
-    sys.argv += more or grouped
+    chosen = [x for x in OPTIONS if getattr(args, x[2:].replace("-", "_"))]
+    sys.argv += more or chosen
     cli_main()
 
 
@@ -267,7 +268,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=192, help="source rows")
     parser.add_argument("--targets", type=int, default=1, help="translations of each")
     parser.add_argument("--pairs", type=int, default=16, help="B")
-    parser.add_argument("--group-translations", action="store_true")
+    for option in OPTIONS:
+        parser.add_argument(option, action="store_true")
     parser.add_argument("--before", action="store_true", help="against ours, before")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)

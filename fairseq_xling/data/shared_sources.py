@@ -59,7 +59,8 @@ def share_sources(sample: Dict[str, Any]) -> Dict[str, Any]:
     Returns:
         the batch; where its sources are numbered, ``net_input`` has those to encode,
         ``distinct_sources`` ``(distinct,)``, positions among the sources, and
-        ``source_places`` ``(pairs,)``, which of these is each pair's.
+        ``source_places`` ``(pairs,)``, which of these is each pair's; the ``lengths``
+        are of each row and of what is encoded, ``(batch + distinct,)``.
     """
     numbers = sample.get("source_numbers")
     if numbers is None:
@@ -71,4 +72,9 @@ def share_sources(sample: Dict[str, Any]) -> Dict[str, Any]:
         torch.from_numpy(one).to(device, non_blocking=True) for one in (first, place)
     ]
     names = ("distinct_sources", "source_places")
-    return {**sample, "net_input": {**sample["net_input"], **dict(zip(names, moved))}}
+    own, of_sources = np.split(sample["lengths"], [-len(numbers)])
+    return {
+        **sample,
+        "net_input": {**sample["net_input"], **dict(zip(names, moved))},
+        "lengths": np.concatenate([own, of_sources[first]]),
+    }

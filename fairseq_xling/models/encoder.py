@@ -1,6 +1,5 @@
 """The two-stream encoder: fairseq's RoBERTa encoder with mixup in chosen layers."""
 
-from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import numpy as np
@@ -11,20 +10,13 @@ from fairseq.distributed import fsdp_wrap
 from fairseq.models.roberta.model import RobertaEncoder
 from fairseq.models.transformer import TransformerConfig, TransformerEncoder
 from fairseq.modules.checkpoint_activations import checkpoint_wrapper
-from fairseq.modules.transformer_layer import TransformerEncoderLayerBase
 from fairseq.modules.transformer_sentence_encoder import init_bert_params
 from torch import Tensor, nn
 
 from fairseq_xling.data.sequences import find_segments
 from fairseq_xling.errors import UserError
-from fairseq_xling.models.mixup import (
-    MixupRatio,
-    alignment_entropy,
-    cross_attention_context,
-    cross_attention_scores,
-    hidden_scores,
-    mix,
-)
+from fairseq_xling.models.layers import EncoderLayer, MixupEncoderLayer, Pairing
+from fairseq_xling.models.packing import Packing
 
 
 def parse_mixup_layers(text: Optional[str], num_layers: int) -> List[int]:
@@ -55,127 +47,6 @@ def count_tokens(tokens: Tensor, dictionary: Dictionary) -> Tensor:
     return torch.stack([tokens.ne(special) for special in specials]).all(dim=0)
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """Where the rows of a joint batch stand: targets, rows without pair, sources.
-
-    Rows ``0 .. num_pairs`` are targets and the last ``num_sources`` rows their sources,
-    in the same order or as ``places`` says; the rows between have no counterpart.
-
-    Attributes:
-        num_pairs, num_sources: number of pairs, and of their sources.
-        counted: tokens that are neither padding nor special, bool ``(rows, len)``.
-        places: which source is each pair's, ``(pairs,)``; None for one a pair.
-    """
-
-    num_pairs: int
-    num_sources: int
-    counted: Tensor
-    places: Optional[Tensor] = None
-
-    def spread(self, sources: Tensor, dim: int) -> Tensor:
-        """What is known of the sources, along ``dim``, for each pair."""
-        if self.places is None:
-            return sources
-        return sources.index_select(dim, self.places)
-
-
-class MixupEncoderLayer(TransformerEncoderLayerBase):
-    """A transformer layer whose target rows mix with their sources.
-
-    Without pairs it is fairseq's layer. With pairs, the attention sublayer is followed
-    by cross-attention with the same parameters and by the mixing, which takes the
-    residual's place and uses the attention sublayer's layer norm.
-
-    Source: X-Mixup section 4.1, eq. 2 to 5.
-    """
-
-    def __init__(self, cfg, mixup_args) -> None:
-        super().__init__(cfg)
-        self.ratio_scores = mixup_args.ratio_scores
-        self.max_ratio = mixup_args.mixup_max_ratio
-        self.mixup_ratio: Optional[MixupRatio] = None
-        if mixup_args.mixup_ratio == "adaptive":
-            self.mixup_ratio = MixupRatio(
-                self.max_ratio, mixup_args.mixup_ratio_lr_scale
-            )
-
-    def forward(
-        self,
-        x: Tensor,
-        encoder_padding_mask: Optional[Tensor],
-        attn_mask: Optional[Tensor] = None,
-        pairing: Optional[Pairing] = None,
-    ):
-        """Run the layer.
-
-        Args:
-            x: ``(len, rows, dim)``.
-            encoder_padding_mask: bool ``(rows, len)``, true at padding, or None.
-            attn_mask: as in fairseq's layer; not used with pairs.
-            pairing: the pairs among the rows, or None.
-
-        Returns:
-            ``(len, rows, dim)``; with pairs, a tuple of that and the mixup ratios
-            ``(pairs,)``.
-        """
-        if pairing is None:
-            return super().forward(x, encoder_padding_mask, attn_mask)
-        attended, _ = self.self_attn(
-            query=x,
-            key=x,
-            value=x,
-            key_padding_mask=encoder_padding_mask,
-            need_weights=False,
-        )
-        x = self.self_attn_layer_norm(x + self.dropout_module(attended))
-        x, ratio = self._mix_targets(x, encoder_padding_mask, pairing)
-        hidden = self.activation_dropout_module(self.activation_fn(self.fc1(x)))
-        return self.final_layer_norm(x + self.dropout_module(self.fc2(hidden))), ratio
-
-    def _mix_targets(
-        self, x: Tensor, padding_mask: Optional[Tensor], pairing: Pairing
-    ) -> Tuple[Tensor, Tensor]:
-        n, m = pairing.num_pairs, pairing.num_sources
-        target, source = x[:, :n], x[:, -m:]
-        source_padding = None
-        if padding_mask is not None:
-            source_padding = pairing.spread(padding_mask[-m:], 0)
-        counted = pairing.counted[:n], pairing.spread(pairing.counted[-m:], 0)
-        attention = self.self_attn
-        if self.mixup_ratio is not None and self.ratio_scores == "heads":
-            # The scores are needed for the ratio, so attention is computed from them.
-            scores = cross_attention_scores(
-                attention.q_proj(target),
-                pairing.spread(attention.k_proj(source), 1),
-                attention.num_heads,
-                attention.scaling,
-            )
-            ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
-            dropout = attention.dropout_module.p if self.training else 0.0
-            value = pairing.spread(attention.v_proj(source), 1)
-            context = cross_attention_context(scores, value, source_padding, dropout)
-            context = attention.out_proj(context)
-        else:
-            source = pairing.spread(source, 1)
-            context, _ = attention(
-                query=target,
-                key=source,
-                value=source,
-                key_padding_mask=source_padding,
-                need_weights=False,
-            )
-            if self.mixup_ratio is not None:
-                scores = hidden_scores(target, source)
-                ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
-            else:
-                ratio = torch.full((n,), self.max_ratio, device=x.device)
-        mixed = self.self_attn_layer_norm(
-            mix(target, self.dropout_module(context), ratio)
-        )
-        return torch.cat([mixed, x[:, n:]], dim=1), ratio
-
-
 class MixupTransformerEncoder(TransformerEncoder):
     """fairseq's transformer encoder with :class:`MixupEncoderLayer` where asked.
 
@@ -198,10 +69,9 @@ class MixupTransformerEncoder(TransformerEncoder):
 
     def build_encoder_layer(self, args):
         self.layers_built += 1
-        if self.layers_built not in self.mixup_layers:
-            return super().build_encoder_layer(args)
         cfg = TransformerConfig.from_namespace(args)
-        layer = MixupEncoderLayer(cfg, args)
+        mixes = self.layers_built in self.mixup_layers
+        layer = MixupEncoderLayer(cfg, args) if mixes else EncoderLayer(cfg)
         if cfg.checkpoint_activations:
             layer = checkpoint_wrapper(layer, offload_to_cpu=cfg.offload_activations)
         min_params = 0 if cfg.checkpoint_activations else cfg.min_params_to_wrap
@@ -231,8 +101,9 @@ class MixupTransformerEncoder(TransformerEncoder):
 
         Args:
             tokens: ``(rows, len)``; with pairs, laid out as :class:`Pairing` says.
-            lengths: tokens of each row, ``(rows,)``, where they are known; else the
-                CPU asks the tokens whether there is padding, and waits for a GPU.
+            lengths: tokens of each row, ``(rows,)``, where they are known; training
+                then computes nothing for padding. Else the CPU asks the tokens whether
+                there is padding, and waits for a GPU.
             token_embeddings: ``(rows, len, dim)``, instead of the model's own.
             inner_states: a list for the states ``(len, rows, dim)`` below the first
                 layer and after each.
@@ -248,30 +119,41 @@ class MixupTransformerEncoder(TransformerEncoder):
         else:
             has_padding = bool((lengths < tokens.size(1)).any())
         x, _ = self.forward_embedding(tokens, token_embeddings)
-        if has_padding:
-            x = x * (~padding_mask).unsqueeze(-1).type_as(x)  # type: ignore[operator]
-        else:
+        packings: Optional[Tuple[Packing, Packing]] = None
+        packing: Optional[Packing] = None
+        if not has_padding:
             padding_mask = None
+        elif self.training and lengths is not None and inner_states is None:
+            packing = Packing.of(lengths, tokens.size(1), x.device)
+        else:
+            x = x * (~padding_mask).unsqueeze(-1).type_as(x)  # type: ignore[operator]
         pairing: Optional[Pairing] = None
         if num_sources:
             num_pairs = num_sources if places is None else len(places)
+            if packing is not None and lengths is not None:
+                targets, sources = (
+                    Packing.of(one, int(one.max()), x.device)
+                    for one in (lengths[:num_pairs], lengths[-num_sources:])
+                )
+                packings = (targets, sources)
             counted = count_tokens(tokens, self.dictionary)
-            pairing = Pairing(num_pairs, num_sources, counted, places)
-        x = x.transpose(0, 1)
+            pairing = Pairing(num_pairs, num_sources, counted, places, packings)
+        x = x.transpose(0, 1) if packing is None else packing.pack(x)
+        where = {"encoder_padding_mask": padding_mask, "packing": packing}
         ratios: List[Tensor] = []
         for layer in self.layers:
             if inner_states is not None:
                 inner_states.append(x)
             if pairing is not None and hasattr(layer, "mixup_ratio"):
-                x, ratio = layer(x, encoder_padding_mask=padding_mask, pairing=pairing)
+                x, ratio = layer(x, pairing=pairing, **where)
                 ratios.append(ratio)
             else:
-                x = layer(x, encoder_padding_mask=padding_mask)
+                x = layer(x, **where)
         if inner_states is not None:
             inner_states.append(x)
         if self.layer_norm is not None:
             x = self.layer_norm(x)
-        return x.transpose(0, 1), ratios
+        return x.transpose(0, 1) if packing is None else packing.pad(x), ratios
 
 
 class XMixupEncoder(RobertaEncoder):

@@ -174,7 +174,8 @@ def cross_attention_context(
     if source_padding_mask is not None:
         scores = scores.masked_fill(source_padding_mask[:, None, None], float("-inf"))
     weights = F.softmax(at_least_fp32(scores), dim=-1).to(value.dtype)
-    weights = F.dropout(weights, dropout, training=dropout > 0)
+    if dropout:
+        weights = F.dropout(weights, dropout)
     context = weights @ split_heads(value, scores.size(1))
     return context.permute(2, 0, 1, 3).flatten(2)
 

@@ -116,6 +116,12 @@ class XMixupXLMRModel(RobertaModel):
             "--checkpoint-activations",
         )
         parser.add_argument(
+            "--torch-compile",
+            action="store_true",
+            help="compile the layers before training (torch.compile): for GPUs, which "
+            "then start fewer kernels; the first updates take minutes",
+        )
+        parser.add_argument(
             "--num-segments",
             type=int,
             metavar="N",
@@ -141,6 +147,11 @@ class XMixupXLMRModel(RobertaModel):
         check_number("--mixup-max-ratio", args.mixup_max_ratio, high=1, above=True)
         check_number("--mixup-ratio-lr-scale", args.mixup_ratio_lr_scale)
         check_number("--layer-norm-eps", args.layer_norm_eps, high=1, above=True)
+        if args.torch_compile and args.checkpoint_activations:
+            raise UserError(
+                "--torch-compile and --checkpoint-activations: give one of them; what "
+                "fairseq computes again cannot be compiled"
+            )
         for name in DROPOUTS:
             option = flag_of(name)
             check_number(option, safe_getattr(args, name), high=1)
@@ -168,6 +179,12 @@ class XMixupXLMRModel(RobertaModel):
             UserError: a file is missing, or the checkpoint holds more than weights.
         """
         return load_hub_interface(cls, model_name_or_path, checkpoint_file, overrides)
+
+    def compile_layers(self) -> None:
+        """Have each layer's passes compiled when they are first run."""
+        for layer in self.encoder.sentence_encoder.layers:
+            if layer._compiled_call_impl is None:
+                layer.compile(dynamic=True, fullgraph=True)
 
     def register_token_head(self, name: str, outputs: int, dropout: float) -> None:
         """Add a :class:`TokenHead`; training and checkpoints know it by its name."""
@@ -348,6 +365,7 @@ def mixup_defaults(args) -> None:
         ratio_scores="heads",
         mixup_ratio_lr_scale=1.0,
         offload_activations=False,
+        torch_compile=False,
     )
     if args.offload_activations:
         args.checkpoint_activations = True

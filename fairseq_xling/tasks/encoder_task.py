@@ -90,8 +90,10 @@ class EncoderTask(FairseqTask):
         return super().build_criterion(cfg, from_checkpoint)
 
     def begin_epoch(self, epoch: int, model: Any) -> None:
-        """Check what the best checkpoint is chosen by, before the first update."""
+        """Check what the best checkpoint is chosen by, and compile the model."""
         super().begin_epoch(epoch, model)
+        if model.args.torch_compile:
+            model.compile_layers()
         known = ["loss", *self.score_names(), *self.terms]
         metric = self.cfg.best_checkpoint_metric
         if not self.cfg.disable_validation and metric not in known:

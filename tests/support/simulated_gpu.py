@@ -236,6 +236,7 @@ def pretend() -> Iterator[None]:
         "manual_seed": lambda seed: None,
         "get_rng_state": lambda: torch.zeros(0),
         "set_rng_state": lambda state: None,
+        "is_current_stream_capturing": lambda: False,
     }
     with ExitStack() as stack:
         for name, function in replaced.items():
@@ -249,6 +250,11 @@ def pretend() -> Iterator[None]:
             torch.Tensor, "pin_memory", lambda self, device=None: self
         )
         stack.enter_context(unpinned)
+        # torch asks the driver of the device it is built for what is being recorded.
+        built_for = mock.patch.object(
+            torch.accelerator, "current_accelerator", lambda check_available=False: None
+        )
+        stack.enter_context(built_for)
         # Tensors that wrap others cannot be inference tensors.
         no_grad = mock.patch.object(
             torch._C, "_InferenceMode", lambda mode: torch.no_grad()
