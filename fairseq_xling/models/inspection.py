@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from fairseq_xling.errors import UserError
 from fairseq_xling.models.encoder import count_tokens
 from fairseq_xling.models.mixup import (
-    alignment_entropy,
     cross_attention_scores,
     hidden_scores,
 )
@@ -23,7 +22,8 @@ class LayerMixing(NamedTuple):
     Attributes:
         layer: its number, from 1.
         ratio: the mixup ratio lambda, ``(pairs,)``.
-        entropy: ``H(A) + H(A^T)`` in nats, which sets an adaptive ratio, ``(pairs,)``.
+        entropy: ``H(A) + H(A^T)``, which sets an adaptive ratio, in nats, or
+            normalised where the model does so, ``(pairs,)``.
         scores: scaled dot products of targets and sources, padding included,
             ``(pairs, heads, tgt_len, src_len)``.
     """
@@ -106,7 +106,7 @@ def inspect_mixing(model: Any, tokens: Tensor, source_tokens: Tensor) -> PairSta
         )
         by_heads = layer.ratio_scores == "heads"
         setting = scores if by_heads else hidden_scores(target, source)
-        entropy = alignment_entropy(setting, *counted)
+        entropy = layer.entropy(setting, *counted)
         found.append(LayerMixing(number, ratio, entropy, scores))
     return PairStates(target_states, extra["source_features"], found)
 

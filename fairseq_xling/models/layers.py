@@ -103,6 +103,7 @@ class MixupEncoderLayer(EncoderLayer):
     def __init__(self, cfg, mixup_args) -> None:
         super().__init__(cfg)
         self.ratio_scores = mixup_args.ratio_scores
+        self.is_normalised = mixup_args.ratio_entropy == "normalised"
         self.max_ratio = mixup_args.mixup_max_ratio
         self.mixup_ratio: Optional[MixupRatio] = None
         if mixup_args.mixup_ratio == "adaptive":
@@ -190,7 +191,7 @@ class MixupEncoderLayer(EncoderLayer):
             )
             if self.mixup_ratio is not None:
                 scores = hidden_scores(target, source)
-                ratio = self.mixup_ratio(alignment_entropy(scores, *counted))
+                ratio = self.mixup_ratio(self.entropy(scores, *counted))
             else:
                 ratio = torch.full((n,), self.max_ratio, device=target.device)
         mixed = mix(target, self.dropout_module(context), ratio)
@@ -209,4 +210,10 @@ class MixupEncoderLayer(EncoderLayer):
         scores = cross_attention_scores(query, key, heads, scaling)
         dropout = attention.dropout_module.p if self.training else 0.0
         context = cross_attention_context(scores, value, source_padding, dropout)
-        return context, alignment_entropy(scores, *counted)
+        return context, self.entropy(scores, *counted)
+
+    def entropy(
+        self, scores: Tensor, target_mask: Tensor, source_mask: Tensor
+    ) -> Tensor:
+        """What the ratio is set by; see :func:`alignment_entropy`."""
+        return alignment_entropy(scores, target_mask, source_mask, self.is_normalised)

@@ -13,13 +13,17 @@ from torch import Tensor, nn
 from fairseq_xling.precision import at_least_fp32
 
 
-def attention_entropy(scores: Tensor, query_mask: Tensor, key_mask: Tensor) -> Tensor:
+def attention_entropy(
+    scores: Tensor, query_mask: Tensor, key_mask: Tensor, normalised: bool = False
+) -> Tensor:
     """Mean entropy of the attention that real queries pay to real keys, in nats.
 
     Args:
         scores: scaled dot products, ``(batch, heads, queries, keys)``.
         query_mask: which queries count, bool ``(batch, queries)``.
         key_mask: which keys count, bool ``(batch, keys)``.
+        normalised: divide it by the largest that it can be, the logarithm of the number
+            of keys that count, so that it lies between 0 and 1 whatever the length.
 
     Returns:
         ``(batch,)``, averaged over heads and counted queries; 0 where no query or
@@ -33,11 +37,15 @@ def attention_entropy(scores: Tensor, query_mask: Tensor, key_mask: Tensor) -> T
     entropy = -(logp.exp() * logp).sum(dim=-1).mean(dim=1)
     counted = query_mask & key_mask.any(dim=-1, keepdim=True)
     total = entropy.masked_fill(~counted, 0.0).sum(dim=-1)
-    return total / counted.sum(dim=-1).clamp(min=1)
+    mean = total / counted.sum(dim=-1).clamp(min=1)
+    if normalised:
+        # Of one key it is 0, whatever it is divided by.
+        mean = mean / key_mask.sum(dim=-1).clamp(min=2).log()
+    return mean
 
 
 def alignment_entropy(
-    scores: Tensor, target_mask: Tensor, source_mask: Tensor
+    scores: Tensor, target_mask: Tensor, source_mask: Tensor, normalised: bool = False
 ) -> Tensor:
     """Entropy of the alignment in both directions, ``H(A) + H(A^T)``, in nats.
 
@@ -48,14 +56,17 @@ def alignment_entropy(
         scores: scaled dot products, ``(batch, heads, tgt_len, src_len)``.
         target_mask: target tokens that count, bool ``(batch, tgt_len)``.
         source_mask: source tokens that count, bool ``(batch, src_len)``.
+        normalised: as of :func:`attention_entropy`; the sum lies between 0 and 2.
 
     Returns:
         ``(batch,)``.
 
-    Source: X-Mixup section 4.1, eq. 5 and the mixup ratio below it.
+    Source: X-Mixup section 4.1, eq. 5 and the mixup ratio below it; normalised, ours.
     """
-    forward = attention_entropy(scores, target_mask, source_mask)
-    backward = attention_entropy(scores.transpose(-1, -2), source_mask, target_mask)
+    forward = attention_entropy(scores, target_mask, source_mask, normalised)
+    backward = attention_entropy(
+        scores.transpose(-1, -2), source_mask, target_mask, normalised
+    )
     return forward + backward
 
 

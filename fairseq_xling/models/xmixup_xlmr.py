@@ -96,6 +96,13 @@ class XMixupXLMRModel(RobertaModel):
             "the hidden states as eq. 5 is printed (default: heads)",
         )
         parser.add_argument(
+            "--ratio-entropy",
+            choices=["nats", "normalised"],
+            help="entropy that sets the ratio: in nats as in the paper, or each "
+            "direction divided by its largest value, the logarithm of the length "
+            "(default: nats)",
+        )
+        parser.add_argument(
             "--mixup-ratio-lr-scale",
             type=float,
             metavar="S",
@@ -363,6 +370,7 @@ def mixup_defaults(args) -> None:
         mixup_max_ratio=0.5,
         mixup_ratio="adaptive",
         ratio_scores="heads",
+        ratio_entropy="nats",
         mixup_ratio_lr_scale=1.0,
         offload_activations=False,
         torch_compile=False,

@@ -15,10 +15,14 @@ TARGETS = [[0, 10, 11, 2, 2, 12, 2], [0, 13, 2, 2, 14, 15, 16, 2], [0, 17, 2, 2,
 SOURCES = [[0, 30, 2, 2, 31, 32, 2], [0, 33, 34, 35, 2, 2, 36, 37, 38, 2]]
 
 
-@pytest.mark.parametrize("kind", ["heads", "hidden", "constant"])
-def test_layer_equals_loops(kind):
+@pytest.mark.parametrize(
+    "kind, entropy",
+    [("heads", "nats"), ("hidden", "nats"), ("constant", "nats"),
+     ("heads", "normalised"), ("hidden", "normalised")],
+)  # fmt: skip
+def test_layer_equals_loops(kind, entropy):
     options = {"ratio_scores": kind} if kind != "constant" else {"mixup_ratio": kind}
-    model = small_model(**options)
+    model = small_model(ratio_entropy=entropy, **options)
     layer = model.encoder.sentence_encoder.layers[0]
     torch.manual_seed(5)
     lengths, width = [(6, 4), (3, 7)], 7

@@ -41,15 +41,19 @@ def masks(lengths, width):
     return torch.arange(width)[None] < torch.tensor(lengths)[:, None]
 
 
+@pytest.mark.parametrize("normalised", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_alignment_entropy_equals_loops(seed):
+def test_alignment_entropy_equals_loops(seed, normalised):
     torch.manual_seed(seed)
-    scores = torch.randn(3, 2, 6, 5) * 3
-    targets, sources = [6, 4, 1], [2, 5, 3]
-    got = alignment_entropy(scores, masks(targets, 6), masks(sources, 5))
-    for i in range(3):
-        want = naive_alignment(scores[i].double(), range(targets[i]), range(sources[i]))
-        assert got[i].item() == pytest.approx(want, rel=1e-5)
+    scores = torch.randn(4, 2, 6, 5) * 3
+    targets, sources = [6, 4, 1, 1], [2, 5, 3, 1]
+    counted = masks(targets, 6), masks(sources, 5)
+    got = alignment_entropy(scores, *counted, normalised)
+    for i in range(4):
+        places = range(targets[i]), range(sources[i])
+        want = naive_alignment(scores[i].double(), *places, normalised)
+        assert got[i].item() == pytest.approx(want, rel=1e-5, abs=1e-7)
+        assert not normalised or 0 <= got[i] <= 2
 
 
 def test_hidden_scores_equal_loops():
@@ -167,6 +171,8 @@ def test_entropy_of_uniform_attention_is_the_logarithm_of_the_length():
     everything = torch.ones(1, 5, dtype=torch.bool)
     entropy = attention_entropy(torch.zeros(1, 1, 5, 5), everything, everything)
     assert entropy.item() == pytest.approx(math.log(5), rel=1e-6)
+    entropy = attention_entropy(torch.zeros(1, 1, 5, 5), everything, everything, True)
+    assert entropy.item() == pytest.approx(1, rel=1e-6)
 
 
 def test_entropy_without_any_token_is_zero_and_has_finite_gradients():

@@ -22,6 +22,7 @@ class NaiveLayer:
         self.heads = layer.self_attn.num_heads
         self.eps = layer.final_layer_norm.eps
         self.learned = getattr(layer, "mixup_ratio", None)
+        self.is_normalised = getattr(layer, "is_normalised", False)
 
     def linear(self, name, x):
         return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
@@ -82,7 +83,8 @@ class NaiveLayer:
         scores = self.head_scores(target, source)
         if ratio_scores == "hidden":
             scores = [target @ source.T / math.sqrt(target.shape[1])]
-        entropy, ratio = naive_alignment(scores, *counted), constant
+        entropy = naive_alignment(scores, *counted, self.is_normalised)
+        ratio = constant
         if ratio is None:
             weight, bias = self.learned.weight.item(), self.learned.bias.item()
             ratio = self.learned.max_ratio / (1 + math.exp(-entropy * weight - bias))
@@ -102,10 +104,14 @@ def mean_entropy(scores, queries, keys):
     return total / count if count and keys else 0.0
 
 
-def naive_alignment(scores, targets, sources):
+def naive_alignment(scores, targets, sources, normalised=False):
     """The entropy of the attention in both directions."""
     there = mean_entropy(scores, targets, sources)
-    return there + mean_entropy([one.T for one in scores], sources, targets)
+    back = mean_entropy([one.T for one in scores], sources, targets)
+    if normalised:  # by the entropy of paying all tokens the same attention
+        there = there / math.log(len(sources)) if len(sources) > 1 else 0.0
+        back = back / math.log(len(targets)) if len(targets) > 1 else 0.0
+    return there + back
 
 
 def naive_mix(model, tokens, source_tokens, options):
