@@ -154,7 +154,7 @@ class XMixupXLMRModel(RobertaModel):
         check_number("--mixup-max-ratio", args.mixup_max_ratio, high=1, above=True)
         check_number("--mixup-ratio-lr-scale", args.mixup_ratio_lr_scale)
         check_number("--layer-norm-eps", args.layer_norm_eps, high=1, above=True)
-        if args.torch_compile and args.checkpoint_activations:
+        if args.torch_compile and safe_getattr(args, "checkpoint_activations"):
             raise UserError(
                 "--torch-compile and --checkpoint-activations: give one of them; what "
                 "fairseq computes again cannot be compiled"
