@@ -241,6 +241,8 @@ def pretend() -> Iterator[None]:
     with ExitStack() as stack:
         for name, function in replaced.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, function))
+        # Where torch computes states again, it looks for the module of their device.
+        stack.enter_context(mock.patch.object(torch, "lazy", torch.cuda, create=True))
         to_device = mock.patch.object(
             torch.nn.Module, "cuda", lambda self, device=None: self.to(DEVICE)
         )
