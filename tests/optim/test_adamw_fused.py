@@ -168,7 +168,9 @@ def test_a_training_is_that_of_fairseqs_adam(data, precision):
     want = dict(other.model.named_parameters())
     for name, value in built.model.named_parameters():
         moved = float((value - began[name]).detach().abs().max())
-        assert torch.allclose(value, want[name], atol=1e-4), name
+        # In bf16, the next number that there is.
+        rtol = 2**-7 if precision else 1e-5
+        assert torch.allclose(value, want[name], rtol=rtol, atol=1e-4), name
         assert moved > 0 or "lm_head" in name, name
     (ratio,) = built.model.ratio_modules()
     # Three steps of 0.002 each would take them to 0.006 at most.
