@@ -1,7 +1,7 @@
 """What is done with trained models: further evaluations, analyses, pages."""
 
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Collection, Dict, List, Optional, Sequence
 
 from plan import (
     BASELINES,
@@ -23,14 +23,24 @@ COMPARED = ["zero-shot", "translate-train", "xmixup"]
 
 
 def evaluating(
-    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    out: Path,
+    only: Optional[Collection[str]] = None,
 ) -> List[Stage]:
-    """Evaluate trained models anew: without mixup inference, in unseen languages."""
+    """Evaluate trained models anew: without mixup inference, in unseen languages.
+
+    Args:
+        settings, seeds, out: what was trained.
+        only: whose models (default: all).
+    """
     stages = []
     for setting in settings:
         for seed in seeds:
             runs = {}
             for run in setting.runs:
+                if only is not None and run not in only:
+                    continue
                 if run.endswith("-seen"):
                     everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
                     runs[on_all(run)] = (run, everything)

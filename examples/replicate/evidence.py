@@ -63,10 +63,15 @@ class Evidence(NamedTuple):
         Args:
             run: the training.
             way: the stream that predicts; empty for the method's own.
-            key: a language, ``average`` or ``gap``.
+            key: a language, ``average`` or ``gap``; where a setting has targets, of
+                these alone.
         """
         model = self.model(run)
-        return model["scores"][way or model["predict"]][key]
+        scores = model["scores"][way or model["predict"]]
+        if self.setting.targets and key in ("average", "gap"):
+            mean = statistics.mean(scores[lang] for lang in self.setting.targets)
+            return mean if key == "average" else scores["en"] - mean
+        return scores[key]
 
     def mean_of(self, run: str, languages: Sequence[str], way: str = "") -> float:
         """The mean score over some languages."""

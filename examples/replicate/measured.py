@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from claims import DISTILLATION, MULTIMIX, PRETRAINING, X_MIXUP, Claim, better
+from encoder_plan import PARTS as TASK_PARTS
+from encoder_plan import encoder_settings
 from evidence import (
     Evidence,
     Measured,
@@ -32,6 +34,8 @@ from plan import (
 
 from fairseq_xling.tables import Cell, markdown_table, spread
 
+# Artificial languages, real sets for a mini model, and real sets for a real encoder.
+KINDS = ("made-up", "real", "encoder")
 # Added to a data set's name for what is measured in one stream.
 IN_TARGET = ", target stream"
 # Of what a claim is measured in.
@@ -40,58 +44,63 @@ DECIMALS = {"points": 2, "ρ": 2, "CKA": 3, "λ": 5}
 FAR = 75
 
 
-def settings_of(parts: Sequence[str], real: bool, out: Path) -> List[Setting]:
+def settings_of(parts: Sequence[str], kinds: Sequence[str], out: Path) -> List[Setting]:
     """The settings of X-Mixup that some parts train.
 
     Args:
         parts: of the replication.
-        real: whether on real sets, too.
+        kinds: of data and models, of ``KINDS``.
         out: folder of all runs.
     """
-    by_part = demo_settings(out)
-    order = ("pairs", "tagging", "qa", "why", "pretraining")
-    settings = [x for part in order if part in parts for x in by_part[part]]
-    return settings + [
-        x for x in real_settings(out) if real and REAL_PARTS[x.task] in parts
-    ]
+    order, settings = ("pairs", "tagging", "qa", "why", "pretraining"), []
+    if "made-up" in kinds:
+        by_part = demo_settings(out)
+        settings += [x for part in order if part in parts for x in by_part[part]]
+    if "real" in kinds:
+        settings += [x for x in real_settings(out) if REAL_PARTS[x.task] in parts]
+    if "encoder" in kinds:
+        settings += [x for x in encoder_settings(out) if TASK_PARTS[x.task] in parts]
+    return settings
 
 
 def multimix_of(
-    parts: Sequence[str], seed: int, real: bool, out: Path
+    parts: Sequence[str], kinds: Sequence[str], seed: int, out: Path
 ) -> List[MultiMixSetting]:
     """Those of MultiMix; the first seed's data are read."""
     if "multimix" not in parts:
         return []
-    return [demo_setting(out, seed), *([real_setting(out)] if real else [])]
+    made_up = [demo_setting(out, seed)] if "made-up" in kinds else []
+    return made_up + ([real_setting(out)] if "real" in kinds else [])
 
 
 def distillation_of(
-    parts: Sequence[str], seed: int, out: Path
+    parts: Sequence[str], kinds: Sequence[str], seed: int, out: Path
 ) -> List[MultiMixSetting]:
     """The one of MultiMix's Table 3."""
+    if "distillation" not in parts or "made-up" not in kinds:
+        return []
     setting = demo_setting(out, seed)
-    found = [setting._replace(title=f"{setting.title}, one epoch")]
-    return found if "distillation" in parts else []
+    return [setting._replace(title=f"{setting.title}, one epoch")]
 
 
-def titles_of(parts: Sequence[str], real: bool) -> List[str]:
+def titles_of(parts: Sequence[str], kinds: Sequence[str]) -> List[str]:
     """What is measured, as tables and claims call it, in their order."""
     out = Path()
     settings = [
-        *settings_of(parts, real, out),
-        *multimix_of(parts, 1, real, out),
-        *distillation_of(parts, 1, out),
+        *settings_of(parts, kinds, out),
+        *multimix_of(parts, kinds, 1, out),
+        *distillation_of(parts, kinds, 1, out),
     ]
     return [x.title for x in settings]
 
 
 def measure(
-    parts: Sequence[str], real: bool, seeds: Sequence[int], out: Path
+    parts: Sequence[str], kinds: Sequence[str], seeds: Sequence[int], out: Path
 ) -> Dict[str, Any]:
     """Measure what was run.
 
     Args:
-        parts, real: as of :func:`settings_of`.
+        parts, kinds: as of :func:`settings_of`.
         seeds: that were run.
         out: folder of all runs.
 
@@ -101,10 +110,10 @@ def measure(
         the languages with most of it; ``unlearned``: by data set, trainings that gave
         one answer; ``tables``: scores by title.
     """
-    settings = settings_of(parts, real, out)
-    multimix = multimix_of(parts, seeds[0], real, out)
-    why = [x.title for x in settings_of(["why"], False, out)]
-    pretrained = [x.title for x in settings_of(["pretraining"], False, out)]
+    settings = settings_of(parts, kinds, out)
+    multimix = multimix_of(parts, kinds, seeds[0], out)
+    why = [x.title for x in settings_of(["why"], KINDS[:1], out)]
+    pretrained = [x.title for x in settings_of(["pretraining"], KINDS[:1], out)]
     idle = {
         x.title: unlearned(x, seeds, out)
         for x in settings
@@ -119,7 +128,7 @@ def measure(
         for schedule in ("", SIMULTANEOUS):
             name = f"{one.title} (MultiMix, {schedule or 'sequential'})"
             tables[name] = epoch_table(one, schedule, seeds, out)
-    distillation = distillation_of(parts, seeds[0], out)
+    distillation = distillation_of(parts, kinds, seeds[0], out)
     for one in distillation:
         name = f"{one.title} (MultiMix's Table 3)"
         tables[name] = distillation_table(one, seeds, out)
@@ -132,7 +141,9 @@ def measure(
             "MultiMix's Table 3": claim_rows(DISTILLATION, distillation, seeds, out),
         },
         "room": room(varied, seeds, out),
-        "far": far_languages(settings[0], seeds, out) if "pairs" in parts else "",
+        "far": far_languages(settings[0], seeds, out)
+        if "pairs" in parts and "made-up" in kinds
+        else "",
         "unlearned": {title: runs for title, runs in idle.items() if runs},
         "tables": {title: text for title, text in tables.items() if text},
     }

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from fairseq_xling.stages import Stage
 
@@ -16,6 +16,7 @@ SHARED = """--max-positions 126 --adam-betas '(0.9, 0.98)' --update-freq 1 --max
 BASELINES = ["zero-shot", "translate-train", "supervised", "xmixup"]
 ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]
 PAIR_ABLATIONS = ["no-kl", "no-consistency"]
+METHODS = [*BASELINES, *ABLATIONS, *PAIR_ABLATIONS]
 # What "why" settings compare.
 RIVALS = ["translate-train", "xmixup"]
 # What the mini XLM-R is trained on with, by its names in commands and in tables.
@@ -43,6 +44,14 @@ class Setting(NamedTuple):
         title: what sets it apart, in the tables.
         seen: languages to train on for X-Mixup's Table 6; empty for none.
         by_seed: whether the folder holds a pre-trained model for each seed.
+        shared: options of ``fairseq-train`` that settings of a kind have in common.
+        arch: the recipe's.
+        swept: layers to mix in, of those that are compared; empty for all.
+        variants: trainings of X-Mixup with options of their own, by name.
+        targets: languages whose mean is a training's score; empty for all.
+        unseen: test languages that nothing is translated to.
+        leftovers: files of a training that go when it is complete; it begins again if
+            it is killed.
     """
 
     name: str
@@ -56,11 +65,23 @@ class Setting(NamedTuple):
     title: str = ""
     seen: str = ""
     by_seed: bool = False
+    shared: str = SHARED
+    arch: str = "xmixup_xlmr_mini"
+    swept: Sequence[int] = ()
+    variants: Mapping[str, List[str]] = {}
+    targets: Sequence[str] = ()
+    unseen: Sequence[str] = ()
+    leftovers: Sequence[str] = ()
 
     @property
     def analysed(self) -> bool:
         """Whether states of the models are looked at."""
-        return bool(self.layer) or self.by_seed or self.name.startswith("real")
+        return bool(self.layer) or self.by_seed or self.is_real
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the data are real sets."""
+        return self.name.startswith(("real", "encoder"))
 
     def model_of(self, seed: int) -> Path:
         """The folder of the pre-trained model that trainings with a seed start from."""
@@ -68,17 +89,18 @@ class Setting(NamedTuple):
 
     @property
     def sweep(self) -> List[str]:
-        """The trainings that mix in each layer, the first layer's first; or none."""
-        layers = range(1, self.layers + 1) if self.layer else ()
+        """The trainings that mix in a layer each, the first layer's first; or none."""
+        layers = self.swept or (range(1, self.layers + 1) if self.layer else ())
         return ["xmixup" if x == self.layer else f"layer-{x}" for x in layers]
 
     @property
     def runs(self) -> Dict[str, List[str]]:
         """Further options of each training, by its name."""
         runs: Dict[str, List[str]] = {method: [] for method in self.methods}
-        for layer, run in enumerate(self.sweep, 1):
-            if layer != self.layer:
-                runs[run] = ["--mixup-layer", str(layer)]
+        for run in self.sweep:
+            if run != "xmixup":
+                runs[run] = ["--mixup-layer", run.replace("layer-", "")]
+        runs.update(self.variants)
         for method in RIVALS if self.seen else ():
             runs[f"{method}-seen"] = ["--target-langs", self.seen]
         return runs
@@ -86,7 +108,8 @@ class Setting(NamedTuple):
 
 def method_of(run: str) -> str:
     """The recipe's method of a training."""
-    return "xmixup" if run.startswith("layer-") else run.replace("-seen", "")
+    run = run.replace("-seen", "")
+    return run if run in METHODS else "xmixup"
 
 
 def alone(run: str) -> str:
@@ -205,8 +228,8 @@ def recipe(
     return [
         "bash", str(ROOT / "examples" / f"{setting.task}.sh"), str(setting.raw),
         str(folder_of(setting, seed, out)), "--model", str(setting.model_of(seed)),
-        "--arch", "xmixup_xlmr_mini", "--seed", str(seed), "--cpu", *words,
-        "--", *shlex.split(SHARED), *shlex.split(setting.options), *more,
+        "--arch", setting.arch, "--seed", str(seed), "--cpu", *words,
+        "--", *shlex.split(setting.shared), *shlex.split(setting.options), *more,
     ]  # fmt: skip
 
 
@@ -227,14 +250,19 @@ def preparing(
 
 
 def training(
-    settings: Sequence[Setting], seeds: Sequence[int], out: Path
+    settings: Sequence[Setting],
+    seeds: Sequence[int],
+    out: Path,
+    runs: Optional[Collection[str]] = None,
 ) -> List[Stage]:
-    """Train and evaluate each method with each seed."""
+    """Train and evaluate each method with each seed, or those of ``runs``."""
     stages = []
     for setting in settings:
         for seed in seeds:
             data = folder_of(setting, seed, out) / "data-bin/manifest.json"
             for run, more in setting.runs.items():
+                if runs is not None and run not in runs:
+                    continue
                 words = ["--stage", "finetune", "--method", method_of(run)]
                 if run not in setting.methods:
                     words += ["--run", run]
@@ -243,7 +271,13 @@ def training(
                 folder = checkpoint_of(setting, seed, run, out).parent
                 name = f"{setting.name}, seed {seed}: {run}"
                 inputs = [data, setting.model_of(seed) / "model.pt"]
-                stages.append(Stage(name, folder, command, inputs, [done]))
+                resumable = not setting.leftovers
+                stages.append(
+                    Stage(
+                        name, folder, command, inputs, [done], resumable,
+                        setting.leftovers,
+                    )
+                )  # fmt: skip
     return stages
 
 

@@ -1,10 +1,12 @@
 """The claims of both papers, measured in miniature with several seeds: one command.
 
     python examples/replicate/run.py [--results-path replication] [--data DATA_DIR]
+    python examples/replicate/run.py --data DATA_DIR --model MODEL --translate ENGINE
 
 Trains and evaluates everything that the claims are about on the made-up languages of
-the demo and, given ``--data``, on real sets; then writes ``RESULTS.md``. Started again,
-it goes on where it was.
+the demo and, given ``--data``, on real sets; then writes ``RESULTS.md``. With
+``--model``, it is real sets alone, on which that encoder is fine-tuned, with
+translations of the engine. Started again, it goes on where it was.
 """
 
 import argparse
@@ -13,8 +15,10 @@ import logging
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Set
+from typing import Any, Callable, Dict, List, Sequence, Set
 
+from encoder_plan import PARTS as TASK_PARTS
+from encoder_plan import WAVES, encoder_settings, laying_out
 from evaluation_plan import analyzing, evaluating, reporting
 from evidence import unlearned
 from measured import measure
@@ -83,6 +87,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--data", type=Path, help="folder of real sets, as real_data.py reads them"
+    )
+    parser.add_argument("--model", help="real encoder: what the recipes' --model takes")
+    parser.add_argument(
+        "--translate", metavar="ENGINE",
+        help="with --model: what preprocess/translate.py --engine takes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--blank-lines", action="store_true", help="of preprocess/translate.py"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--jobs", type=int, default=2, help="commands side by side")
@@ -206,6 +218,30 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
         run(stages)
 
 
+def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
+    """All that is trained with a real encoder, one training at a time.
+
+    Args:
+        tell: called where there is something new to tell.
+    """
+    out, seeds = args.results_path, args.seeds
+    settings = [x for x in encoder_settings(out) if TASK_PARTS[x.task] in args.parts]
+    os.environ["OMP_NUM_THREADS"] = str(args.jobs)
+    run.jobs = 1
+    for stages in laying_out(args, [x.task for x in settings]):
+        run(stages)
+    for wave in WAVES:
+        for setting in settings:
+            run(preparing([setting], seeds, out))
+            run(training([setting], seeds, out, wave))
+            run(evaluating([setting], seeds, out, set(wave) & {"xmixup"}))
+            tell()
+    run(analyzing(settings, seeds, out))
+    tell()
+    for stages in reporting(settings, seeds[0], out):
+        run(stages)
+
+
 def check_options(args: argparse.Namespace) -> None:
     """Refuse what cannot be run, before anything is.
 
@@ -214,6 +250,10 @@ def check_options(args: argparse.Namespace) -> None:
     """
     if args.data and not args.data.is_dir():
         raise UserError(f"--data {args.data}: not a folder; give that of the real sets")
+    if (args.model is None) != (args.translate is None):
+        raise UserError("--model and --translate: give both or none")
+    if args.model and not args.data:
+        raise UserError("--model: fine-tuned on real sets; give their folder, --data")
     for name in REAL_FILES if args.data else ():
         if not (args.data / name).is_file():
             raise UserError(
@@ -229,9 +269,14 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def describe_runs(
-    args: argparse.Namespace, run: Runner, real: Runner
+    args: argparse.Namespace, runners: Dict[str, Runner]
 ) -> List[Dict[str, Any]]:
-    """When and how this call measured what it did, as RESULTS.md tells it."""
+    """When and how this call measured what it did, as RESULTS.md tells it.
+
+    Args:
+        args: the command line.
+        runners: what ran the commands, by kind of data and model.
+    """
     words = ["python examples/replicate/run.py"]
     if args.parts != PARTS:
         words += ["--parts", *args.parts]
@@ -239,16 +284,22 @@ def describe_runs(
         words += ["--seeds", *map(str, args.seeds)]
     if args.data:
         words += ["--data", "DATA_DIR"]
+    if args.model:
+        words += ["--model", Path(args.model).name, "--translate", repr(args.translate)]
+        words += ["--blank-lines"] if args.blank_lines else []
     known = {"date": date.today().isoformat(), "command": " ".join(words)}
-    found = [{"what": [f"made-up languages: {part}" for part in args.parts], **known}]
-    if args.data:
-        parts = [part for part in REAL_PARTS.values() if part in args.parts]
-        found.append({"what": [f"real sets: {part}" for part in parts], **known})
-    return [
-        {**one, "commands": len(runner.manifests), "hours": round(runner.hours(), 1)}
-        for one, runner in zip(found, (run, real))
-        if one["what"]
-    ]
+    parts = {
+        "made-up": ("made-up languages", PARTS),
+        "real": ("real sets", REAL_PARTS.values()),
+        "encoder": ("real encoder", dict.fromkeys(TASK_PARTS.values())),
+    }
+    found = []
+    for kind, run in runners.items():
+        name, theirs = parts[kind]
+        what = [f"{name}: {part}" for part in theirs if part in args.parts]
+        counts = {"commands": len(run.manifests), "hours": round(run.hours(), 1)}
+        found.append({"what": what, **known, **counts})
+    return [one for one in found if one["what"]]
 
 
 def main() -> None:
@@ -260,15 +311,23 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
     check_options(args)
     args.data = args.data and args.data.resolve()
-    run, real = Runner(args.jobs), Runner(args.jobs)
+    kinds = ["encoder"] if args.model else ["made-up", *(["real"] if args.data else [])]
+    runners = {kind: Runner(args.jobs) for kind in kinds}
+
+    def tell() -> None:
+        found = measure(args.parts, kinds, args.seeds, args.results_path)
+        update_results(args.summary, found, describe_runs(args, runners))
+
     with only_one_run(args.results_path):
-        if args.data:  # first, to see that all is there
-            lay_out_real(real, args)
-        run_demo(run, args)
-        if args.data:
-            run_real(real, args)
-        found = measure(args.parts, bool(args.data), args.seeds, args.results_path)
-        update_results(args.summary, found, describe_runs(args, run, real))
+        if args.model:
+            run_encoder(runners["encoder"], args, tell)
+        if "real" in kinds:  # first, to see that all is there
+            lay_out_real(runners["real"], args)
+        if "made-up" in kinds:
+            run_demo(runners["made-up"], args)
+        if "real" in kinds:
+            run_real(runners["real"], args)
+        tell()
     logging.getLogger(__name__).info(f"written to {args.summary}")
 
 

@@ -12,6 +12,7 @@ import pytest
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from hypothesis import given
 from hypothesis import strategies as st
+from recipe_calls import call_recipe
 from refusals import refused
 from scipy import stats
 from training import ROOT
@@ -19,6 +20,7 @@ from training import ROOT
 sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 
 import claims  # noqa: E402
+import encoder_plan  # noqa: E402
 import evaluation_plan  # noqa: E402
 import evidence  # noqa: E402
 import measured  # noqa: E402
@@ -78,9 +80,11 @@ def out(tmp_path) -> Path:
     return tmp_path
 
 
-def write_results(out: Path, path: Path, parts=plan.PARTS, runs=()) -> str:
+def write_results(
+    out: Path, path: Path, parts=plan.PARTS, runs=(), kinds=("made-up", "real")
+) -> str:
     """Measure what there is and tell it; returns the text."""
-    found = measured.measure(parts, True, SEEDS, out)
+    found = measured.measure(parts, kinds, SEEDS, out)
     results_file.update_results(path, found, runs)
     return path.read_text(encoding="utf-8")
 
@@ -215,7 +219,7 @@ def mini_layers() -> int:
 
 def test_commands_do_not_share_folders(tmp_path):
     settings = [x for part in plan.demo_settings(tmp_path).values() for x in part]
-    settings += plan.real_settings(tmp_path)
+    settings += plan.real_settings(tmp_path) + encoder_plan.encoder_settings(tmp_path)
     multimix = multimix_plan.demo_setting(tmp_path, 2)
     stages = [
         *plan.preparing(settings, SEEDS, tmp_path),
@@ -275,6 +279,60 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
     assert f"{pairs.name}, seed 2: no-mixup-inference" in names
 
 
+def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
+    made, order, told = set(), [], []
+
+    def pretend(stages, jobs):
+        assert jobs == 1
+        for stage in stages:
+            missing = [str(path) for path in stage.inputs if str(path) not in made]
+            assert not missing, stage.name
+            made.update(map(str, [*stage.outputs, stage.folder / "checkpoint_best.pt"]))
+            order.append(stage.name)
+
+    monkeypatch.setattr(replication, "run_stages", pretend)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = ["--data", "data", "--model", "e5", "--translate", "command:apertium"]
+    args = replication.build_parser().parse_args([*options, "--blank-lines"])
+    args.results_path = tmp_path
+    run = replication.Runner(2)
+    replication.run_encoder(run, args, lambda: told.append(len(order)))
+    # The most telling comparison comes first, and what is known is told on the way.
+    trained = [name for name in order if "seed 2: xmixup" in name]
+    assert trained[0] == "encoder-xnli, seed 2: xmixup" and len(trained) == 4
+    assert told[0] == order.index("encoder-xnli, seed 4: no-mixup-inference") + 1
+    for name in ("normalised", "layer-12", "constant-ratio", "no-consistency"):
+        assert f"encoder-xnli, seed 4: {name}" in order
+    waves = {run for wave in encoder_plan.WAVES for run in wave}
+    assert all(set(x.runs) <= waves for x in encoder_plan.encoder_settings(tmp_path))
+
+
+def test_trainings_of_a_real_encoder_are_commands_of_the_recipes(tmp_path):
+    for setting in encoder_plan.encoder_settings(tmp_path):
+        for stage in plan.training([setting], [2], tmp_path):
+            _, script, raw, folder, *words = stage.command
+            done = call_recipe(Path(script).stem, raw, folder, "--dry-run", *words)
+            assert done.returncode == 0, done.stdout
+            assert "--arch xmixup_xlmr " in done.stdout
+            assert "--no-save-optimizer-state" in done.stdout
+
+
+def test_scores_of_a_real_encoder_are_those_in_the_target_language(tmp_path):
+    evidence.read.cache_clear()
+    setting = encoder_plan.encoder_settings(tmp_path)[0]
+    scores = {"en": 80.0, "es": 70.0, "de": 60.0, "average": 70.0, "gap": 15.0}
+    for run, more in (("xmixup", 2.0), ("translate-train", 0.0)):
+        found = {lang: score + more for lang, score in scores.items()}
+        model = {"predict": "target", "scores": {"target": found}}
+        path = plan.results_of(setting, 2, run, tmp_path)
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"models": {run: model}}))
+    setting = setting._replace(unseen=["de"])
+    found = evidence.Evidence(setting, 2, tmp_path)
+    assert found.score("xmixup") == 72.0 and found.score("xmixup", key="gap") == 10.0
+    assert claims.unseen_gain("")(found) == 2.0
+
+
 def test_every_row_of_multimix_table_3_is_there():
     rows = multimix_plan.TABLE_3
     assert len(rows) == 10 and sum("none" in row for row in rows) == 4
@@ -302,6 +360,8 @@ def test_data_that_lack_a_file_are_refused(tmp_path):
     [
         (["--data", "nowhere"], "--data nowhere: not a folder"),
         (["--jobs", "0"], "--jobs 0: give 1 or more"),
+        (["--model", "e5"], "--model and --translate: give both or none"),
+        (["--model", "e5", "--translate", "x"], "--model: fine-tuned on real sets"),
         (["--seeds", "2", "2"], "--seeds 2 2: give different ones"),
     ],
 )
@@ -319,7 +379,7 @@ def test_costs_are_those_of_all_stages(out, tmp_path):
         stage.manifest.write_text(json.dumps({"seconds": seconds}))
         run.manifests.add(stage.manifest)
     args = replication.build_parser().parse_args(["--parts", "pairs", "multimix"])
-    runs = replication.describe_runs(args, run, replication.Runner(1))
+    runs = replication.describe_runs(args, {"made-up": run})
     text = write_results(out, tmp_path / "RESULTS.md", runs=runs)
     (row,) = rows_of(text, "made-up languages: pairs, made-up languages: multimix")
     command = "`python examples/replicate/run.py --parts pairs multimix`"

@@ -1,0 +1,122 @@
+"""Lay out real sets that are labelled in English, for translate.py to translate.
+
+    python examples/replicate/english_data.py TASK DATA_DIR OUT_DIR
+
+``DATA_DIR`` is as of real_data.py. Training sets are English and of short rows, dev
+sets English and Spanish, test sets these and languages that nothing is translated to:
+
+* xnli: MultiNLI's dev sets to train on; XNLI's test sets. Of languages without a test
+  set, dev rows are the test that no model is selected on in any language;
+* udpos: English-EWT to train on; the PUD treebanks as Spanish dev set and as test;
+* panx: WikiANN, its dev sets shared out between dev and test;
+* xquad: TyDiQA's English questions to train on, and to select on in English; XQuAD's
+  articles, one in six as Spanish dev set, as test.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, List, Sequence
+
+from real_data import read, read_sentences, write, write_articles, write_sentences
+
+UNSEEN = {
+    "xnli": ["de", "sw", "zh", "hi", "ar", "tr"],
+    "udpos": ["de", "ar", "zh"],
+    "panx": ["de", "ar", "hi", "zh", "sw"],
+    "xquad": ["de", "ar", "zh"],
+}
+TARGET = "es"
+# Training rows: how many, and of how many words and characters at most.
+TRAINING_ROWS, WORDS, PASSAGE = 16000, 36, 700
+DEV, TEST, UNSEEN_TEST = 500, 2000, 1000
+
+
+def lay_out_xnli(data: Path, out: Path) -> None:
+    """MultiNLI, and XNLI."""
+    (path,) = (data / "nli/mnli_dev_en").glob("*.tsv")
+    rows = [row for row in read(path) if len(" ".join(row[:2]).split()) <= WORDS]
+    write(out / "train-en.tsv", rows[:TRAINING_ROWS])
+    for lang in ("en", TARGET):
+        dev, test = (read(data / f"nli/xnli/{x}-{lang}.tsv") for x in ("dev", "test"))
+        write(out / f"dev-{lang}.tsv", dev[:DEV])
+        write(out / f"test-{lang}.tsv", test[:TEST])
+    for lang in UNSEEN["xnli"]:
+        rows = read(data / f"nli/xnli/dev-{lang}.tsv")
+        write(out / f"test-{lang}.tsv", rows[DEV : DEV + UNSEEN_TEST])
+
+
+def short(sentences: List[List[str]]) -> List[List[str]]:
+    """The first training sentences that are not long."""
+    return [one for one in sentences if len(one) <= WORDS][:TRAINING_ROWS]
+
+
+def lay_out_udpos(data: Path, out: Path) -> None:
+    """English-EWT, and the PUD treebanks."""
+    ewt = data / "pos/ewt"
+    write_sentences(out / "train-en.tsv", short(read_sentences(ewt / "train-en.tsv")))
+    write_sentences(out / "dev-en.tsv", read_sentences(ewt / "dev-en.tsv")[:DEV])
+    for lang in ("en", TARGET, *UNSEEN["udpos"]):
+        rows = read_sentences(data / f"pos/pud/test-{lang}.tsv")
+        write_sentences(out / f"test-{lang}.tsv", rows[300:])
+        if lang == TARGET:
+            write_sentences(out / f"dev-{lang}.tsv", rows[:300])
+
+
+def lay_out_panx(data: Path, out: Path) -> None:
+    """WikiANN."""
+    folder = data / "ner/panx"
+    rows = short(read_sentences(folder / "train-en.tsv"))
+    write_sentences(out / "train-en.tsv", rows[: TRAINING_ROWS // 2])
+    for lang in ("en", TARGET, *UNSEEN["panx"]):
+        rows = read_sentences(folder / f"dev-{lang}.tsv")
+        if lang in ("en", TARGET):
+            write_sentences(out / f"dev-{lang}.tsv", rows[:DEV])
+        test = rows[DEV:] if len(rows) <= 2 * DEV else rows[DEV : DEV + TEST]
+        write_sentences(out / f"test-{lang}.tsv", test)
+
+
+def short_passages(articles: Sequence[Any]) -> List[Any]:
+    """Articles with only those of their paragraphs that are not long."""
+    found = []
+    for one in articles:
+        kept = [x for x in one["paragraphs"] if len(x["context"]) <= PASSAGE]
+        if kept:
+            found.append({**one, "paragraphs": kept})
+    return found
+
+
+def lay_out_xquad(data: Path, out: Path) -> None:
+    """TyDiQA's English questions, and XQuAD."""
+
+    def articles(path: str) -> List[Any]:
+        return json.loads((data / path).read_text(encoding="utf-8"))["data"]
+
+    train = short_passages(articles("qa/tydiqa_goldp/english_tydiqa_train.json"))
+    dev = short_passages(articles("qa/tydiqa_goldp/english_tydiqa_dev.json"))
+    write_articles(out / "squad/train-v1.1.json", train)
+    for lang in ("en", TARGET, *UNSEEN["xquad"]):
+        held = articles(f"qa/xquad/xquad.{lang}.json")
+        if lang in ("en", TARGET):
+            own = dev if lang == "en" else held[::6]
+            name = f"dev/dev-context-{lang}-question-{lang}.json"
+            write_articles(out / "mlqa/MLQA_V1" / name, own)
+        test = [one for i, one in enumerate(held) if i % 6]
+        write_articles(out / f"xquad/xquad.{lang}.json", test)
+
+
+LAY_OUT = {
+    "xnli": lay_out_xnli,
+    "udpos": lay_out_udpos,
+    "panx": lay_out_panx,
+    "xquad": lay_out_xquad,
+}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=LAY_OUT)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    LAY_OUT[options.task](options.data, options.out)
