@@ -219,11 +219,12 @@ def take_turns(args, folder: str) -> Dict[str, float]:
     """Seconds of the second epoch of both ways."""
     context = multiprocessing.get_context("spawn")
     ways = ("ours", "before" if args.before else "theirs")
-    pipes = {}
+    pipes, children = {}, []
     for way in ways:
         pipes[way], end = context.Pipe()
         call = (way, args, folder, end)
-        context.Process(target=child, args=call, daemon=True).start()
+        children.append(context.Process(target=child, args=call, daemon=True))
+        children[-1].start()
         end.close()  # else nobody would hear that it has failed
     updates = -(-args.rows * args.targets // args.pairs)
     spent = dict.fromkeys(ways, 0.0)
@@ -233,9 +234,10 @@ def take_turns(args, folder: str) -> Dict[str, float]:
                 pipe.send("go on")
             seconds = pipe.recv()
             spent[way] += seconds if update >= updates else 0
-    for pipe in pipes.values():
+    for pipe, one in zip(pipes.values(), children):
         pipe.send("end")
         pipe.recv()
+        one.join()
     return spent
 
 
