@@ -12,6 +12,8 @@ from plan import Setting, demo_settings, folder_of, results_of
 from scipy import stats
 
 CONFIDENCE = 0.95
+# More than anybody would train to decide a claim.
+MOST_SEEDS = 100
 
 
 class Missing(Exception):
@@ -144,14 +146,33 @@ class Measured(NamedTuple):
             return "holds"
         return "does not hold" if self.high < 0 else "undecided"
 
+    @property
+    def seeds_needed(self) -> Optional[int]:
+        """With how many seeds zero would lie outside, at this mean and deviation.
+
+        None for more than ``MOST_SEEDS``, and where the deviation is not known.
+        """
+        if len(self.values) < 2:
+            return None
+        deviation = statistics.stdev(self.values)
+        for count in range(2, MOST_SEEDS + 1):
+            if half_width(deviation, count) < abs(self.mean):
+                return count
+        return None
+
+
+def half_width(deviation: float, count: int) -> float:
+    """Half of Student's interval of a mean of so many values."""
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
+    return float(quantile * deviation / math.sqrt(count))
+
 
 def measure(values: Sequence[float]) -> Measured:
     """Mean and interval of a quantity; endless with one seed."""
     mean = statistics.mean(values)
     half = math.inf
     if len(values) > 1:
-        error = statistics.stdev(values) / math.sqrt(len(values))
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error
+        half = half_width(statistics.stdev(values), len(values))
     return Measured(list(values), mean - half, mean + half)
 
 

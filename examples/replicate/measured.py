@@ -8,6 +8,7 @@ from claims import DISTILLATION, MULTIMIX, PRETRAINING, X_MIXUP, Claim, better
 from encoder_plan import PARTS as TASK_PARTS
 from encoder_plan import encoder_settings
 from evidence import (
+    MOST_SEEDS,
     Evidence,
     Measured,
     Missing,
@@ -181,8 +182,16 @@ def claim_row(
         except (Missing, KeyError):
             continue
         count = str(len(found.values))
-        rows[where] = [interval(found, claim.unit), count, found.verdict]
+        rows[where] = [interval(found, claim.unit), count, told(found)]
     return rows
+
+
+def told(found: Measured) -> str:
+    """The verdict, and what it would take where there is none."""
+    if found.verdict != "undecided" or len(found.values) < 2:
+        return found.verdict
+    needed = found.seeds_needed or f"more than {MOST_SEEDS}"
+    return f"undecided ({needed} seeds)"
 
 
 def interval(found: Measured, unit: str) -> str:

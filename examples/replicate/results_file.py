@@ -24,9 +24,9 @@ HEAD = """# Results
 Written by `python examples/replicate/run.py`, not by hand. A claim is a difference that
 its paper says is above zero. Measured is its mean over seeds with Student's 95 percent
 interval; in one word, a claim **holds** where the interval lies above zero, **does not
-hold** where it lies below, and is **undecided** where zero is in it. One claim in
-twenty comes out on a side by chance. Rank correlations ρ are over the few languages of
-a data set, as few as five.
+hold** where it lies below, and is **undecided** where zero is in it. A number beside this is
+of seeds that would decide it, at the mean and deviation that were seen. Rank
+correlations ρ are over the few languages of a data set, as few as five.
 
 Where a line does not say real encoder, models have 1 to 13 million parameters,
 fine-tuned for at most 1,000 updates. They are pre-trained on text alone, those of real
@@ -115,6 +115,7 @@ def render(held: Dict[str, Any]) -> str:
         f"Not measured, as runs are missing: {'; '.join(lacking)}.\n"
         if lacking
         else "",
+        chance(held["claims"]),
         "".join(
             f"{title} is not judged: {' and '.join(held['unlearned'][title])} gave one "
             "answer to every test row, so that nothing was learned; its scores are "
@@ -131,6 +132,22 @@ def render(held: Dict[str, Any]) -> str:
         *(tables[name] for name in order),
     ]
     return "\n".join(text for text in texts if text)
+
+
+def chance(claims: Dict[str, Dict[str, Dict[str, List[str]]]]) -> str:
+    """How many lines would be decided if nothing had an effect, and how many are."""
+    lines = [
+        cells
+        for section in claims.values()
+        for measured in section.values()
+        for cells in measured.values()
+    ]
+    decided = sum(not verdict.startswith("undecided") for _, _, verdict in lines)
+    return (
+        f"Of the {len(lines)} lines below, {decided} are decided. If no claim had any "
+        f"effect, about {len(lines) * 0.05:.0f} would be by chance, half of them "
+        "above zero.\n"
+    )
 
 
 def names_of(table: str) -> str:

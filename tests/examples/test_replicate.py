@@ -58,6 +58,27 @@ def test_verdict_goes_by_the_interval():
     assert alone.verdict == "undecided" and math.isinf(alone.high)
 
 
+@pytest.mark.parametrize(
+    "values", [[0.0, 1.0, 0.4], [-1.0, 3.0], [0.2, 0.1, 0.9, -0.3]]
+)
+def test_so_many_seeds_would_decide(values):
+    found = evidence.measure(values)
+    needed = found.seeds_needed
+    assert found.verdict == "undecided" and needed > len(values)
+
+    def p_value(count):  # of a sample with this mean and deviation
+        error = np.std(values, ddof=1) / math.sqrt(count)
+        return 2 * stats.t.sf(abs(np.mean(values)) / error, count - 1)
+
+    assert p_value(needed) < 0.05 <= p_value(needed - 1)
+    assert evidence.measure([5.0]).seeds_needed is None
+    assert evidence.measure([-1.0, 1.001]).seeds_needed is None
+    assert measured.told(found) == f"undecided ({needed} seeds)"
+    assert measured.told(evidence.measure([-1.0, 1.001])).endswith(
+        "more than 100 seeds)"
+    )
+
+
 def write_scores(out: Path, setting: plan.Setting, seed: int, run: str) -> None:
     """Results of a training, the same in all languages but the source."""
     value = SCORES.get(run, 84.0) + NOISE[seed] * (run == "xmixup")
@@ -104,7 +125,7 @@ def test_results_tell_each_claim_with_its_interval(out, tmp_path):
         "sentence pairs", f"+5.00 [{5 - half:+.2f}, {5 + half:+.2f}]", "3", "holds",
     ]  # fmt: skip
     row, _ = rows_of(text, "mixup helps (against w/o mixup)")
-    assert row[-1] == "undecided"
+    assert row[-1].startswith("undecided (")
     (row,) = rows_of(text, "training with mixup helps even when")
     assert row[3] == "sentence pairs" and row[-1] == "does not hold"
     # What was not measured has no line, rather than a wrong one.
@@ -137,7 +158,7 @@ def test_correlations_keep_to_their_range(out, tmp_path):
     write_correlations(out, [0.0, 0.5, 1.0])
     text = write_results(out, tmp_path / "RESULTS.md")
     (row,) = rows_of(text, "languages near the source")
-    assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided"]
+    assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided (7 seeds)"]
 
 
 def test_correlation_of_two_languages_is_left_out(out, tmp_path):
