@@ -254,11 +254,12 @@ def product_rate(threads: int, size: int = 2048) -> float:
 
 
 def needed(args) -> float:
-    """FLOP of the products of an epoch over B pairs, without attention's own."""
+    """FLOP of the products of an epoch of ours, without attention's own."""
     layers, width, _ = SHAPES[args.shape]
     rows = draw_rows(args)
     tokens = sum(len(text) for target in rows["targets"] for text in target)
-    tokens += args.targets * sum(len(text) for text in rows["source"])
+    times = 1 if args.group_translations else args.targets
+    tokens += times * sum(len(text) for text in rows["source"])
     return 3 * 2 * tokens * layers * 12 * width**2
 
 

@@ -24,8 +24,8 @@ HEAD = """# Results
 Written by `python examples/replicate/run.py`, not by hand. A claim is a difference that
 its paper says is above zero. Measured is its mean over seeds with Student's 95 percent
 interval; in one word, a claim **holds** where the interval lies above zero, **does not
-hold** where it lies below, and is **undecided** where zero is in it. A number beside this is
-of seeds that would decide it, at the mean and deviation that were seen. Rank
+hold** where it lies below, and is **undecided** where zero is in it. A number beside
+this is of seeds that would decide it, at the mean and deviation that were seen. Rank
 correlations ρ are over the few languages of a data set, as few as five.
 
 Where a line does not say real encoder, models have 1 to 13 million parameters,
