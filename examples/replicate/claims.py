@@ -1,7 +1,7 @@
 """The papers' claims, each as a difference that it says is above zero."""
 
 import statistics
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from evidence import Missing
 from multimix_plan import SIMULTANEOUS, TABLE_3
@@ -28,6 +28,7 @@ class Claim(NamedTuple):
         quantity: in points where not said otherwise; the claim is that it is above 0.
         unit: of the quantity.
         in_target: the quantity in the target stream, of models that predict from both.
+        runs: two trainings, the first of which is better, where that is all of it.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Claim(NamedTuple):
     quantity: Quantity
     unit: str = "points"
     in_target: Optional[Quantity] = None
+    runs: Optional[Tuple[str, str]] = None
 
 
 def better(one: str, other: str, way: str = "", other_way: str = "") -> Quantity:
@@ -49,7 +51,8 @@ def contrast(
 ) -> Claim:
     """The claim that one training's scores are higher than another's."""
     quantity, in_target = better(one, other), better(one, other, "target", "target")
-    return Claim(text, source, paper, tasks, quantity, in_target=in_target)
+    runs = (one, other)
+    return Claim(text, source, paper, tasks, quantity, "points", in_target, runs)
 
 
 def unseen_gain(way: str) -> Quantity:
@@ -159,6 +162,7 @@ X_MIXUP: List[Claim] = [
     Claim(
         "translate-train beats zero-shot", "Table 3",
         "+3.7 XNLI, +0.8 POS, +1.2 MLQA", ALL, better("translate-train", "zero-shot"),
+        runs=("translate-train", "zero-shot"),
     ),
     contrast(
         "X-Mixup beats translate-train", "Table 3", "+2.4 XNLI, +3.8 POS, +3.8 MLQA",

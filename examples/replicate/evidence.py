@@ -5,8 +5,9 @@ import math
 import statistics
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 from multimix_plan import MultiMixSetting, first_seeds
 from plan import Setting, demo_settings, folder_of, results_of
 from scipy import stats
@@ -78,6 +79,28 @@ class Evidence(NamedTuple):
     def mean_of(self, run: str, languages: Sequence[str], way: str = "") -> float:
         """The mean score over some languages."""
         return statistics.mean(self.score(run, way, lang) for lang in languages)
+
+    def right(self, run: str) -> np.ndarray:
+        """Which test rows of the targets a training answers rightly, as its own scores.
+
+        Returns:
+            100 where it does and 0 where not, ``(rows,)``.
+
+        Raises:
+            Missing: its answers are not there.
+        """
+        folder = results_of(self.setting, self.seed, run, self.out).parent
+        found = []
+        for lang in self.setting.targets:
+            paths = list(folder.glob(f"predictions/*/test-{lang}.tsv"))
+            if len(paths) != 1:
+                raise Missing(folder)
+            answers = paths[0].read_text(encoding="utf-8").splitlines()
+            text = (self.setting.raw / f"test-{lang}.tsv").read_text(encoding="utf-8")
+            gold = [line.split("\t")[2] for line in text.splitlines()]
+            assert len(answers) == len(gold), paths[0]
+            found += [100.0 * (a == b) for a, b in zip(answers, gold)]
+        return np.array(found)
 
     def analysis(self, kind: str) -> Any:
         """The numbers of an analysis."""
@@ -176,6 +199,34 @@ def measure(values: Sequence[float]) -> Measured:
     return Measured(list(values), mean - half, mean + half)
 
 
+def measure_rows(rows: np.ndarray) -> Measured:
+    """Mean of what each seed gives for each test row, and its interval.
+
+    Seeds and rows are both samples: the variance of the mean is that of the model with
+    a random effect of each seed and each row, from the mean squares of the analysis of
+    variance, and Student's quantile has Satterthwaite's degrees of freedom.
+
+    Args:
+        rows: ``(seeds, rows)``, two of each or more.
+
+    Source: Satterthwaite 1946, "An approximate distribution of estimates of variance
+    components".
+    """
+    seeds, count = rows.shape
+    mean = rows.mean()
+    by_seed, by_row = rows.mean(axis=1), rows.mean(axis=0)
+    rest = rows - by_seed[:, None] - by_row + mean
+    degrees = np.array([seeds - 1, count - 1, (seeds - 1) * (count - 1)])
+    sums = [count * ((by_seed - mean) ** 2).sum(), seeds * ((by_row - mean) ** 2).sum()]
+    squares = np.array([*sums, (rest**2).sum()]) / degrees
+    signed = squares * [1, 1, -1]
+    # Where the difference is below what either effect alone gives, that stands.
+    total = max(signed.sum(), squares[:2].max())
+    freedom = total**2 / (squares**2 / degrees).sum() if total else 1
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * math.sqrt(total / rows.size)
+    return Measured(by_seed.tolist(), mean - half, mean + half)
+
+
 def over_seeds(
     setting: Any,
     quantity: Callable[[Any], Optional[float]],
@@ -197,6 +248,19 @@ def over_seeds(
             raise Missing(f"{setting.name}, seed {seed}")
         values.append(value)
     return measure(values)
+
+
+def over_seeds_and_rows(
+    setting: Setting, runs: Tuple[str, str], seeds: Sequence[int], out: Path
+) -> Measured:
+    """How much better one training's answers are than another's, row by row.
+
+    Raises:
+        Missing: answers are.
+    """
+    both = [[Evidence(setting, s, out).right(run) for s in seeds] for run in runs]
+    ours, theirs = map(np.array, both)
+    return measure_rows(ours - theirs)
 
 
 def unlearned(setting: Setting, seeds: Sequence[int], out: Path) -> List[str]:

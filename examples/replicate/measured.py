@@ -14,6 +14,7 @@ from evidence import (
     Missing,
     MultiMixEvidence,
     over_seeds,
+    over_seeds_and_rows,
     unlearned,
 )
 from multimix_plan import (
@@ -176,9 +177,12 @@ def claim_row(
     if setting.task == "xnli" and claim.in_target:
         quantities[f"{setting.title}{IN_TARGET}"] = claim.in_target
     rows = {}
+    by_rows = setting.task == "xnli" and setting.targets and len(seeds) > 1
     for where, quantity in quantities.items():
         try:
             found = over_seeds(setting, quantity, seeds, out)
+            if by_rows and claim.runs and where == setting.title:
+                found = over_seeds_and_rows(setting, claim.runs, seeds, out)
         except (Missing, KeyError):
             continue
         count = str(len(found.values))

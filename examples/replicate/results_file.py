@@ -26,7 +26,9 @@ its paper says is above zero. Measured is its mean over seeds with Student's 95 
 interval; in one word, a claim **holds** where the interval lies above zero, **does not
 hold** where it lies below, and is **undecided** where zero is in it. A number beside
 this is of seeds that would decide it, at the mean and deviation that were seen. Rank
-correlations ρ are over the few languages of a data set, as few as five.
+correlations ρ are over the few languages of a data set, as few as five. Where a real
+encoder's answers to sentence pairs are compared, the interval is over seeds and test
+rows at once (both are random effects); it is wider than that over seeds alone.
 
 Where a line does not say real encoder, models have 1 to 13 million parameters,
 fine-tuned for at most 1,000 updates. They are pre-trained on text alone, those of real

@@ -311,6 +311,8 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
     check_options(args)
     args.data = args.data and args.data.resolve()
+    if args.model and Path(args.model).exists():
+        args.model = str(Path(args.model).resolve())
     kinds = ["encoder"] if args.model else ["made-up", *(["real"] if args.data else [])]
     runners = {kind: Runner(args.jobs) for kind in kinds}
 

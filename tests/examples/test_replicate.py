@@ -79,6 +79,62 @@ def test_so_many_seeds_would_decide(values):
     )
 
 
+def test_interval_over_seeds_and_rows_has_its_coverage():
+    """Of differences drawn around 1, 19 intervals of 20 hold it."""
+    generator, held = np.random.default_rng(0), []
+    for scale in (0.0, 1.0):  # of the seeds
+        for _ in range(400):
+            rows = 1 + generator.normal(0, 5, (3, 200)) + generator.normal(0, 8, 200)
+            rows += scale * generator.normal(0, 1, (3, 1))
+            found = evidence.measure_rows(rows)
+            held.append(found.low < 1 < found.high)
+            assert found.mean == pytest.approx(np.mean(rows))
+        assert 0.93 <= np.mean(held) <= 1, scale
+        held.clear()
+
+
+@given(st.integers(2, 4), st.integers(2, 6), st.integers(0, 99))
+def test_mean_squares_are_those_of_loops(seeds, count, seed):
+    rows = np.random.default_rng(seed).normal(0, 1, (seeds, count))
+    mean = sum(map(sum, rows)) / rows.size
+    of_seed = [sum(row) / count for row in rows]
+    of_row = [sum(row[j] for row in rows) / seeds for j in range(count)]
+    a = sum(count * (x - mean) ** 2 for x in of_seed) / (seeds - 1)
+    b = sum(seeds * (x - mean) ** 2 for x in of_row) / (count - 1)
+    e = sum(
+        (rows[i][j] - of_seed[i] - of_row[j] + mean) ** 2
+        for i in range(seeds)
+        for j in range(count)
+    ) / ((seeds - 1) * (count - 1))
+    total = max(a + b - e, a, b)
+    weights = a**2 / (seeds - 1) + b**2 / (count - 1)
+    weights += e**2 / ((seeds - 1) * (count - 1))
+    half = stats.t.ppf(0.975, total**2 / weights) * math.sqrt(total / rows.size)
+    found = evidence.measure_rows(rows)
+    assert (found.low, found.high) == pytest.approx((mean - half, mean + half))
+
+
+def test_answers_of_a_real_encoder_are_compared_row_by_row(tmp_path):
+    setting = encoder_plan.encoder_settings(tmp_path)[0]
+    setting.raw.mkdir(parents=True)
+    gold = ["neutral", "entailment", "contradiction", "neutral"]
+    text = "".join(f"a\tb\t{label}\n" for label in gold)
+    (setting.raw / "test-es.tsv").write_text(text)
+    for seed in (2, 3):
+        for run, wrong in (("xmixup", {seed}), ("no-mixup", {0, 1, seed})):
+            path = plan.results_of(setting, seed, run, tmp_path).parent
+            path = path / f"predictions/{run}/test-es.tsv"
+            path.parent.mkdir(parents=True)
+            rows = ["?" if i in wrong else label for i, label in enumerate(gold)]
+            path.write_text("".join(f"{row}\n" for row in rows))
+    found = evidence.over_seeds_and_rows(
+        setting, ("xmixup", "no-mixup"), (2, 3), tmp_path
+    )
+    assert found.values == [50.0, 50.0] and found.low < 50 < found.high
+    with pytest.raises(evidence.Missing):
+        evidence.Evidence(setting, 4, tmp_path).right("xmixup")
+
+
 def write_scores(out: Path, setting: plan.Setting, seed: int, run: str) -> None:
     """Results of a training, the same in all languages but the source."""
     value = SCORES.get(run, 84.0) + NOISE[seed] * (run == "xmixup")
