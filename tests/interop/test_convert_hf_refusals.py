@@ -149,6 +149,9 @@ def test_task_must_fit_the_head(copy):
 def test_missing_files_are_named(copy, name, message):
     folder = copy("xlmr" if name.startswith("sentencepiece") else "mbert")
     (folder / name).unlink()
+    if name in ("sentencepiece.bpe.model", "vocab.txt"):
+        # transformers 5 writes the same once more.
+        (folder / "tokenizer.json").unlink(missing_ok=True)
     assert message in refusal_of(folder)
 
 
