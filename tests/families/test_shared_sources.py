@@ -61,7 +61,10 @@ def test_loss_and_gradients_are_those_of_sources_encoded_one_by_one(
             if hasattr(layer, "mixup_ratio"):
                 layer.mixup_ratio = None
     shared = task.sample_sources(batch, update)
+    pad, streams = task.dictionary.pad(), ("src_tokens", "source_tokens")
+    lengths = [shared["net_input"][x].ne(pad).sum(1).numpy() for x in streams]
     plain = {**shared, "net_input": dict(shared["net_input"])}
+    plain["lengths"] = np.concatenate(lengths)
     places = plain["net_input"].pop("source_places")
     first = plain["net_input"].pop("distinct_sources")
     sources = shared["net_input"]["source_tokens"]
