@@ -104,8 +104,9 @@ def usual(hub: RobertaHubInterface, samples: List[Sample]) -> List[List[str]]:
         for sample in samples:
             words = [symbols[token][1:] for token in sample.tokens[1:-1]]
             random = sample_generator(1, sample.stream, sample.row)
-            (choice,) = choose_units(random, np.ones(len(words), int), PERCENTAGE, 1)
-            for unit in choice.units:
+            ones = np.ones(len(words), int)
+            ((units, _),) = choose_units(random, ones, PERCENTAGE, 1)
+            for unit in units:
                 words[unit] = "<mask>"
                 ((_, _, filling),) = hub.fill_mask(" ".join(words), topk=1)
                 words[unit] = filling.strip()
