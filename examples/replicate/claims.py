@@ -59,11 +59,8 @@ def unseen_gain(way: str) -> Quantity:
     """X-Mixup minus translate-train in languages that neither was trained on."""
 
     def gain(evidence: Any) -> float:
-        runs, unseen, stream = (
-            ["xmixup", "translate-train"],
-            evidence.setting.unseen,
-            way,
-        )
+        runs, stream = ["xmixup", "translate-train"], way
+        unseen = evidence.setting.unseen
         if unseen:  # which nothing is translated from
             stream = "target"
         else:

@@ -1,8 +1,7 @@
 r"""A real encoder on real text with machine translations, as settings and stages.
 
-Rows are short and trainings few hundred updates, so that all of it is done on two cores
-within a day. Learning rate and number of updates were chosen by the dev scores of
-translate-train with another seed, before X-Mixup was trained:
+Rows are short and trainings few hundred updates. The learning rate is to be confirmed
+by the dev scores of translate-train with another seed, before X-Mixup is trained:
 
     bash examples/sweep.sh xnli OUT/encoder/raw/xnli OUT/sweep --seed 1 --cpu \
         --model OUT/encoder/model --method translate-train --alphas 0.5 \

@@ -32,10 +32,8 @@ rows at once (both are random effects); it is wider than that over seeds alone.
 
 Where a line does not say real encoder, models have 1 to 13 million parameters,
 fine-tuned for at most 1,000 updates. They are pre-trained on text alone, those of real
-sets on some translations, too (TLM). The real encoder is multilingual-e5-small: 118
-million parameters, 12 layers of width 384, XLM-R's vocabulary. It is fine-tuned for
-300 to 600 updates of 16 or 32 short rows in English with their machine translations
-to Spanish by Apertium; its scores are those in Spanish.
+sets on some translations, too (TLM). The scores of a real encoder, which the command
+names, are those in Spanish. It learns from English rows and their machine translations.
 Hyper-parameters and data were chosen on dev scores of zero-shot, translate-train and
 supervised, with another seed, before X-Mixup was trained on them; of real sets only
 XNLI's learning rate and number of updates were, for translate-train, after 300 updates
