@@ -1,11 +1,14 @@
 r"""A real encoder on real text with machine translations, as settings and stages.
 
-Rows are short and trainings few hundred updates. The learning rate is to be confirmed
-by the dev scores of translate-train with another seed, before X-Mixup is trained:
+Rows are short and each training has 400 updates. Its learning rate is that of the best
+dev score of translate-train on sentence pairs, with another seed, which was found
+before X-Mixup was trained:
 
     bash examples/sweep.sh xnli OUT/encoder/raw/xnli OUT/sweep --seed 1 --cpu \
         --model OUT/encoder/model --method translate-train --alphas 0.5 \
-        --lrs "3e-5 5e-5 1e-4" -- --batch-size 32 --update-freq 1 --max-update 600
+        --lrs "5e-5 1e-4 2e-4" -- SHARED --batch-size 32 SCHEDULE
+
+where ``SHARED`` and ``SCHEDULE`` are those below.
 """
 
 from pathlib import Path
@@ -18,8 +21,13 @@ from fairseq_xling.stages import Stage
 
 # What a training has beside the recipe's own options. Optimizer states would fill the
 # disk; a training that is killed begins again.
-SHARED = """--batch-size 32 --update-freq 1 --max-epoch 0 --num-workers 0
-    --log-interval 25 --no-save-optimizer-state --scheduled-sampling-midpoint 0.5"""
+SHARED = """--update-freq 1 --max-epoch 0 --num-workers 0 --log-interval 25
+    --no-save-optimizer-state --scheduled-sampling-midpoint 0.5"""
+SCHEDULE = """--warmup-updates 40 --max-update 400 --total-num-update 400
+    --validate-interval-updates 200 --save-interval-updates 200"""
+RATE = "1e-4"
+# Rows of each language whose states and ratios are looked at.
+ANALYSED_ROWS = 400
 # The parts of run.py that each task belongs to.
 PARTS: Dict[str, str] = {
     "xnli": "pairs", "udpos": "tagging", "panx": "tagging", "xquad": "qa",
@@ -38,37 +46,24 @@ WAVES = [
 ]
 
 
-def schedule(updates: int, every: int, rate: str) -> str:
-    """Options of a training of so many updates, validated after every so many."""
-    return (
-        f"--lr {rate} --warmup-updates {updates // 10} --max-update {updates} "
-        f"--total-num-update {updates} --validate-interval-updates {every} "
-        f"--save-interval-updates {every}"
-    )
-
-
 def encoder_settings(out: Path) -> List[Setting]:
     """What is compared, the most telling first."""
     pairs = Setting(
         "encoder-xnli", "xnli", out / "encoder/raw/xnli", out / "encoder/model",
-        schedule(600, 150, "5e-5"),
+        f"--lr {RATE} --batch-size 32 {SCHEDULE}",
         [*WAVES[0], "no-mixup", "constant-ratio", "no-consistency"],
         layer=1, layers=12, title=TITLES["xnli"], swept=[1, 6, 12],
         variants={"normalised": ["--ratio-entropy", "normalised"]},
         shared=SHARED, arch="xmixup_xlmr", targets=[TARGET], unseen=UNSEEN["xnli"],
-        leftovers=["checkpoint_last.pt"],
+        leftovers=["checkpoint_last.pt"], analysed_rows=ANALYSED_ROWS,
     )  # fmt: skip
     found = [pairs]
-    for task, options in (
-        ("udpos", schedule(300, 100, "5e-5")),
-        ("panx", schedule(300, 100, "5e-5")),
-        ("xquad", schedule(400, 200, "5e-5") + " --batch-size 16"),
-    ):
+    for task, rows in (("udpos", 32), ("panx", 32), ("xquad", 8)):
         one = pairs._replace(
             name=f"encoder-{task}", task=task, raw=out / f"encoder/raw/{task}",
-            options=options, layer=0, swept=[], title=TITLES[task],
+            options=f"--lr {RATE} --batch-size {rows} {SCHEDULE}", layer=0, swept=[],
             methods=[*WAVES[0], *(x for x in ABLATIONS if "sampling" not in x)],
-            unseen=UNSEEN[task], variants={},
+            title=TITLES[task], unseen=UNSEEN[task], variants={},
         )  # fmt: skip
         found.append(one)
     return found

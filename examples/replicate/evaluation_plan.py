@@ -45,7 +45,10 @@ def evaluating(
                     everything = ["--target-langs", ",".join(DEMO_LANGUAGES)]
                     runs[on_all(run)] = (run, everything)
                 elif method_of(run) == "xmixup":
-                    runs[alone(run)] = (run, ["--no-mixup-inference"])
+                    options = ["--no-mixup-inference"]
+                    if setting.targets:  # elsewhere there is nothing to mix with
+                        options += ["--target-langs", ",".join(setting.targets)]
+                    runs[alone(run)] = (run, options)
             for name, (run, options) in runs.items():
                 folder = folder_of(setting, seed, out)
                 path = checkpoint_of(setting, seed, run, out)
@@ -99,11 +102,14 @@ def analyses_of(
     paths = [str(checkpoint_of(setting, seed, run, out)) for run in methods]
     scores = [str(results_of(setting, seed, run, out)) for run in methods]
     models = ["--path", *paths, "--names", *methods]
-    kinds = {"cka": [*models, "--results", *scores]}
+    few = []
+    if setting.analysed_rows:
+        few = ["--max-rows", str(setting.analysed_rows)]
+    kinds = {"cka": [*models, "--results", *scores, *few]}
     if "xmixup" in methods:
-        kinds["ratio"] = ["--path", paths[-1]]
+        kinds["ratio"] = ["--path", paths[-1], *few]
     if "xmixup" in methods and seed == first:
-        kinds.update(pca=[*models, "--max-rows", "200"], centroids=models)
+        kinds.update(pca=[*models, "--max-rows", "200"], centroids=[*models, *few])
     return kinds
 
 

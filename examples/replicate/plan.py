@@ -52,6 +52,7 @@ class Setting(NamedTuple):
         unseen: test languages that nothing is translated to.
         leftovers: files of a training that go when it is complete; it begins again if
             it is killed.
+        analysed_rows: of each language, whose states are looked at; 0 for all.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Setting(NamedTuple):
     targets: Sequence[str] = ()
     unseen: Sequence[str] = ()
     leftovers: Sequence[str] = ()
+    analysed_rows: int = 0
 
     @property
     def analysed(self) -> bool:
