@@ -243,6 +243,11 @@ X_MIXUP: List[Claim] = [
         "an entropy divided by its largest value (normalised, ours) beats nats",
         "section 4.1", "not given", PAIRS, "normalised", "xmixup",
     ),
+    contrast(
+        "encoding a source once for all its translations (--group-translations, ours) "
+        "beats encoding it for each", "section 4.1", "not given", PAIRS,
+        "grouped", "xmixup",
+    ),
     Claim(
         "λ falls where the translation is worse (40 % of its words swapped)",
         "section 4.1", "not given", PAIRS, ratio_fall, "λ",

@@ -54,7 +54,7 @@ def settings_of(parts: Sequence[str], kinds: Sequence[str], out: Path) -> List[S
         kinds: of data and models, of ``KINDS``.
         out: folder of all runs.
     """
-    order, settings = ("pairs", "tagging", "qa", "why", "pretraining"), []
+    order, settings = ("pairs", "tagging", "qa", "why", "pretraining", "grouping"), []
     if "made-up" in kinds:
         by_part = demo_settings(out)
         settings += [x for part in order if part in parts for x in by_part[part]]

@@ -22,7 +22,8 @@ RIVALS = ["translate-train", "xmixup"]
 # What the mini XLM-R is trained on with, by its names in commands and in tables.
 PRETRAININGS = {"mixup": "X-Mixup", "concatenated": "TLM", "monolingual": "text alone"}
 PARTS = [
-    "pairs", "multimix", "distillation", "tagging", "why", "pretraining", "qa"
+    "pairs", "multimix", "distillation", "tagging", "why", "pretraining", "qa",
+    "grouping",
 ]  # fmt: skip
 # The real tasks, and the part that each belongs to.
 REAL_PARTS = {"udpos": "tagging", "xnli": "pairs", "panx": "multimix"}
@@ -174,12 +175,18 @@ def demo_settings(out: Path) -> Dict[str, List[Setting]]:
         )
         for kind, title in PRETRAININGS.items()
     ]  # fmt: skip
+    grouping = plenty._replace(
+        name="grouping", methods=["xmixup"],
+        variants={"grouped": ["--group-translations"]},
+        title="sentence pairs, 4,000 translations, grouped or not",
+    )  # fmt: skip
     return {
         "pairs": [few],
         "tagging": [tagging],
         "qa": [questions],
         "why": why,
         "pretraining": pretraining,
+        "grouping": [grouping],
     }
 
 
