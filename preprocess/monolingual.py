@@ -1,11 +1,13 @@
 """Train a tokenizer on text and binarize it, to pre-train a masked language model.
 
     python preprocess/monolingual.py TEXT_DIR --vocabulary 1000 --destdir DIR
+    python preprocess/monolingual.py TEXT_DIR --model xlmr.base --destdir DIR
 
 ``TEXT_DIR`` holds ``train.{lang}.txt`` and ``valid.{lang}.txt``, one document or
 sentence a line. ``DIR`` becomes a folder as fairseq's XLM-R has it, yet without
 ``model.pt`` (``sentencepiece.bpe.model``, or for mBERT ``tokenizer.json``, and
-``dict.txt``), and ``DIR/bin`` the data of ``--task masked_lm``.
+``dict.txt``), and ``DIR/bin`` the data of ``--task masked_lm``. With ``--model``, these
+are that model's, whose pre-training then goes on.
 """
 
 import argparse
@@ -37,6 +39,7 @@ from fairseq_xling.errors import one_line_errors  # noqa: E402
 from fairseq_xling.files.atomic import atomic_folder  # noqa: E402
 from fairseq_xling.files.destination import Output, check_replaceable  # noqa: E402
 from fairseq_xling.files.text_lines import lines_with_text  # noqa: E402
+from fairseq_xling.interop.model_folder import find_vocabulary  # noqa: E402
 from fairseq_xling.interop.tokenizer_files import wordpiece  # noqa: E402
 from fairseq_xling.interop.vocabulary import (  # noqa: E402
     BERT_NAMES,
@@ -190,6 +193,11 @@ def main() -> None:
         help="sentencepiece for an XLM-R, wordpiece for an mBERT",
     )
     parser.add_argument("--vocabulary", type=int, default=16000, help="pieces")
+    parser.add_argument(
+        "--model",
+        help="whose tokenizer and dictionary to take, instead of training one: a "
+        "folder, a checkpoint, or a name such as xlmr.base",
+    )
     parser.add_argument("--workers", type=int, default=2, help="threads that encode")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a folder of this script"
@@ -202,8 +210,12 @@ def main() -> None:
             raise UserError(f"--{name} {getattr(args, name)}: give 1 or more")
     for texts in splits.values():
         check_texts(texts)
+    found = find_vocabulary(args.model, args.destdir) if args.model else ()
     with atomic_folder(args.destdir) as folder:
-        TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)
+        for path in found:
+            shutil.copy(path, folder)
+        if not found:
+            TRAINERS[args.tokenizer](splits["train"], args.vocabulary, folder)
         dictionary = load_dictionary(str(folder / "dict.txt"))
         encoder = TextEncoder(str(find_tokenizer(folder)), dictionary, args.workers)
         (folder / "bin").mkdir()

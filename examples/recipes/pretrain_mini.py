@@ -1,6 +1,8 @@
 """A mini XLM-R from a folder of text: SentencePiece, binarized data, and pre-training.
 
 By masked language modelling, of pairs by TLM or X-Mixup. Started again, it goes on.
+With --from, the pre-training of another encoder goes on, and of one without a head for
+masked tokens gives it one.
 
 usage: bash examples/pretrain_mini.sh TEXT_DIR OUT_DIR [options]
            [-- more fairseq-train options]
@@ -10,6 +12,8 @@ usage: bash examples/pretrain_mini.sh TEXT_DIR OUT_DIR [options]
   OUT_DIR           gets model.pt, dict.txt and sentencepiece.bpe.model, as fairseq's
                     XLM-R has them (and text/, monolingual/, parallel/, checkpoints/)
   --vocabulary N    pieces (default: 16000, which gives 13 million parameters)
+  --from MODEL      encoder to begin with, its vocabulary and its shape: a folder, a
+                    checkpoint, or a name of fairseq's or huggingface.co
   --source-lang L   SRC of the translations (default: en)
   --tlm-kind NAME   how translations are read: concatenated (TLM, default) or mixup
   --updates N       (default: 20000)
@@ -25,6 +29,7 @@ from pathlib import Path
 from typing import Sequence
 
 from fairseq_xling.files.atomic import atomic_file
+from fairseq_xling.interop.model_folder import find_model
 from fairseq_xling.stages import Runner
 from recipes.command_line import (
     USER_DIR,
@@ -38,14 +43,15 @@ from recipes.command_line import (
 )
 
 POSITIONS = 512
-SHAPE = """--encoder-layers 6 --encoder-embed-dim 320 --encoder-ffn-embed-dim 1280
-    --encoder-attention-heads 5""".split()
+NEW = """--arch xmixup_xlmr_mini --lr 5e-4 --encoder-layers 6 --encoder-embed-dim 320
+    --encoder-ffn-embed-dim 1280 --encoder-attention-heads 5""".split()
+BEGUN = "--arch xmixup_xlmr --lr 1e-4".split()
 TRAINING = shlex.split("""
-    --sample-break-mode none --arch xmixup_xlmr_mini --dropout 0.1
-    --attention-dropout 0.1 --optimizer adamw_fused --adam-betas '(0.9, 0.98)'
-    --adam-eps 1e-6 --weight-decay 0.01 --clip-norm 1.0 --lr 5e-4
-    --lr-scheduler polynomial_decay --keep-interval-updates 0 --no-epoch-checkpoints
-    --log-format simple --log-interval 50
+    --sample-break-mode none --dropout 0.1 --attention-dropout 0.1
+    --optimizer adamw_fused --adam-betas '(0.9, 0.98)' --adam-eps 1e-6
+    --weight-decay 0.01 --clip-norm 1.0 --lr-scheduler polynomial_decay
+    --keep-interval-updates 0 --no-epoch-checkpoints --log-format simple
+    --log-interval 50
 """)
 
 
@@ -60,9 +66,13 @@ def main(words: Sequence[str]) -> None:
         raise WrongUse()
     text, out = Path(words[0]), Path(words[1])
     found, more = read_options(
-        words[2:], vocabulary="16000", source_lang="en", tlm_kind="concatenated",
-        updates="20000", max_tokens="", seed="1", gpus="1",
+        words[2:], vocabulary="", source_lang="en", tlm_kind="concatenated",
+        updates="20000", max_tokens="", seed="1", gpus="1", **{"from": ""},
     )  # fmt: skip
+    begun = vars(found)["from"]
+    if begun and found.vocabulary:
+        raise WrongUse(f"--vocabulary {found.vocabulary}: --from has its own")
+    found.vocabulary = found.vocabulary or "16000"
     most = found.max_tokens or ("4096" if found.cpu else "16384")
     check_counts(
         vocabulary=found.vocabulary, updates=found.updates, max_tokens=most,
@@ -73,8 +83,15 @@ def main(words: Sequence[str]) -> None:
     if not text.is_dir():
         raise WrongUse(f"{text}: not a folder")
     run, source = runner(found), options(source_lang=found.source_lang)
-    vocabulary = options(vocabulary=found.vocabulary)
-    check_made_of(out, " ".join([str(text.absolute()), *source, *vocabulary]), run)
+    vocabulary = options(vocabulary=not begun and found.vocabulary)
+    made_of = [str(text.absolute()), *source, *vocabulary]
+    made_of += ["--from", begun] if begun else []
+    check_made_of(out, " ".join(made_of), run)
+    if begun and not run.dry_run:
+        begun = find_model(begun, out / "monolingual")
+    beginning, shape = options(model=begun or False), NEW
+    if begun:
+        shape = [*BEGUN, *options(finetune_from_model=begun)]
     # Each of these folders is made as a whole, so one that is there is complete.
     split, monolingual, data = out / "text", out / "monolingual", out / "parallel"
     run(
@@ -84,7 +101,7 @@ def main(words: Sequence[str]) -> None:
     )  # fmt: skip
     run(
         [*script("preprocess/monolingual.py"), f"{split}/monolingual", *vocabulary,
-         *options(destdir=monolingual)],
+         *beginning, *options(destdir=monolingual)],
         done=monolingual,
     )  # fmt: skip
     spm, dictionary = out / "sentencepiece.bpe.model", out / "dict.txt"
@@ -112,7 +129,7 @@ def main(words: Sequence[str]) -> None:
     if not run.dry_run:
         folder.mkdir(parents=True, exist_ok=True)
     every = -(-updates // 20)  # validated and saved twenty times, whatever the length
-    run([program("fairseq-train"), str(data), *task, *SHAPE, *TRAINING, *options(
+    run([program("fairseq-train"), str(data), *task, *shape, *TRAINING, *options(
         user_dir=USER_DIR, max_positions=POSITIONS, warmup_updates=-(-updates // 10),
         total_num_update=updates, max_update=updates, max_tokens=most, seed=found.seed,
         distributed_world_size=found.gpus, cpu=found.cpu, fp16=not found.cpu,

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from fairseq import options
+from hf_models import write_hf
 from parallel_data import draw_parallel, write_parallel
 from recipe_calls import call_recipe
 from refusals import refused
 from training import ROOT
+
+from fairseq_xling.models.xmixup_xlmr import XMixupXLMRModel
+from fairseq_xling.multimix.lm_checkpoint import check_loaded
 
 
 def bash(*arguments):
@@ -77,6 +81,43 @@ def test_pairs_are_pretrained_on_with_the_text(text, tmp_path):
     assert args.monolingual == str(tmp_path / "out/monolingual/bin")
     assert args.distributed_world_size == 2 and args.fp16 and not args.cpu
     assert args.encoder_layers == 4
+
+
+def test_pretraining_of_an_encoder_goes_on_with_its_vocabulary_and_shape(
+    text, tmp_path
+):
+    given = ["--from", "xlmr.base", "--cpu", "--", "--lr", "3e-4"]
+    found = commands(text, tmp_path / "out", *given)
+    (binarizing,) = [one for one in found if one[-1].endswith("monolingual")]
+    assert binarizing[-4:-2] == ["--model", "xlmr.base"]
+    assert "--vocabulary" not in binarizing
+    (train,) = [one for one in found if one[0].endswith("fairseq-train")]
+    args = training_options(train)
+    assert args.finetune_from_model == "xlmr.base" and args.arch == "xmixup_xlmr"
+    assert args.lr == [3e-4] and args.encoder_layers is None  # the checkpoint's
+
+
+def test_encoder_without_a_head_for_masked_tokens_gets_one(text, tmp_path, spm):
+    write_hf("xlmr", "Model", tmp_path / "encoder", spm)
+    sizes = ["--updates", "2", "--max-tokens", "512", "--", "--max-positions", "64"]
+    sizes += ["--tokens-per-sample", "64"]
+    out = tmp_path / "out"
+    done = bash(text, out, "--from", tmp_path / "encoder", "--cpu", *sizes)
+    assert done.returncode == 0, done.stdout
+    model = XMixupXLMRModel.from_pretrained(str(out))
+    check_loaded(model, "out")  # or it is refused as a generator
+    given = (tmp_path / "encoder/sentencepiece.bpe.model").read_bytes()
+    assert (out / "sentencepiece.bpe.model").read_bytes() == given
+    words = model.encode("the dog")
+    assert model.model(words[None])[0].shape == (1, len(words), len(model.task.dictionary))
+
+
+def test_vocabulary_of_an_encoder_is_its_own(text, tmp_path):
+    out = tmp_path / "out"
+    done = bash(text, out, "--dry-run", "--from", "xlmr.base", "--vocabulary", "900")
+    assert (
+        done.returncode == 2 and "--vocabulary 900: --from has its own" in done.stdout
+    )
 
 
 def test_what_is_there_is_not_made_again(text, tmp_path):
