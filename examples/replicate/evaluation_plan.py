@@ -12,6 +12,7 @@ from plan import (
     folder_of,
     method_of,
     on_all,
+    python,
     results_of,
     tool,
 )
@@ -85,6 +86,28 @@ def analyzing(
                 inputs = [Path(x) for x in options if x.endswith((".pt", ".json"))]
                 outputs = [where / f"{kind}.json"]
                 stages.append(Stage(title, where, command, inputs, outputs))
+    return stages
+
+
+def ratio_evidence_of(setting: Setting, seed: int, out: Path) -> Path:
+    """What ratio_evidence.py writes."""
+    return folder_of(setting, seed, out) / "ratio-evidence/ratio_evidence.json"
+
+
+def looking_at_ratios(settings: Sequence[Setting], seed: int, out: Path) -> List[Stage]:
+    """Whether the mixup ratio can learn, where layers are compared."""
+    stages = []
+    for setting in settings:
+        if not setting.swept:
+            continue
+        data = folder_of(setting, seed, out) / "data-bin"
+        path = checkpoint_of(setting, seed, "xmixup", out)
+        done = ratio_evidence_of(setting, seed, out)
+        command = python(
+            "examples/replicate/ratio_evidence.py", data, path, done.parent
+        )
+        title = f"{setting.name}, seed {seed}: evidence on the ratio"
+        stages.append(Stage(title, done.parent, command, [path], [done]))
     return stages
 
 

@@ -33,6 +33,7 @@ from plan import (
     on_all,
     real_settings,
 )
+from ratio_table import ratio_section
 
 from fairseq_xling.tables import Cell, markdown_table, spread
 
@@ -110,7 +111,7 @@ def measure(
         ``claims``: by section, text and data set its interval, number of seeds and
         verdict; ``room``: rows of :func:`rivals_row` by their first cell, and ``far``,
         the languages with most of it; ``unlearned``: by data set, trainings that gave
-        one answer; ``tables``: scores by title.
+        one answer; ``ratio``, a section on it; ``tables``: scores by title.
     """
     settings = settings_of(parts, kinds, out)
     multimix = multimix_of(parts, kinds, seeds[0], out)
@@ -147,6 +148,7 @@ def measure(
         if "pairs" in parts and "made-up" in kinds
         else "",
         "unlearned": {title: runs for title, runs in idle.items() if runs},
+        "ratio": ratio_section([x for x in settings if x.swept], seeds[0], out),
         "tables": {title: text for title, text in tables.items() if text},
     }
 

@@ -213,7 +213,8 @@ def look(data: str, path: str, rows: int, batches: int) -> Dict[str, Any]:
                     known.update(scores=scores, unit=unit)
                     layers.append({**known, **describe(here)})
     criterion = task.build_criterion(open_checkpoint(path)["cfg"].criterion)
-    return {"layers": layers, "gradient": gradients(task, model, criterion, batches)}
+    gradient = gradients(task, model, criterion, batches)
+    return {"layers": layers, "gradient": gradient, "batches": batches}
 
 
 @one_line_errors()

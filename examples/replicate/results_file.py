@@ -127,6 +127,7 @@ def render(held: Dict[str, Any]) -> str:
             claim_table(section, claims, held["claims"].get(section, {}), titles)
             for section, claims in SECTIONS.items()
         ),
+        held.get("ratio", ""),
         room_table(held["room"], held.get("far", ""), titles),
         "## Scores\n\nMean ± standard deviation over seeds, in percent.\n",
         *(tables[name] for name in order),

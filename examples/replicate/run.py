@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List, Sequence, Set
 
 from encoder_plan import PARTS as TASK_PARTS
 from encoder_plan import WAVES, encoder_settings, laying_out
-from evaluation_plan import analyzing, evaluating, reporting
+from evaluation_plan import analyzing, evaluating, looking_at_ratios, reporting
 from evidence import unlearned
 from measured import measure
 from multimix_plan import (
@@ -236,7 +236,7 @@ def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
             run(training([setting], seeds, out, wave))
             run(evaluating([setting], seeds, out, set(wave) & {"xmixup"}))
             tell()
-    run(analyzing(settings, seeds, out))
+    run(looking_at_ratios(settings, seeds[0], out) + analyzing(settings, seeds, out))
     tell()
     for stages in reporting(settings, seeds[0], out):
         run(stages)
