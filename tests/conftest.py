@@ -6,6 +6,7 @@ import os
 # pool of threads must not be forked, as some tests do.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import gc
 import logging
 import random
 import signal
@@ -26,6 +27,17 @@ from small_spm import train_spm
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what all tests have loaded.
+
+    It would walk over millions of objects of torch, fairseq and transformers again and
+    again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

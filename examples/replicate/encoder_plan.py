@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from english_data import LAY_OUT, TARGET, UNSEEN
-from plan import ABLATIONS, Setting, python
+from plan import ABLATIONS, ROOT, Setting, python
 
 from fairseq_xling.stages import Stage
 
@@ -38,6 +38,9 @@ TITLES = {
     "panx": "named entities, real encoder",
     "xquad": "questions, real encoder",
 }
+# MultiMix's sets of named entities, and the updates that give the encoder a head.
+XNER = ["xner-es", "xner-sw"]
+LM_UPDATES = 1000
 # Which trainings come first: those that tell most.
 WAVES = [
     ["zero-shot", "translate-train", "xmixup"],
@@ -94,4 +97,45 @@ def laying_out(args: Any, tasks: List[str]) -> List[List[Stage]]:
     return [first, last]
 
 
-assert set(PARTS) == set(LAY_OUT)
+def giving_a_head(args: Any) -> List[List[Stage]]:
+    """The encoder with a head for masked tokens, as MultiMix's generator has it.
+
+    Args:
+        args: of run.py.
+    """
+    text, lm = (args.results_path / "encoder" / x for x in ("text", "lm"))
+    model = args.results_path / "encoder/model"
+    writing = python("examples/replicate/real_text.py", args.data, text)
+    command = [
+        "bash", str(ROOT / "examples/pretrain_mini.sh"), str(text), str(lm),
+        "--from", str(model), "--cpu", "--updates", str(LM_UPDATES),
+        "--max-tokens", "1024",
+    ]  # fmt: skip
+    done, inputs = text / "en.txt", [model / "model.pt", text / "en.txt"]
+    return [
+        [Stage("text to pre-train on", text, writing, [], [done], False)],
+        [Stage("head for masked tokens", lm, command, inputs, [lm / "model.pt"])],
+    ]
+
+
+def laying_out_entities(args: Any) -> List[List[Stage]]:
+    """MultiMix's named entities, binarized.
+
+    Args:
+        args: of run.py.
+    """
+    folder, first, last = args.results_path / "encoder", [], []
+    for name in XNER:
+        raw, data = folder / "raw" / name, folder / f"{name}-bin"
+        command = python("examples/replicate/english_data.py", name, args.data, raw)
+        done = raw / "train-en.tsv"
+        first.append(Stage(f"{name}: text", raw, command, [], [done], False))
+        command = python(
+            "preprocess/panx.py", raw, "--destdir", data, "--model", folder / "lm"
+        )
+        inputs, outputs = [folder / "lm/model.pt"], [data / "manifest.json"]
+        last.append(Stage(f"{name}: data", data, command, inputs, outputs, False))
+    return [first, last]
+
+
+assert set(PARTS) | set(XNER) == set(LAY_OUT)

@@ -9,16 +9,26 @@ sets English and Spanish, test sets these and languages that nothing is translat
   set, dev rows are the test that no model is selected on in any language;
 * udpos: English-EWT to train on; the PUD treebanks as Spanish dev set and as test;
 * panx: WikiANN, its dev sets shared out between dev and test;
+* xner-es, xner-sw, for MultiMix: WikiANN's English to train on; WikiANN's Spanish or
+  MasakhaNER's Swahili (news, dates as no entities) as text, dev and test sets;
 * xquad: TyDiQA's English questions to train on, and to select on in English; XQuAD's
   articles, one in six as Spanish dev set, one in three as test.
 """
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, List, Sequence
 
-from real_data import read, read_sentences, write, write_articles, write_sentences
+from real_data import (
+    TRAINING_PAIRS,
+    read,
+    read_sentences,
+    write,
+    write_articles,
+    write_sentences,
+)
 
 UNSEEN = {
     "xnli": ["de", "sw", "zh", "hi", "ar", "tr"],
@@ -27,6 +37,8 @@ UNSEEN = {
     "xquad": ["de", "ar", "zh"],
 }
 TARGET = "es"
+# Of MultiMix's English sentences, and of its text.
+XNER_ROWS = 3000
 # Training rows: how many, and of how many words and characters at most.
 TRAINING_ROWS, WORDS, PASSAGE = 16000, 28, 500
 # Dev rows, and test rows in Spanish and in another language.
@@ -45,11 +57,12 @@ def lay_out_xnli(data: Path, out: Path) -> None:
     write(out / "train-en.tsv", rows[:TRAINING_ROWS])
     for lang in ("en", TARGET):
         dev, test = (read(data / f"nli/xnli/{x}-{lang}.tsv") for x in ("dev", "test"))
-        write(out / f"dev-{lang}.tsv", dev[:DEV])
+        # Those that real_text.py leaves out.
+        write(out / f"dev-{lang}.tsv", dev[TRAINING_PAIRS["xnli"] :])
         write(out / f"test-{lang}.tsv", test[: test_rows(lang)])
     for lang in UNSEEN["xnli"]:
         rows = read(data / f"nli/xnli/dev-{lang}.tsv")
-        write(out / f"test-{lang}.tsv", rows[DEV : DEV + OTHER_TEST])
+        write(out / f"test-{lang}.tsv", rows[:OTHER_TEST])
 
 
 def short(sentences: List[List[str]]) -> List[List[str]]:
@@ -80,6 +93,36 @@ def lay_out_panx(data: Path, out: Path) -> None:
             write_sentences(out / f"dev-{lang}.tsv", rows[:DEV])
         test = rows[DEV : DEV + test_rows(lang)]
         write_sentences(out / f"test-{lang}.tsv", test)
+
+
+def without_dates(sentences: List[List[str]]) -> List[List[str]]:
+    """Sentences of CoNLL's columns as WikiANN's, which have no dates."""
+    rows = [[line.split(" ") for line in one] for one in sentences]
+    return [
+        [f"{word}\t{'O' if tag.endswith('DATE') else tag}" for word, tag in one]
+        for one in rows
+    ]
+
+
+def lay_out_xner(data: Path, out: Path, lang: str) -> None:
+    """WikiANN in English; in another language that, or MasakhaNER."""
+    folder = data / "ner/panx"
+    rows = short(read_sentences(folder / "train-en.tsv"))
+    write_sentences(out / "train-en.tsv", rows[:XNER_ROWS])
+    dev = read_sentences(folder / "dev-en.tsv")[:DEV]
+    write_sentences(out / "dev-en.tsv", dev)
+    if lang == TARGET:
+        train = read_sentences(folder / f"train-{lang}.tsv")
+        rows = read_sentences(folder / f"dev-{lang}.tsv")
+        dev, test = rows[:DEV], rows[DEV:]
+    else:
+        train, dev, test = (
+            without_dates(read_sentences(data / f"ner/masakhaner_swa/{split}.txt"))
+            for split in ("train", "dev", "test")
+        )
+    write_sentences(out / f"train-{lang}.tsv", train[:XNER_ROWS])
+    write_sentences(out / f"dev-{lang}.tsv", dev[:DEV])
+    write_sentences(out / f"test-{lang}.tsv", test[:OTHER_TEST])
 
 
 def short_passages(articles: Sequence[Any]) -> List[Any]:
@@ -116,6 +159,8 @@ LAY_OUT = {
     "udpos": lay_out_udpos,
     "panx": lay_out_panx,
     "xquad": lay_out_xquad,
+    "xner-es": partial(lay_out_xner, lang="es"),
+    "xner-sw": partial(lay_out_xner, lang="sw"),
 }
 
 

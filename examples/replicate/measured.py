@@ -23,6 +23,7 @@ from multimix_plan import (
     MultiMixSetting,
     demo_setting,
     first_seeds,
+    multimix_with_encoder,
     real_setting,
 )
 from plan import (
@@ -72,8 +73,9 @@ def multimix_of(
     """Those of MultiMix; the first seed's data are read."""
     if "multimix" not in parts:
         return []
-    made_up = [demo_setting(out, seed)] if "made-up" in kinds else []
-    return made_up + ([real_setting(out)] if "real" in kinds else [])
+    found = [demo_setting(out, seed)] if "made-up" in kinds else []
+    found += [real_setting(out)] if "real" in kinds else []
+    return found + (multimix_with_encoder(out, seed) if "encoder" in kinds else [])
 
 
 def distillation_of(

@@ -34,6 +34,7 @@ class MultiMixSetting(NamedTuple):
         lang, split: the target language and where its text is.
         options: of ``xling-multimix``.
         title: in the tables.
+        arch: of the models.
     """
 
     name: str
@@ -44,6 +45,7 @@ class MultiMixSetting(NamedTuple):
     split: str
     options: Sequence[str]
     title: str
+    arch: str = "xmixup_xlmr_mini"
 
     def folder(self, seed: int, row: str, out: Path) -> Path:
         """Where a run goes; ``row`` is empty for the whole of Algorithm 1."""
@@ -56,7 +58,7 @@ class MultiMixSetting(NamedTuple):
         command = [
             tool("xling-multimix"), str(self.data), f"--task={self.task}",
             f"--target-lang={self.lang}", f"--target-split={self.split}",
-            f"--pretrained={self.model / 'model.pt'}", "--arch=xmixup_xlmr_mini",
+            f"--pretrained={self.model / 'model.pt'}", f"--arch={self.arch}",
             f"--seed={seed}", "--jobs=1", "--cpu", *self.options, *options,
             f"--results-path={folder}",
         ]  # fmt: skip
@@ -97,6 +99,38 @@ def real_setting(out: Path) -> MultiMixSetting:
         ],
         title="named entities in Spanish, PAN-X",
     )  # fmt: skip
+
+
+def multimix_with_encoder(out: Path, seed: int) -> List[MultiMixSetting]:
+    """With a real encoder, and the head for masked tokens that it got.
+
+    Args:
+        out: folder of all runs.
+        seed: of the binarized sentence pairs.
+    """
+    shared = "--batch-size 16 --update-freq 1 --num-workers 0"
+    shared += " --no-save-optimizer-state"
+    entities = MultiMixSetting(
+        "encoder-multimix-es", "multimix_xner", out / "encoder/xner-es-bin",
+        out / "encoder/lm", "es", "supervised",
+        [
+            f"--train-options={shared}",
+            "--warmup-options=--lr 1e-4 --max-update 300 --warmup-updates 30",
+            "--adaptation-options=--lr 5e-5 --max-update 100",
+        ],
+        title="named entities in Spanish, WikiANN, real encoder", arch="xmixup_xlmr",
+    )  # fmt: skip
+    swahili = entities._replace(
+        name="encoder-multimix-sw", data=out / "encoder/xner-sw-bin", lang="sw",
+        title="named entities in Swahili, MasakhaNER, real encoder",
+    )  # fmt: skip
+    pairs = entities._replace(
+        name="encoder-multimix-pairs", task="multimix_xnli", split="train",
+        data=out / "runs" / f"encoder-xnli-{seed}/data-bin",
+        options=[*entities.options, "--train-percentage=5"],
+        title="sentence pairs in Spanish, XNLI-5 %, real encoder",
+    )  # fmt: skip
+    return [entities, swahili, pairs]
 
 
 def first_seeds(seeds: Sequence[int]) -> List[int]:

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Set
 
 from encoder_plan import PARTS as TASK_PARTS
-from encoder_plan import WAVES, encoder_settings, laying_out
+from encoder_plan import (
+    WAVES,
+    encoder_settings,
+    giving_a_head,
+    laying_out,
+    laying_out_entities,
+)
 from evaluation_plan import analyzing, evaluating, looking_at_ratios, reporting
 from evidence import unlearned
 from measured import measure
@@ -26,6 +32,7 @@ from multimix_plan import (
     adapting,
     demo_setting,
     distilling,
+    multimix_with_encoder,
     real_setting,
     running,
 )
@@ -236,10 +243,30 @@ def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
             run(training([setting], seeds, out, wave))
             run(evaluating([setting], seeds, out, set(wave) & {"xmixup"}))
             tell()
+    if "multimix" in args.parts:
+        run_multimix(run, args, tell)
     run(looking_at_ratios(settings, seeds[0], out) + analyzing(settings, seeds, out))
     tell()
     for stages in reporting(settings, seeds[0], out):
         run(stages)
+
+
+def run_multimix(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
+    """MultiMix with a real encoder, one setting after the other.
+
+    Args:
+        tell: called where there is something new to tell.
+    """
+    out, seeds = args.results_path, args.seeds
+    for stages in [*giving_a_head(args), *laying_out_entities(args)]:
+        run(stages)
+    for setting in multimix_with_encoder(out, seeds[0]):
+        if setting.task == "multimix_xnli":
+            for stages in laying_out(args, ["xnli"]):
+                run(stages)
+            run(preparing(encoder_settings(out)[:1], seeds[:1], out))
+        run(running(setting, seeds, out) + adapting(setting, seeds, out))
+        tell()
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -291,7 +318,7 @@ def describe_runs(
     parts = {
         "made-up": ("made-up languages", PARTS),
         "real": ("real sets", REAL_PARTS.values()),
-        "encoder": ("real encoder", dict.fromkeys(TASK_PARTS.values())),
+        "encoder": ("real encoder", [*dict.fromkeys(TASK_PARTS.values()), "multimix"]),
     }
     found = []
     for kind, run in runners.items():

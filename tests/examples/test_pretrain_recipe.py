@@ -109,7 +109,11 @@ def test_encoder_without_a_head_for_masked_tokens_gets_one(text, tmp_path, spm):
     given = (tmp_path / "encoder/sentencepiece.bpe.model").read_bytes()
     assert (out / "sentencepiece.bpe.model").read_bytes() == given
     words = model.encode("the dog")
-    assert model.model(words[None])[0].shape == (1, len(words), len(model.task.dictionary))
+    assert model.model(words[None])[0].shape == (
+        1,
+        len(words),
+        len(model.task.dictionary),
+    )
 
 
 def test_vocabulary_of_an_encoder_is_its_own(text, tmp_path):

@@ -365,6 +365,9 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
             missing = [str(path) for path in stage.inputs if str(path) not in made]
             assert not missing, stage.name
             made.update(map(str, [*stage.outputs, stage.folder / "checkpoint_best.pt"]))
+            for model in (1, 2, 3):
+                warm = stage.folder / f"warm-up/model{model}/checkpoint_best.pt"
+                made.add(str(warm))
             order.append(stage.name)
 
     monkeypatch.setattr(replication, "run_stages", pretend)
@@ -380,6 +383,9 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
     assert told[0] == order.index("encoder-xnli, seed 4: no-mixup-inference") + 1
     for name in ("normalised", "layer-12", "constant-ratio", "no-consistency"):
         assert f"encoder-xnli, seed 4: {name}" in order
+    for lang in ("es", "sw", "pairs"):
+        for end in ("2: simultaneous", "8: no-penalty"):
+            assert f"encoder-multimix-{lang}, seed {end}" in order
     waves = {run for wave in encoder_plan.WAVES for run in wave}
     assert all(set(x.runs) <= waves for x in encoder_plan.encoder_settings(tmp_path))
 

@@ -41,12 +41,11 @@ def fork(
         the process's number; the caller waits for it.
     """
     with ONE_FORK:
-        # The new process need not look for garbage among all that is loaded here.
-        gc.freeze()
         child = os.fork()
     if child:
-        gc.unfreeze()
         return child
+    # It need not look for garbage among all that was loaded before.
+    gc.freeze()
     code = 1
     try:
         os.dup2(out.fileno(), 1)
