@@ -49,6 +49,19 @@ def quick_options(tmp_path_factory):
         yield composer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def seeds_of_the_cpu_alone():
+    """Where there is no GPU, no seed is kept for one.
+
+    torch would note each with the stack of its call, in every update.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (torch.cuda, torch.xpu, torch.mtia):
+            if not kind.is_available():
+                patch.setattr(kind, "manual_seed_all", lambda seed: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def process_as_before():
     """Undo what commands, and torch's process groups, set for a whole process."""
