@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from english_data import LAY_OUT, TARGET, UNSEEN
+from evaluation_plan import HUMAN_ROWS, human_data
 from plan import ABLATIONS, ROOT, Setting, python
 
 from fairseq_xling.stages import Stage
@@ -103,6 +104,28 @@ def laying_out(args: Any, tasks: List[str]) -> List[List[Stage]]:
         translated = folder / "translated" / task
         last.append(Stage(f"{task}: translations", translated, command, [], [done]))
     return [first, last]
+
+
+def laying_out_human(args: Any) -> List[List[Stage]]:
+    """XNLI in all its languages, which people translated, binarized.
+
+    Args:
+        args: of run.py.
+    """
+    raw, data = (
+        args.results_path / "encoder/raw/xnli-human",
+        human_data(args.results_path),
+    )
+    rows = ["--noise", 0, "--test-rows", HUMAN_ROWS]
+    writing = python("examples/replicate/real_data.py", "xnli", args.data, raw, *rows)
+    model = args.results_path / "encoder/model"
+    binarizing = python("preprocess/xnli.py", raw, "--destdir", data, "--model", model)
+    done, inputs = raw / "train-en.tsv", [model / "model.pt"]
+    return [
+        [Stage("xnli, human: text", raw, writing, [], [done], False)],
+        [Stage("xnli, human: data", data, binarizing, [*inputs, done],
+               [data / "manifest.json"], False)],
+    ]  # fmt: skip
 
 
 def giving_a_head(args: Any) -> List[List[Stage]]:

@@ -19,8 +19,15 @@ from plan import (
 
 from fairseq_xling.stages import Stage
 
+# Human translations to many languages, and the rows of each that are looked at.
+HUMAN, HUMAN_ROWS = "human", 100
 # Whose states are looked at.
 COMPARED = ["zero-shot", "translate-train", "xmixup"]
+
+
+def human_data(out: Path) -> Path:
+    """XNLI with its human translations, binarized for a real encoder."""
+    return out / "encoder" / f"xnli-{HUMAN}-bin"
 
 
 def evaluating(
@@ -89,25 +96,26 @@ def analyzing(
     return stages
 
 
-def ratio_evidence_of(setting: Setting, seed: int, out: Path) -> Path:
-    """What ratio_evidence.py writes."""
-    return folder_of(setting, seed, out) / "ratio-evidence/ratio_evidence.json"
+def ratio_evidence_of(setting: Setting, seed: int, out: Path, name: str = "") -> Path:
+    """What ratio_evidence.py writes, of machine translations or those of ``name``."""
+    folder = folder_of(setting, seed, out) / "-".join(filter(None, ["ratio", name]))
+    return folder / "ratio_evidence.json"
 
 
-def looking_at_ratios(settings: Sequence[Setting], seed: int, out: Path) -> List[Stage]:
-    """Whether the mixup ratio can learn, where layers are compared."""
+def looking_at_ratios(setting: Setting, seed: int, out: Path) -> List[Stage]:
+    """Whether the mixup ratio can learn: by layer, and by language."""
+    path = checkpoint_of(setting, seed, "xmixup", out)
+    data = {"": folder_of(setting, seed, out) / "data-bin", HUMAN: human_data(out)}
     stages = []
-    for setting in settings:
-        if not setting.swept:
-            continue
-        data = folder_of(setting, seed, out) / "data-bin"
-        path = checkpoint_of(setting, seed, "xmixup", out)
-        done = ratio_evidence_of(setting, seed, out)
+    for name, folder in data.items():
+        done = ratio_evidence_of(setting, seed, out, name)
         command = python(
-            "examples/replicate/ratio_evidence.py", data, path, done.parent
-        )
-        title = f"{setting.name}, seed {seed}: evidence on the ratio"
-        stages.append(Stage(title, done.parent, command, [path], [done]))
+            "examples/replicate/ratio_evidence.py", folder, path, done.parent,
+            *(["--rows", HUMAN_ROWS] if name else []),
+        )  # fmt: skip
+        title = f"{setting.name}, seed {seed}: ratio {name}".strip()
+        inputs = [path, folder / "manifest.json"]
+        stages.append(Stage(title, done.parent, command, inputs, [done]))
     return stages
 
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from evaluation_plan import ratio_evidence_of
+from evaluation_plan import HUMAN, ratio_evidence_of
 from evidence import Missing, read
 from plan import Setting
+from ratio_evidence import UNITS
 
 from fairseq_xling.tables import Cell, markdown_table
 
@@ -13,6 +14,12 @@ HEADER = [
     "layer", "dot products of", "entropy in", "H", "λ at W = 1, b = 0",
     "words dropped", "words swapped", "another row's", "W", "b", "updates",
 ]  # fmt: skip
+HEADS = ["language", "H in nats", "H normalised", "λ", *HEADER[5:8]]
+LANGUAGES = """
+The same in layer {layer}, heads, of XNLI's human translations; the chances are those of
+the normalised entropy, which does not go by the length.
+
+{table}"""
 TEXT = """## Can the mixup ratio learn?
 
 Of {title}, X-Mixup's model of seed {seed}: in each layer, the entropy H(A) + H(Aᵀ) of
@@ -35,10 +42,12 @@ def ratio_section(settings: Sequence[Setting], seed: int, out: Path) -> str:
     """The table of the first setting that has it; empty where none has."""
     for setting in settings:
         try:
-            found = read(ratio_evidence_of(setting, seed, out))
+            found, human = (
+                read(ratio_evidence_of(setting, seed, out, x)) for x in ("", HUMAN)
+            )
         except Missing:
             continue
-        return tell(setting, seed, found)
+        return tell(setting, seed, found) + tell_languages(setting, human)
     return ""
 
 
@@ -61,3 +70,21 @@ def tell(setting: Setting, seed: int, found: Dict[str, Any]) -> str:
         title=setting.title, seed=seed, lang=layers[0]["lang"], drift=told,
         batches=found["batches"], table=markdown_table(HEADER, rows),
     )  # fmt: skip
+
+
+def tell_languages(setting: Setting, found: Dict[str, Any]) -> str:
+    """The same for human translations to many languages, in the layer that mixes."""
+    chosen = [
+        x for x in found["layers"]
+        if (x["layer"], x["scores"]) == (setting.layer, "heads")
+    ]  # fmt: skip
+    units = {unit: [x for x in chosen if x["unit"] == unit] for unit in UNITS}
+    rows: List[List[Cell]] = []
+    for nats, normalised in zip(*units.values()):
+        both = [x["entropy"] for x in (nats, normalised)]
+        chances = [f"{100 * chance:.0f} %" for chance in normalised["auc"].values()]
+        rows.append([
+            nats["lang"], *(f"{x['mean']:.2f} ± {x['std']:.2f}" for x in both),
+            f"{nats['ratio']['mean']:.4f} ± {nats['ratio']['std']:.4f}", *chances,
+        ])  # fmt: skip
+    return LANGUAGES.format(layer=setting.layer, table=markdown_table(HEADS, rows))

@@ -24,6 +24,7 @@ from encoder_plan import (
     giving_a_head,
     laying_out,
     laying_out_entities,
+    laying_out_human,
 )
 from evaluation_plan import analyzing, evaluating, looking_at_ratios, reporting
 from evidence import unlearned
@@ -243,9 +244,13 @@ def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
             run(training([setting], seeds, out, wave))
             run(evaluating([setting], seeds, out, set(wave) & {"xmixup"}))
             tell()
+            if wave == WAVES[0] and setting.swept:
+                for stages in laying_out_human(args):
+                    run(stages)
+                run(looking_at_ratios(setting, seeds[0], out))
     if "multimix" in args.parts:
         run_multimix(run, args, tell)
-    run(looking_at_ratios(settings, seeds[0], out) + analyzing(settings, seeds, out))
+    run(analyzing(settings, seeds, out))
     tell()
     for stages in reporting(settings, seeds[0], out):
         run(stages)

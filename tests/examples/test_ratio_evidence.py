@@ -87,12 +87,18 @@ def test_results_have_a_line_for_each_layer_that_is_compared(found, tmp_path):
     evidence.read.cache_clear()
     (setting, *_) = encoder_plan.encoder_settings(tmp_path)
     assert ratio_table.ratio_section([setting], 2, tmp_path) == ""
-    path = evaluation_plan.ratio_evidence_of(setting, 2, tmp_path)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(found))
+    paths = [
+        evaluation_plan.ratio_evidence_of(setting, 2, tmp_path, name)
+        for name in ("", evaluation_plan.HUMAN)
+    ]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(found))
     evidence.read.cache_clear()
     text = ratio_table.ratio_section([setting._replace(swept=[1, 2])], 2, tmp_path)
     lines = [line for line in text.splitlines() if line.startswith(("| 1 ", "| 2 "))]
     assert len(lines) == 8 and "over 2 batches" in text
-    stages = evaluation_plan.looking_at_ratios([setting], 2, tmp_path)
-    assert [stage.outputs for stage in stages] == [[path]]
+    langs = {one["lang"] for one in found["layers"]}
+    assert all(f"\n| {lang} | " in text for lang in langs)
+    stages = evaluation_plan.looking_at_ratios(setting, 2, tmp_path)
+    assert [stage.outputs for stage in stages] == [[path] for path in paths]
