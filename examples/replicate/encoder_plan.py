@@ -40,7 +40,7 @@ TITLES = {
 }
 # MultiMix's sets of named entities, and the updates that give the encoder a head.
 XNER = ["xner-es", "xner-sw"]
-LM_UPDATES = 1000
+LM_UPDATES = 600
 # Which trainings come first: those that tell most.
 WAVES = [
     ["zero-shot", "translate-train", "xmixup"],
