@@ -1,15 +1,14 @@
 r"""A real encoder on real text with machine translations, as settings and stages.
 
-Rows are short and trainings have a few hundred updates. Their learning rate is that of
-the best dev score of translate-train on sentence pairs, with another seed, which was
-found before X-Mixup was trained:
+Rows are short and each training has 400 updates. Its learning rate is that of the best
+dev score of translate-train on sentence pairs, with another seed, which was found
+before X-Mixup was trained:
 
     bash examples/sweep.sh xnli OUT/encoder/raw/xnli OUT/sweep --seed 1 --cpu \
         --model OUT/encoder/model --method translate-train --alphas 0.5 \
-        --lrs "1e-4 2e-4" -- SHARED SCHEDULE
+        --lrs "1e-4 2e-4" -- SHARED --batch-size 32 SCHEDULE
 
-where ``SHARED`` is that below, and ``SCHEDULE`` what ``schedule(600, 16)`` gives but
-for ``--lr``.
+where ``SHARED`` and ``SCHEDULE`` are those below.
 """
 
 from pathlib import Path
@@ -25,6 +24,8 @@ from fairseq_xling.stages import Stage
 # disk; a training that is killed begins again.
 SHARED = """--update-freq 1 --max-epoch 0 --num-workers 0 --log-interval 25
     --no-save-optimizer-state --scheduled-sampling-midpoint 0.5"""
+SCHEDULE = """--warmup-updates 40 --max-update 400 --total-num-update 400
+    --validate-interval-updates 200 --save-interval-updates 200"""
 RATE = "1e-4"
 # Rows of each language whose states and ratios are looked at.
 ANALYSED_ROWS = 400
@@ -49,20 +50,11 @@ WAVES = [
 ]
 
 
-def schedule(updates: int, rows: int) -> str:
-    """Options of a training of so many updates of so many rows."""
-    return (
-        f"--lr {RATE} --warmup-updates {updates // 10} --max-update {updates} "
-        f"--total-num-update {updates} --batch-size {rows} "
-        "--validate-interval-updates 200 --save-interval-updates 200"
-    )
-
-
 def encoder_settings(out: Path) -> List[Setting]:
     """What is compared, the most telling first."""
     pairs = Setting(
         "encoder-xnli", "xnli", out / "encoder/raw/xnli", out / "encoder/model",
-        schedule(600, 16),
+        f"--lr {RATE} --batch-size 32 {SCHEDULE}",
         [*WAVES[0], "no-mixup", "constant-ratio", "no-consistency"],
         layer=1, layers=12, title=TITLES["xnli"], swept=[1, 6, 12],
         variants={"normalised": ["--ratio-entropy", "normalised"]},
@@ -70,10 +62,10 @@ def encoder_settings(out: Path) -> List[Setting]:
         leftovers=["checkpoint_last.pt"], analysed_rows=ANALYSED_ROWS,
     )  # fmt: skip
     found = [pairs]
-    for task, rows in (("udpos", 16), ("panx", 16), ("xquad", 8)):
+    for task, rows in (("udpos", 32), ("panx", 32), ("xquad", 8)):
         one = pairs._replace(
             name=f"encoder-{task}", task=task, raw=out / f"encoder/raw/{task}",
-            options=schedule(400, rows), layer=0, swept=[],
+            options=f"--lr {RATE} --batch-size {rows} {SCHEDULE}", layer=0, swept=[],
             methods=[*WAVES[0], *(x for x in ABLATIONS if "sampling" not in x)],
             title=TITLES[task], unseen=UNSEEN[task], variants={},
         )  # fmt: skip
