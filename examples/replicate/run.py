@@ -227,15 +227,13 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
 
 
 def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
-    """All that is trained with a real encoder, one training at a time.
+    """All that is trained with a real encoder.
 
     Args:
         tell: called where there is something new to tell.
     """
     out, seeds = args.results_path, args.seeds
     settings = [x for x in encoder_settings(out) if TASK_PARTS[x.task] in args.parts]
-    os.environ["OMP_NUM_THREADS"] = str(args.jobs)
-    run.jobs = 1
     for stages in laying_out(args, [x.task for x in settings]):
         run(stages)
     for wave in WAVES:
@@ -339,7 +337,7 @@ def main() -> None:
     args = build_parser().parse_args()
     quiet_logging()
     args.results_path = args.results_path.resolve()
-    # Small models are fastest on one thread each, side by side.
+    # Models are trained fastest on one thread each, side by side.
     os.environ.update(OMP_NUM_THREADS="1", PYTHONWARNINGS="ignore", XLING_BIN=str(BIN))
     check_options(args)
     args.data = args.data and args.data.resolve()

@@ -360,10 +360,10 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
     made, order, told = set(), [], []
 
     def pretend(stages, jobs):
-        assert jobs == 1
         for stage in stages:
             missing = [str(path) for path in stage.inputs if str(path) not in made]
             assert not missing, stage.name
+        for stage in stages:
             made.update(map(str, [*stage.outputs, stage.folder / "checkpoint_best.pt"]))
             for model in (1, 2, 3):
                 warm = stage.folder / f"warm-up/model{model}/checkpoint_best.pt"
@@ -371,7 +371,6 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
             order.append(stage.name)
 
     monkeypatch.setattr(replication, "run_stages", pretend)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = ["--data", "data", "--model", "e5", "--translate", "command:apertium"]
     args = replication.build_parser().parse_args([*options, "--blank-lines"])
     args.results_path = tmp_path
