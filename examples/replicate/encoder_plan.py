@@ -132,7 +132,7 @@ def giving_a_head(args: Any) -> List[List[Stage]]:
     command = [
         "bash", str(ROOT / "examples/pretrain_mini.sh"), str(text), str(lm),
         "--from", str(model), "--cpu", "--updates", str(LM_UPDATES),
-        "--max-tokens", "1024",
+        "--max-tokens", "1024", "--", "--max-valid-steps", "50",
     ]  # fmt: skip
     done, inputs = text / "en.txt", [model / "model.pt", text / "en.txt"]
     return [
