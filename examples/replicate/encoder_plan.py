@@ -6,7 +6,7 @@ before X-Mixup was trained:
 
     bash examples/sweep.sh xnli OUT/encoder/raw/xnli OUT/sweep --seed 1 --cpu \
         --model OUT/encoder/model --method translate-train --alphas 0.5 \
-        --lrs "1e-4 2e-4" -- SHARED --batch-size 32 SCHEDULE
+        --lrs "5e-5 1e-4" -- SHARED --batch-size 32 SCHEDULE
 
 where ``SHARED`` and ``SCHEDULE`` are those below.
 """
