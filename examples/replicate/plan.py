@@ -17,6 +17,8 @@ BASELINES = ["zero-shot", "translate-train", "supervised", "xmixup"]
 ABLATIONS = ["no-mixup", "no-scheduled-sampling", "constant-ratio", "no-mse"]
 PAIR_ABLATIONS = ["no-kl", "no-consistency"]
 METHODS = [*BASELINES, *ABLATIONS, *PAIR_ABLATIONS]
+# Tasks whose translations are labelled by the zero-shot model.
+PSEUDO_LABELLED = ("udpos", "panx")
 # What "why" settings compare.
 RIVALS = ["translate-train", "xmixup"]
 # What the mini XLM-R is trained on with, by its names in commands and in tables.
@@ -280,7 +282,9 @@ def training(
                 folder = checkpoint_of(setting, seed, run, out).parent
                 name = f"{setting.name}, seed {seed}: {run}"
                 inputs = [data, setting.model_of(seed) / "model.pt"]
-                resumable = not setting.leftovers
+                # Pseudo-labels are by a model that is trained with the data.
+                is_there = run == "zero-shot" and setting.task in PSEUDO_LABELLED
+                resumable = is_there or not setting.leftovers
                 stages.append(
                     Stage(
                         name, folder, command, inputs, [done], resumable,

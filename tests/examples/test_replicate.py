@@ -28,9 +28,10 @@ import multimix_plan  # noqa: E402
 import plan  # noqa: E402
 import results_file  # noqa: E402
 import run as replication  # noqa: E402
+from recipes.hyperparameters import BENCHMARKS  # noqa: E402
 
 import fairseq_xling.models  # noqa: E402, F401
-from fairseq_xling.stages import Stage  # noqa: E402
+from fairseq_xling.stages import Stage, clear  # noqa: E402
 
 SEEDS = [2, 3, 4]
 LANGUAGES = ["en", *plan.DEMO_LANGUAGES]
@@ -397,6 +398,21 @@ def test_trainings_of_a_real_encoder_are_commands_of_the_recipes(tmp_path):
             assert done.returncode == 0, done.stdout
             assert "--arch xmixup_xlmr " in done.stdout
             assert "--no-save-optimizer-state" in done.stdout
+
+
+def test_model_that_gave_pseudo_labels_is_not_trained_again(tmp_path):
+    for setting in encoder_plan.encoder_settings(tmp_path):
+        labelled = setting.task in plan.PSEUDO_LABELLED
+        assert labelled == bool(BENCHMARKS[setting.task].pseudo_labels)
+        for stage in plan.training([setting], [2], tmp_path):
+            # The recipe's first stage has written it.
+            stage.folder.mkdir(parents=True, exist_ok=True)
+            if labelled and stage.folder.name == "zero-shot-2":
+                clear(stage)
+                assert stage.folder.exists()
+            else:
+                with refused("exists and was not written by this run"):
+                    clear(stage)
 
 
 def test_scores_of_a_real_encoder_are_those_in_the_target_language(tmp_path):
