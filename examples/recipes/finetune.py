@@ -24,6 +24,7 @@ usage: bash examples/TASK.sh RAW_DIR OUT_DIR [options] [-- more fairseq-train op
   --dry-run        print the commands instead of running them
 """
 
+import shlex
 import sys
 from pathlib import Path
 from typing import List, Sequence, Tuple, Union
@@ -180,7 +181,8 @@ class FineTuning:
     def train(self, method: str, folder: Path) -> None:
         """Train; fairseq goes on from what is there.
 
-        The file ``trained`` tells that it came to its end.
+        The file ``trained`` tells with which options it came to its end; with the same
+        ones there is nothing to do.
         """
         benchmark = self.benchmark
         own = METHODS[method].options.format(metric=benchmark.metric).split()
@@ -204,13 +206,17 @@ class FineTuning:
             validate_interval_updates=every, save_interval_updates=every,
             batch_size_valid=8 * int(self.found.batch_size),
         )  # fmt: skip
+        words = [*training, *schedule, *own, *self.more]
+        told, command = folder / "trained", shlex.join(map(str, words))
+        is_there = told.exists() and told.read_text(encoding="utf-8") == command
+        if is_there and (folder / "checkpoint_best.pt").exists():
+            return
         # Its log is opened before fairseq makes the folder.
         if not self.run.dry_run:
             folder.mkdir(parents=True, exist_ok=True)
-        words = [*training, *schedule, *own, *self.more]
         self.run([program("fairseq-train"), *words])
         if not self.run.dry_run:
-            (folder / "trained").touch()
+            told.write_text(command, encoding="utf-8")
 
     def count_updates(self, method: str, words: List[str]) -> Updates:
         """How many a training takes; what is not there yet cannot be counted."""

@@ -256,7 +256,11 @@ def preparing(
             command = recipe(setting, seed, out, words, [])
             name = f"{setting.name}, seed {seed}: data"
             inputs = [setting.model_of(seed) / "model.pt"]
-            stages.append(Stage(name, data, command, inputs, [data / "manifest.json"]))
+            outputs = [data / "manifest.json"]
+            stage = Stage(name, data, command, inputs, outputs)
+            if setting.leftovers:  # with the model that labels, which begins again
+                stage = stage._replace(folder=data.parent, is_resumable=False)
+            stages.append(stage)
     return stages
 
 

@@ -257,6 +257,19 @@ def test_the_source_model_is_trained_once(tmp_path):
     assert stages() == rest
 
 
+def test_a_training_that_came_to_its_end_is_not_begun_again(prepared):
+    given = ["xnli", "raw", prepared, "--method", "zero-shot"]
+    training, evaluation = dry_run(*given)
+    folder = prepared / "zero-shot-1"
+    folder.mkdir()
+    (folder / "checkpoint_best.pt").touch()
+    (folder / "trained").write_text(shlex.join(training[1:]), encoding="utf-8")
+    assert dry_run(*given) == [evaluation]
+    # With other options it goes on.
+    names = [name_of(words) for words in dry_run(*given, "--", "--max-epoch", "30")]
+    assert names == ["fairseq-train", "xling-evaluate"]
+
+
 def test_stages_can_be_run_by_themselves(tmp_path):
     def stages(stage):
         done = dry_run("udpos", "raw", tmp_path, "--stage", stage)
