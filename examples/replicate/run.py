@@ -268,7 +268,8 @@ def run_multimix(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
             for stages in laying_out(args, ["xnli"]):
                 run(stages)
             run(preparing(encoder_settings(out)[:1], seeds[:1], out))
-        run(running(setting, seeds, out) + adapting(setting, seeds, out))
+        for stages in (running, adapting):
+            run(stages(setting, seeds, out))
         tell()
 
 

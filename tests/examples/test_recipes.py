@@ -266,7 +266,7 @@ def test_a_training_that_came_to_its_end_is_not_begun_again(prepared):
     (folder / "trained").write_text(shlex.join(training[1:]), encoding="utf-8")
     assert dry_run(*given) == [evaluation]
     # With other options it goes on.
-    names = [name_of(words) for words in dry_run(*given, "--", "--max-epoch", "30")]
+    names = [name_of(words) for words in dry_run(*given, "--batch-size", "8")]
     assert names == ["fairseq-train", "xling-evaluate"]
 
 

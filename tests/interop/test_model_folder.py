@@ -12,9 +12,9 @@ import pytest
 import torch
 import transformers
 from augment_data import write_lm
-from forked import call, run_in_fork
+from forked import ForkedCommand, run_in_fork
 from hf_models import convert, edit_config, tensors, write_hf
-from recipe_calls import BIN, call_recipe
+from recipe_calls import call_recipe
 from refusals import refused
 from safetensors.torch import save_file
 from training import train_command
@@ -296,24 +296,10 @@ def test_training_begins_with_hugging_faces_folder(pair_data, hugging_face, tmp_
     assert made.name.startswith("small-")
 
 
-class Forked:
-    """Stands for subprocess.Popen, without the seconds that imports take."""
-
-    def __init__(self, command, **_):
-        python = command[0] == f"{BIN}/python"
-        self.done = call(command[1:] if python else command)
-        assert self.done.returncode == 0, self.done.stdout[-3000:]
-
-    def poll(self):
-        return self.done.returncode
-
-    wait = poll
-
-
 @pytest.mark.parametrize("form", ["fairseq", "SentencePiece", "tokenizer.json"])
 def test_recipe_goes_from_raw_data_to_a_table(form, raw, spm, tmp_path, monkeypatch):
     """Nothing is typed but the model: fairseq's, or BERT layers with SentencePiece."""
-    monkeypatch.setattr(stages.subprocess, "Popen", Forked)
+    monkeypatch.setattr(stages.subprocess, "Popen", ForkedCommand)
     model, out = tmp_path / "model", tmp_path / "out"
     if form == "fairseq":
         write_lm(model, spm, max_positions=140)
