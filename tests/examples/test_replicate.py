@@ -361,6 +361,7 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
     made, order, told = set(), [], []
 
     def pretend(stages, jobs):
+        assert jobs == 2
         for stage in stages:
             missing = [str(path) for path in stage.inputs if str(path) not in made]
             assert not missing, stage.name

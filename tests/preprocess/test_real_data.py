@@ -12,23 +12,24 @@ sys.path.insert(0, str(ROOT / "examples" / "replicate"))
 from real_data import TRAINING_PAIRS, lay_out, read  # noqa: E402
 from real_text import write_text  # noqa: E402
 
-TEST_ROWS = 1000
-# A target language of each.
-TASKS = {"xnli": "sw", "pawsx": "fr"}
+TASKS = {
+    "xnli": (["contradiction", "entailment", "neutral"], "sw", 5010),
+    "pawsx": (["0", "1"], "fr", 2000),
+}
 
 
 @needs("nli/xnli", "pawsx")
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
-    raw = tmp_path / "raw"
-    lay_out(task, DATA, raw, rate=0.2, noisy_source=True, test_rows=TEST_ROWS)
-    manifest = preprocess(task, raw, spm, tmp_path / "bin")
+    labels, lang, rows = TASKS[task]
+    lay_out(task, DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
+    manifest = preprocess(task, tmp_path / "raw", spm, tmp_path / "bin")
     for target in manifest.languages[1:]:
         entry = manifest.splits["train"][target]
         assert entry.rows == TRAINING_PAIRS[task]
         assert {"source", "backtranslation"} <= set(entry.streams)
-    entry = manifest.splits["test"][TASKS[task]]
-    assert entry.rows == TEST_ROWS and "source" in entry.streams
+    assert manifest.splits["test"][lang].rows == rows
+    assert "source" in manifest.splits["test"][lang].streams
 
 
 @needs("nli/xnli", "parallel")
