@@ -24,26 +24,32 @@ from quick_options import Composer
 from raw_data import WORDS, sentence, write_pairs
 from small_spm import train_spm
 
+# The garbage collector is to leave alone what all tests load: it would walk over
+# millions of objects of torch, fairseq and transformers again and again.
+gc.disable()
+
 # No test fails for being slow, on a busy machine either.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave alone what all tests have loaded.
-
-    It would walk over millions of objects of torch, fairseq and transformers again and
-    again.
-    """
+    """From here on there is garbage to collect, of the tests' own objects alone."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_options(tmp_path_factory):
     """Options are composed as ever in processes of their own alone."""
-    composer = Composer(utils.compose, tmp_path_factory.mktemp("options"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # its parent is all workers'
+        folder = folder.parent
+    folder = folder / "options"
+    folder.mkdir(exist_ok=True)
+    composer = Composer(utils.compose, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utils, "compose", composer)
         yield composer

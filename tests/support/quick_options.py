@@ -1,6 +1,7 @@
 """fairseq's options without the half second that hydra takes to compose them."""
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 from typing import Any, Callable, List, Optional
@@ -36,8 +37,8 @@ class Composer:
         if not path.exists():
             made = self.compose(name, overrides=overrides, strict=strict)
             plain: Any = OmegaConf.to_container(made, enum_to_str=True)
-            # A process that is killed leaves no half of a file.
-            unfinished = path.with_name(f"{digest}.{id(made)}")
+            # Other processes find none of it or all, also where this one is killed.
+            unfinished = path.with_name(f"{digest}.{os.getpid()}")
             unfinished.write_bytes(pickle.dumps((given, plain)))
             unfinished.replace(path)
             return made
