@@ -178,6 +178,8 @@ def binarize(texts: List[Path], prefix: Path, encoder: TextEncoder) -> None:
 
 
 TRAINERS = {"sentencepiece": train_sentencepiece, "wordpiece": train_wordpiece}
+# Of a tokenizer that is trained.
+DEFAULTS = {"tokenizer": "sentencepiece", "vocabulary": 16000}
 
 
 @one_line_errors()
@@ -189,10 +191,9 @@ def main() -> None:
     parser.add_argument(
         "--tokenizer",
         choices=TRAINERS,
-        default="sentencepiece",
-        help="sentencepiece for an XLM-R, wordpiece for an mBERT",
+        help="sentencepiece for an XLM-R (default), wordpiece for an mBERT",
     )
-    parser.add_argument("--vocabulary", type=int, default=16000, help="pieces")
+    parser.add_argument("--vocabulary", type=int, help="pieces (default: 16000)")
     parser.add_argument(
         "--model",
         help="whose tokenizer and dictionary to take, instead of training one: a "
@@ -205,6 +206,12 @@ def main() -> None:
     args = parser.parse_args()
     check_replaceable(args.destdir, args.overwrite, OUTPUT, [args.text])
     splits = {split: find_texts(args.text, split) for split in ("train", "valid")}
+    for name, default in DEFAULTS.items():
+        given = getattr(args, name)
+        if given is None:
+            setattr(args, name, default)
+        elif args.model:
+            raise UserError(f"--{name} {given}: --model has its own; leave one out")
     for name in ("vocabulary", "workers"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name} {getattr(args, name)}: give 1 or more")

@@ -93,7 +93,7 @@ def open_streams(
     if lacking:
         raise UserError(
             f"{folder}: {split}.{lang} has no stream {', '.join(lacking)} by "
-            "manifest.json; run preprocessing again"
+            "manifest.json; run preprocessing again, or give another split"
         )
     opened = {}
     for stream in sorted({"input", "label"} | wanted):

@@ -148,6 +148,13 @@ def test_ratio_is_drawn_without_noise(paired, tmp_path):
     assert len(layer["languages"]["de"]["conditions"]) == 1
 
 
+def test_questions_to_train_on_are_no_split_to_look_at(asked, tmp_path):
+    arguments = ["ratio", asked.data, "--path", asked.mixed, "--cpu", "--split=train"]
+    with refused("train.* has no stream offsets .* give another split"):
+        run(tmp_path / "refused", *arguments)
+    assert not (tmp_path / "refused").exists()
+
+
 def test_what_does_not_fit_is_refused(paired, tmp_path):
     options = ["--path", paired.mixed, "--cpu"]
     other = results(tmp_path, {"another": scores(1.0, 2.0)})

@@ -68,3 +68,12 @@ def test_too_few_pieces_are_refused(text, tmp_path, monkeypatch, vocabulary):
     with refused(f"--vocabulary {vocabulary}: "):
         run(text, tmp_path / "out", monkeypatch, f"--vocabulary={vocabulary}")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--vocabulary 60", "--tokenizer wordpiece"])
+def test_a_models_tokenizer_and_one_to_train_are_refused(
+    text, tmp_path, monkeypatch, option
+):
+    with refused(f"{option}: --model has its own"):
+        run(text, tmp_path / "out", monkeypatch, *option.split(), "--model=xlmr.base")
+    assert not (tmp_path / "out").exists()
