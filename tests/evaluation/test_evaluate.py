@@ -309,7 +309,8 @@ def test_results_do_not_change_with_batches_or_a_second_run(
     assert len(written[0][1]) == 7
 
 
-@pytest.mark.parametrize("launcher, family", [(torchrun, "asked"), (srun, "pairs")])
+@pytest.mark.parametrize("launcher", [torchrun, srun])
+@pytest.mark.parametrize("family", ["asked", "pairs"])
 def test_two_processes_equal_one(
     request, checkpoints, data, tmp_path, launcher, family
 ):

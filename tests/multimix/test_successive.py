@@ -27,7 +27,7 @@ from fairseq_xling.multimix.parts import split_sample
 from fairseq_xling.multimix.pieces import PieceTable, find_units
 from fairseq_xling.multimix.successive import PROJECTED_ROWS, SIMILAR, Limits, Request
 
-SAMPLES = 60
+SAMPLES = 150
 # How close two logits are whose order may depend on rounding.
 NEAR = 1e-4
 FACTORS = {"successive-max": (3,), "successive-cross": (2, 2)}
