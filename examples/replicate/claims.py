@@ -56,12 +56,18 @@ def contrast(
 
 
 def unseen_gain(way: str) -> Quantity:
-    """X-Mixup minus translate-train in languages that neither was trained on."""
+    """X-Mixup minus translate-train in languages that neither was trained on.
+
+    Where nothing is translated from these, the target stands alone whatever ``way`` is,
+    and is measured once.
+    """
 
     def gain(evidence: Any) -> float:
         runs, stream = ["xmixup", "translate-train"], way
         unseen = evidence.setting.unseen
-        if unseen:  # which nothing is translated from
+        if unseen:
+            if way:
+                raise Missing(f"{evidence.setting.name}: another stream")
             stream = "target"
         else:
             seen = evidence.setting.seen.split(",")

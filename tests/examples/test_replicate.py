@@ -430,6 +430,8 @@ def test_scores_of_a_real_encoder_are_those_in_the_target_language(tmp_path):
     found = evidence.Evidence(setting, 2, tmp_path)
     assert found.score("xmixup") == 72.0 and found.score("xmixup", key="gap") == 10.0
     assert claims.unseen_gain("")(found) == 2.0
+    with pytest.raises(evidence.Missing):  # the same again
+        claims.unseen_gain("target")(found)
 
 
 def test_every_row_of_multimix_table_3_is_there():
