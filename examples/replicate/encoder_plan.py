@@ -39,8 +39,9 @@ TITLES = {
     "panx": "named entities, real encoder",
     "xquad": "questions, real encoder",
 }
-# MultiMix's sets of named entities, and the updates that give the encoder a head.
-XNER = ["xner-es", "xner-sw"]
+# MultiMix's sets of named entities by language, and the updates that give the encoder
+# a head.
+XNER = {"xner-es": TARGET, "xner-sw": "sw"}
 LM_UPDATES = 600
 # Which trainings come first: those that tell most.
 WAVES = [
@@ -128,11 +129,12 @@ def giving_a_head(args: Any) -> List[List[Stage]]:
     """
     text, lm = (args.results_path / "encoder" / x for x in ("text", "lm"))
     model = args.results_path / "encoder/model"
-    writing = python("examples/replicate/real_text.py", args.data, text)
+    languages = ["--languages", "en", *XNER.values()]
+    writing = python("examples/replicate/real_text.py", args.data, text, *languages)
     command = [
         "bash", str(ROOT / "examples/pretrain_mini.sh"), str(text), str(lm),
         "--from", str(model), "--cpu", "--updates", str(LM_UPDATES),
-        "--max-tokens", "1024", "--", "--max-valid-steps", "50",
+        "--max-tokens", "1024", "--", "--max-valid-steps", "10",
     ]  # fmt: skip
     done, inputs = text / "en.txt", [model / "model.pt", text / "en.txt"]
     return [

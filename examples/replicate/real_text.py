@@ -1,6 +1,6 @@
 """Text of real data sets to pre-train a mini XLM-R on, as pretrain_mini.sh reads it.
 
-    python examples/replicate/real_text.py DATA_DIR OUT_DIR
+    python examples/replicate/real_text.py DATA_DIR OUT_DIR [--languages LANG [...]]
 
 ``OUT_DIR`` gets ``{lang}.txt`` and translations ``train.en-{lang}.{en,lang}.txt``.
 Taken are training sets and the part of the dev sets that real_data.py trains on;
@@ -10,7 +10,7 @@ nothing that it selects or tests on.
 import argparse
 import json
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Tuple
 
 from real_data import TRAINING_PAIRS, read, read_sentences
 
@@ -82,10 +82,10 @@ def save(path: Path, lines: List[str]) -> None:
     print(f"{path.name}: {len(lines)} lines")
 
 
-def write_text(data: Path, out: Path) -> None:
-    """Write the text of all languages, and their translations."""
+def write_text(data: Path, out: Path, languages: Iterable[str] = LANGUAGES) -> None:
+    """Write the text of languages, and their translations."""
     out.mkdir(parents=True, exist_ok=True)
-    for lang in LANGUAGES:
+    for lang in languages:
         # Each sentence once: premises and headlines repeat.
         lines = [" ".join(line.split()) for line in monolingual(data, lang)]
         save(out / f"{lang}.txt", list(dict.fromkeys(filter(None, lines))))
@@ -99,5 +99,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES),
+        help="(default: all)",
+    )  # fmt: skip
     options = parser.parse_args()
-    write_text(options.data, options.out)
+    write_text(options.data, options.out, options.languages)

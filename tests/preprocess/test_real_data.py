@@ -35,7 +35,12 @@ def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
 @needs("nli/xnli", "parallel")
 def test_text_to_pretrain_on_holds_no_test_sentence(tmp_path):
     lay_out("xnli", DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
-    write_text(DATA, tmp_path / "text")
+    write_text(DATA, tmp_path / "text", ["en", "es", "sw"])
+    assert {x.name.split(".")[-2] for x in (tmp_path / "text").iterdir()} == {
+        "en",
+        "es",
+        "sw",
+    }
     for lang in ("en", "es", "sw"):
         lines = (tmp_path / f"text/{lang}.txt").read_text(encoding="utf-8").split("\n")
         train, dev, test = (
