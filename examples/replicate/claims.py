@@ -138,7 +138,7 @@ def ratio_fall(evidence: Any) -> float:
 
 def rank_correlation(run: str) -> Quantity:
     """Spearman's ρ of CKA and score over languages; None where there are too few."""
-    return lambda e: e.aligned(run)["spearman"]["rho"]
+    return lambda e: e.aligned(run, human=e.setting.has_human)["spearman"]["rho"]
 
 
 def gain_beside(name: str) -> Quantity:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from english_data import LAY_OUT, TARGET, UNSEEN
-from evaluation_plan import HUMAN_ROWS, human_data
+from evaluation_plan import HUMAN, human_data
 from plan import ABLATIONS, ROOT, Setting, python
 
 from fairseq_xling.stages import Stage
@@ -57,7 +57,7 @@ def encoder_settings(out: Path) -> List[Setting]:
         "encoder-xnli", "xnli", out / "encoder/raw/xnli", out / "encoder/model",
         f"--lr {RATE} --batch-size 32 {SCHEDULE}",
         [*WAVES[0], "no-mixup", "constant-ratio", "no-consistency"],
-        layer=1, layers=12, title=TITLES["xnli"], swept=[1, 6, 12],
+        layer=1, layers=12, title=TITLES["xnli"], swept=[1, 6, 12], has_human=True,
         variants={"normalised": ["--ratio-entropy", "normalised"]},
         shared=SHARED, arch="xmixup_xlmr", targets=[TARGET], unseen=UNSEEN["xnli"],
         leftovers=["checkpoint_last.pt"], analysed_rows=ANALYSED_ROWS,
@@ -67,6 +67,7 @@ def encoder_settings(out: Path) -> List[Setting]:
         one = pairs._replace(
             name=f"encoder-{task}", task=task, raw=out / f"encoder/raw/{task}",
             options=f"--lr {RATE} --batch-size {rows} {SCHEDULE}", layer=0, swept=[],
+            has_human=False,
             methods=[*WAVES[0], *(x for x in ABLATIONS if "sampling" not in x)],
             title=TITLES[task], unseen=UNSEEN[task], variants={},
         )  # fmt: skip
@@ -100,23 +101,23 @@ def laying_out(args: Any, tasks: List[str]) -> List[List[Stage]]:
 
 
 def laying_out_human(args: Any) -> List[List[Stage]]:
-    """XNLI in all its languages, which people translated, binarized.
+    """XNLI's rows in many languages as people translated them, binarized.
 
     Args:
         args: of run.py.
     """
-    raw, data = (
-        args.results_path / "encoder/raw/xnli-human",
-        human_data(args.results_path),
+    name, out = f"xnli-{HUMAN}", args.results_path
+    raw, data, model = (
+        out / "encoder/raw" / name,
+        human_data(out),
+        out / "encoder/model",
     )
-    rows = ["--noise", 0, "--test-rows", HUMAN_ROWS]
-    writing = python("examples/replicate/real_data.py", "xnli", args.data, raw, *rows)
-    model = args.results_path / "encoder/model"
+    writing = python("examples/replicate/english_data.py", name, args.data, raw)
     binarizing = python("preprocess/xnli.py", raw, "--destdir", data, "--model", model)
-    done, inputs = raw / "train-en.tsv", [model / "model.pt"]
+    done, inputs = raw / f"test-{TARGET}.tsv", [model / "model.pt"]
     return [
-        [Stage("xnli, human: text", raw, writing, [], [done], False)],
-        [Stage("xnli, human: data", data, binarizing, [*inputs, done],
+        [Stage(f"{name}: text", raw, writing, [], [done], False)],
+        [Stage(f"{name}: data", data, binarizing, [*inputs, done],
                [data / "manifest.json"], False)],
     ]  # fmt: skip
 
@@ -163,4 +164,4 @@ def laying_out_entities(args: Any) -> List[List[Stage]]:
     return [first, last]
 
 
-assert set(PARTS) | set(XNER) == set(LAY_OUT)
+assert {*PARTS, *XNER, f"xnli-{HUMAN}"} == set(LAY_OUT)

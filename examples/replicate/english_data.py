@@ -7,6 +7,8 @@ sets English and Spanish, test sets these and languages that nothing is translat
 
 * xnli: MultiNLI's dev sets to train on; XNLI's test sets. Of languages without a test
   set, dev rows are the test that no model is selected on in any language;
+* xnli-human: rows of XNLI's sets in these languages, with the English ones that people
+  translated them from;
 * udpos: English-EWT to train on; the PUD treebanks as Spanish dev set and as test;
 * panx: WikiANN, its dev sets shared out between dev and test;
 * xner-es, xner-sw, for MultiMix: WikiANN's English to train on; WikiANN's Spanish or
@@ -43,6 +45,7 @@ XNER_ROWS = 3000
 TRAINING_ROWS, WORDS, PASSAGE = 16000, 28, 500
 # Dev rows, and test rows in Spanish and in another language.
 DEV, TEST, OTHER_TEST = 500, 2000, 800
+HUMAN_ROWS = 400
 
 
 def test_rows(lang: str) -> int:
@@ -63,6 +66,19 @@ def lay_out_xnli(data: Path, out: Path) -> None:
     for lang in UNSEEN["xnli"]:
         rows = read(data / f"nli/xnli/dev-{lang}.tsv")
         write(out / f"test-{lang}.tsv", rows[:OTHER_TEST])
+
+
+def lay_out_human(data: Path, out: Path) -> None:
+    """XNLI as it was translated, of which no model here is trained."""
+    parts = {lang: "dev" for lang in UNSEEN["xnli"]}
+    for lang, part in {**parts, TARGET: "test"}.items():
+        english, rows = (
+            read(data / f"nli/xnli/{part}-{x}.tsv")[:HUMAN_ROWS] for x in ("en", lang)
+        )
+        write(out / f"test-{lang}.tsv", rows)
+        write(out / f"translate-test/test-{lang}-en-translated.tsv", english)
+    for name in ("test", "train"):  # preprocessing asks for the latter
+        write(out / f"{name}-en.tsv", english)
 
 
 def short(sentences: List[List[str]]) -> List[List[str]]:
@@ -156,6 +172,7 @@ def lay_out_xquad(data: Path, out: Path) -> None:
 
 LAY_OUT = {
     "xnli": lay_out_xnli,
+    "xnli-human": lay_out_human,
     "udpos": lay_out_udpos,
     "panx": lay_out_panx,
     "xquad": lay_out_xquad,

@@ -19,8 +19,8 @@ from plan import (
 
 from fairseq_xling.stages import Stage
 
-# Human translations to many languages, and the rows of each that are looked at.
-HUMAN, HUMAN_ROWS = "human", 100
+# Human translations to many languages, and the rows of each whose ratios are looked at.
+HUMAN, RATIO_ROWS = "human", 100
 # Whose states are looked at.
 COMPARED = ["zero-shot", "translate-train", "xmixup"]
 
@@ -28,6 +28,11 @@ COMPARED = ["zero-shot", "translate-train", "xmixup"]
 def human_data(out: Path) -> Path:
     """XNLI with its human translations, binarized for a real encoder."""
     return out / "encoder" / f"xnli-{HUMAN}-bin"
+
+
+def human_cka(setting: Setting, seed: int, out: Path) -> Path:
+    """CKA of languages with what people translated them from."""
+    return folder_of(setting, seed, out) / f"cka-{HUMAN}" / "cka.json"
 
 
 def evaluating(
@@ -111,11 +116,31 @@ def looking_at_ratios(setting: Setting, seed: int, out: Path) -> List[Stage]:
         done = ratio_evidence_of(setting, seed, out, name)
         command = python(
             "examples/replicate/ratio_evidence.py", folder, path, done.parent,
-            *(["--rows", HUMAN_ROWS] if name else []),
+            *(["--rows", RATIO_ROWS, "--batches", 0] if name else []),
         )  # fmt: skip
         title = f"{setting.name}, seed {seed}: ratio {name}".strip()
         inputs = [path, folder / "manifest.json"]
         stages.append(Stage(title, done.parent, command, inputs, [done]))
+    return stages
+
+
+def comparing_languages(
+    setting: Setting, seeds: Sequence[int], out: Path
+) -> List[Stage]:
+    """CKA and scores of languages that people translated, without mixup."""
+    stages = []
+    runs = [run for run in COMPARED if run != "xmixup"]
+    for seed in seeds:
+        paths = [checkpoint_of(setting, seed, run, out) for run in runs]
+        scores = [results_of(setting, seed, run, out) for run in runs]
+        done = human_cka(setting, seed, out)
+        command = [
+            tool("xling-analyze"), "cka", str(human_data(out)), "--path",
+            *map(str, paths), "--names", *runs, "--results", *map(str, scores),
+            "--cpu", "--results-path", str(done.parent),
+        ]  # fmt: skip
+        title = f"{setting.name}, seed {seed}: cka {HUMAN}"
+        stages.append(Stage(title, done.parent, command, [*paths, *scores], [done]))
     return stages
 
 

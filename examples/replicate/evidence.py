@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from evaluation_plan import human_cka
 from multimix_plan import MultiMixSetting, first_seeds
 from plan import Setting, demo_settings, folder_of, results_of
 from scipy import stats
@@ -107,9 +108,12 @@ class Evidence(NamedTuple):
         folder = folder_of(self.setting, self.seed, self.out) / "analysis"
         return read(folder / kind / f"{kind}.json")
 
-    def aligned(self, name: str, inference: str = "alone") -> Dict[str, Any]:
-        """A model's entry in the analysis of CKA."""
-        for one in self.analysis("cka")["models"]:
+    def aligned(
+        self, name: str, inference: str = "alone", human: bool = False
+    ) -> Dict[str, Any]:
+        """A model's entry in the analysis of CKA, or in that of human translations."""
+        found = read(human_cka(*self)) if human else self.analysis("cka")
+        for one in found["models"]:
             if (one["name"], one["inference"]) == (name, inference):
                 return one
         raise Missing(f"CKA of {name}, {inference}")

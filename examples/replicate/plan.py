@@ -56,6 +56,7 @@ class Setting(NamedTuple):
         leftovers: files of a training that go when it is complete; it begins again if
             it is killed.
         analysed_rows: of each language, whose states are looked at; 0 for all.
+        has_human: whether languages are compared on human translations.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Setting(NamedTuple):
     unseen: Sequence[str] = ()
     leftovers: Sequence[str] = ()
     analysed_rows: int = 0
+    has_human: bool = False
 
     @property
     def analysed(self) -> bool:

@@ -212,9 +212,12 @@ def look(data: str, path: str, rows: int, batches: int) -> Dict[str, Any]:
                     known = {"lang": lang, "layer": layer + 1}
                     known.update(scores=scores, unit=unit)
                     layers.append({**known, **describe(here)})
-    criterion = task.build_criterion(open_checkpoint(path)["cfg"].criterion)
-    gradient = gradients(task, model, criterion, batches)
-    return {"layers": layers, "gradient": gradient, "batches": batches}
+    found = {"layers": layers}
+    if batches:
+        criterion = task.build_criterion(open_checkpoint(path)["cfg"].criterion)
+        gradient = gradients(task, model, criterion, batches)
+        found.update(gradient=gradient, batches=batches)
+    return found
 
 
 @one_line_errors()
@@ -225,7 +228,9 @@ def main() -> None:
     parser.add_argument("checkpoint")
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=400, help="of each language")
-    parser.add_argument("--batches", type=int, default=40, help="of 32 training rows")
+    parser.add_argument(
+        "--batches", type=int, default=40, help="of 32 training rows; 0: no gradients"
+    )
     args = parser.parse_args()
     found = look(args.data, args.checkpoint, args.rows, args.batches)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,13 @@ from encoder_plan import (
     laying_out_entities,
     laying_out_human,
 )
-from evaluation_plan import analyzing, evaluating, looking_at_ratios, reporting
+from evaluation_plan import (
+    analyzing,
+    comparing_languages,
+    evaluating,
+    looking_at_ratios,
+    reporting,
+)
 from evidence import unlearned
 from measured import measure
 from multimix_plan import (
@@ -242,9 +248,10 @@ def run_encoder(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
             run(training([setting], seeds, out, wave))
             run(evaluating([setting], seeds, out, set(wave) & {"xmixup"}))
             tell()
-            if wave == WAVES[0] and setting.swept:
+            if wave == WAVES[0] and setting.has_human:
                 for stages in laying_out_human(args):
                     run(stages)
+                run(comparing_languages(setting, seeds, out))
                 run(looking_at_ratios(setting, seeds[0], out))
     if "multimix" in args.parts:
         run_multimix(run, args, tell)

@@ -22,15 +22,18 @@ from fairseq_xling.checkpoints.task_model import load_task_model  # noqa: E402
 from fairseq_xling.models.inspection import inspect_mixing  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def found(paired, tmp_path_factory):
+def look(paired, out, batches):
     """What it writes of a tiny model."""
-    out = tmp_path_factory.mktemp("evidence")
-    words = ["", paired.data, paired.mixed, out, "--rows", 6, "--batches", 2]
+    words = ["", paired.data, paired.mixed, out, "--rows", 6, "--batches", batches]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", list(map(str, words)))
         ratio_evidence.main()
     return json.loads((out / "ratio_evidence.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def found(paired, tmp_path_factory):
+    return look(paired, tmp_path_factory.mktemp("evidence"), 2)
 
 
 @pytest.mark.parametrize("scores", ratio_evidence.SCORES)
@@ -83,6 +86,10 @@ def test_every_layer_and_the_gradients_are_told(found):
     assert len(drifts) == 2 and all(0 < abs(x) <= 1 for x in drifts)
 
 
+def test_gradients_are_left_out_when_not_asked_for(found, paired, tmp_path):
+    assert look(paired, tmp_path, 0) == {"layers": found["layers"]}
+
+
 def test_results_have_a_line_for_each_layer_that_is_compared(found, tmp_path):
     evidence.read.cache_clear()
     (setting, *_) = encoder_plan.encoder_settings(tmp_path)
@@ -91,9 +98,10 @@ def test_results_have_a_line_for_each_layer_that_is_compared(found, tmp_path):
         evaluation_plan.ratio_evidence_of(setting, 2, tmp_path, name)
         for name in ("", evaluation_plan.HUMAN)
     ]
-    for path in paths:
+    # Of human translations there are no gradients.
+    for path, told in zip(paths, (found, {"layers": found["layers"]})):
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(found))
+        path.write_text(json.dumps(told))
     evidence.read.cache_clear()
     text = ratio_table.ratio_section([setting._replace(swept=[1, 2])], 2, tmp_path)
     lines = [line for line in text.splitlines() if line.startswith(("| 1 ", "| 2 "))]

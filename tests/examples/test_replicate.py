@@ -218,6 +218,29 @@ def test_correlations_keep_to_their_range(out, tmp_path):
     assert row[4:] == ["+0.50 [-0.74, +1.00] (ρ)", "3", "undecided (7 seeds)"]
 
 
+def test_languages_of_a_real_encoder_are_compared_on_human_translations(tmp_path):
+    evidence.read.cache_clear()
+    (setting, *_) = encoder_plan.encoder_settings(tmp_path)
+    for path, rho in (
+        (evaluation_plan.human_cka(setting, 2, tmp_path), 0.75),
+        (plan.folder_of(setting, 2, tmp_path) / "analysis/cka/cka.json", None),
+    ):
+        model = {"name": "zero-shot", "inference": "alone", "spearman": {"rho": rho}}
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"models": [model]}))
+    found = evidence.Evidence(setting, 2, tmp_path)
+    assert claims.rank_correlation("zero-shot")(found) == 0.75
+    (stage,) = evaluation_plan.comparing_languages(setting, [2], tmp_path)
+    assert stage.outputs == [evaluation_plan.human_cka(setting, 2, tmp_path)]
+    args = argparse.Namespace(results_path=tmp_path, data=Path("data"))
+    *_, [binarizing] = encoder_plan.laying_out_human(args)
+    (written,) = binarizing.outputs
+    assert str(written.parent) in stage.command
+    # Scores by which they are ranked are those of the first two trainings.
+    for run in ("zero-shot", "translate-train"):
+        assert str(plan.results_of(setting, 2, run, tmp_path)) in stage.command
+
+
 def test_correlation_of_two_languages_is_left_out(out, tmp_path):
     write_correlations(out, [None, None, None])
     text = write_results(out, tmp_path / "RESULTS.md")

@@ -38,6 +38,18 @@ def test_pairs_are_short_and_no_test_row_is_seen_before(tmp_path):
         assert count == OTHER_TEST and not dev & set(held[:count])
 
 
+@needs("nli/xnli")
+def test_people_translated_the_same_rows(tmp_path):
+    LAY_OUT["xnli-human"](DATA, tmp_path)
+    held = {part: read(DATA / f"nli/xnli/{part}-en.tsv") for part in ("dev", "test")}
+    for lang in ["es", *UNSEEN["xnli"]]:
+        rows = read(tmp_path / f"test-{lang}.tsv")
+        source = read(tmp_path / f"translate-test/test-{lang}-en-translated.tsv")
+        assert source == held["test" if lang == "es" else "dev"][: len(rows)]
+        assert len(rows) == 400  # as many as states are compared of elsewhere
+        assert [row[2] for row in rows] == [row[2] for row in source]
+
+
 @needs("ner/panx", "ner/masakhaner_swa", "pos/ewt", "pos/pud")
 @pytest.mark.parametrize("task", ["udpos", "panx", "xner-es", "xner-sw"])
 def test_sentences_to_select_on_are_not_tested_on(task, tmp_path):
