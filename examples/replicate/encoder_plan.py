@@ -135,7 +135,7 @@ def giving_a_head(args: Any) -> List[List[Stage]]:
     command = [
         "bash", str(ROOT / "examples/pretrain_mini.sh"), str(text), str(lm),
         "--from", str(model), "--cpu", "--updates", str(LM_UPDATES),
-        "--max-tokens", "1024", "--", "--max-valid-steps", "10",
+        "--max-tokens", "1024", "--", "--max-valid-steps", "10", "--num-workers", "0",
     ]  # fmt: skip
     done, inputs = text / "en.txt", [model / "model.pt", text / "en.txt"]
     return [
