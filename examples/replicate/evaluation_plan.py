@@ -1,7 +1,7 @@
 """What is done with trained models: further evaluations, analyses, pages."""
 
 from pathlib import Path
-from typing import Collection, Dict, List, Optional, Sequence
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
 
 from plan import (
     BASELINES,
@@ -21,7 +21,7 @@ from fairseq_xling.stages import Stage
 
 # Human translations to many languages, and the rows of each whose ratios are looked at.
 HUMAN, RATIO_ROWS = "human", 100
-# Whose states are looked at.
+# Whose states are looked at; the first two mix nothing.
 COMPARED = ["zero-shot", "translate-train", "xmixup"]
 
 
@@ -89,16 +89,23 @@ def analyzing(
         for seed in seeds if setting.analysed else ():
             folder = folder_of(setting, seed, out)
             for kind, options in analyses_of(setting, seed, seeds[0], out).items():
-                where = folder / "analysis" / kind
-                command = [
-                    tool("xling-analyze"), kind, str(folder / "data-bin"), *options,
-                    "--cpu", "--results-path", str(where),
-                ]  # fmt: skip
                 title = f"{setting.name}, seed {seed}: {kind}"
-                inputs = [Path(x) for x in options if x.endswith((".pt", ".json"))]
-                outputs = [where / f"{kind}.json"]
-                stages.append(Stage(title, where, command, inputs, outputs))
+                where = folder / "analysis" / kind
+                data = folder / "data-bin"
+                stages.append(analysis(title, kind, data, options, where))
     return stages
+
+
+def analysis(
+    title: str, kind: str, data: Path, options: Sequence[str], where: Path
+) -> Stage:
+    """One analysis of models that the options name."""
+    command = [
+        tool("xling-analyze"), kind, str(data), *options,
+        "--cpu", "--results-path", str(where),
+    ]  # fmt: skip
+    inputs = [Path(x) for x in options if x.endswith((".pt", ".json"))]
+    return Stage(title, where, command, inputs, [where / f"{kind}.json"])
 
 
 def ratio_evidence_of(setting: Setting, seed: int, out: Path, name: str = "") -> Path:
@@ -129,19 +136,22 @@ def comparing_languages(
 ) -> List[Stage]:
     """CKA and scores of languages that people translated, without mixup."""
     stages = []
-    runs = [run for run in COMPARED if run != "xmixup"]
     for seed in seeds:
-        paths = [checkpoint_of(setting, seed, run, out) for run in runs]
-        scores = [results_of(setting, seed, run, out) for run in runs]
-        done = human_cka(setting, seed, out)
-        command = [
-            tool("xling-analyze"), "cka", str(human_data(out)), "--path",
-            *map(str, paths), "--names", *runs, "--results", *map(str, scores),
-            "--cpu", "--results-path", str(done.parent),
-        ]  # fmt: skip
+        models, scores = compared(setting, seed, COMPARED[:2], out)
         title = f"{setting.name}, seed {seed}: cka {HUMAN}"
-        stages.append(Stage(title, done.parent, command, [*paths, *scores], [done]))
+        where = human_cka(setting, seed, out).parent
+        options = [*models, *scores]
+        stages.append(analysis(title, "cka", human_data(out), options, where))
     return stages
+
+
+def compared(
+    setting: Setting, seed: int, runs: Sequence[str], out: Path
+) -> Tuple[List[str], List[str]]:
+    """Models and their scores, as options of ``xling-analyze``."""
+    paths = [str(checkpoint_of(setting, seed, run, out)) for run in runs]
+    scores = [str(results_of(setting, seed, run, out)) for run in runs]
+    return ["--path", *paths, "--names", *runs], ["--results", *scores]
 
 
 def analyses_of(
@@ -155,15 +165,14 @@ def analyses_of(
         out: where all runs are.
     """
     methods = [x for x in COMPARED if x in setting.methods]
-    paths = [str(checkpoint_of(setting, seed, run, out)) for run in methods]
-    scores = [str(results_of(setting, seed, run, out)) for run in methods]
-    models = ["--path", *paths, "--names", *methods]
+    models, scores = compared(setting, seed, methods, out)
     few = []
     if setting.analysed_rows:
         few = ["--max-rows", str(setting.analysed_rows)]
-    kinds = {"cka": [*models, "--results", *scores, *few]}
+    kinds = {"cka": [*models, *scores, *few]}
     if "xmixup" in methods:
-        kinds["ratio"] = ["--path", paths[-1], *few]
+        path = checkpoint_of(setting, seed, "xmixup", out)
+        kinds["ratio"] = ["--path", str(path), *few]
     if "xmixup" in methods and seed == first:
         kinds.update(pca=[*models, "--max-rows", "200"], centroids=[*models, *few])
     return kinds

@@ -35,12 +35,7 @@ def test_real_pairs_are_laid_out_and_binarized(task, spm, tmp_path):
 @needs("nli/xnli", "parallel")
 def test_text_to_pretrain_on_holds_no_test_sentence(tmp_path):
     lay_out("xnli", DATA, tmp_path / "raw", rate=0.2, noisy_source=True)
-    write_text(DATA, tmp_path / "text", ["en", "es", "sw"])
-    assert {x.name.split(".")[-2] for x in (tmp_path / "text").iterdir()} == {
-        "en",
-        "es",
-        "sw",
-    }
+    write_text(DATA, tmp_path / "text")
     for lang in ("en", "es", "sw"):
         lines = (tmp_path / f"text/{lang}.txt").read_text(encoding="utf-8").split("\n")
         train, dev, test = (
@@ -61,3 +56,9 @@ def test_text_to_pretrain_on_holds_no_test_sentence(tmp_path):
         for lang in ("en", "sw")
     ]
     assert sides[0].count("\n") == sides[1].count("\n") > 5000
+    # The text of one language is the same when it is asked for alone.
+    write_text(DATA, tmp_path / "one", ["sw"])
+    found = {x.name: x.read_bytes() for x in (tmp_path / "one").iterdir()}
+    assert set(found) == {"sw.txt", "train.en-sw.en.txt", "train.en-sw.sw.txt"}
+    for name, content in found.items():
+        assert content == (tmp_path / "text" / name).read_bytes()
