@@ -104,8 +104,9 @@ def analysis(
         tool("xling-analyze"), kind, str(data), *options,
         "--cpu", "--results-path", str(where),
     ]  # fmt: skip
-    inputs = [Path(x) for x in options if x.endswith((".pt", ".json"))]
-    return Stage(title, where, command, inputs, [where / f"{kind}.json"])
+    named = [Path(x) for x in options if x.endswith((".pt", ".json"))]
+    inputs, outputs = [data / "manifest.json", *named], [where / f"{kind}.json"]
+    return Stage(title, where, command, inputs, outputs)
 
 
 def ratio_evidence_of(setting: Setting, seed: int, out: Path, name: str = "") -> Path:
@@ -194,12 +195,14 @@ def reporting(settings: Sequence[Setting], seed: int, out: Path) -> List[List[St
             *(streams if setting.task == "xnli" else ["target"]), "--cpu",
             "--results-path", str(where),
         ]  # fmt: skip
-        outputs = [where / "results.json"]
+        inputs, outputs = [folder / "data-bin/manifest.json"], [where / "results.json"]
         title = f"{setting.name}, seed {seed}: comparison"
-        comparisons.append(Stage(title, where, command, paths, outputs))
+        comparisons.append(Stage(title, where, command, inputs + paths, outputs))
         runs = [where, *(path.parent for path in paths)]
         if setting.analysed:
             runs.append(folder / "analysis")
+        if setting.has_human:
+            runs.append(human_cka(setting, seed, out).parent)
         command = [
             tool("xling-report"), *map(str, runs),
             "--title", f"{setting.title[0].upper()}{setting.title[1:]}, seed {seed}",

@@ -134,6 +134,12 @@ class Runner:
         run_stages(stages, self.jobs)
         self.manifests |= {stage.manifest for stage in stages}
 
+    def alone(self, stages: Sequence[Stage]) -> None:
+        """Run what has all cores to itself."""
+        os.environ["OMP_NUM_THREADS"] = str(self.jobs)
+        self(stages)
+        os.environ["OMP_NUM_THREADS"] = "1"
+
     def hours(self) -> float:
         """What all stages took, one after the other."""
         texts = [path.read_text(encoding="utf-8") for path in self.manifests]
@@ -205,9 +211,7 @@ def run_real(run: Runner, args: argparse.Namespace) -> None:
         "--updates", "2000",
     ]  # fmt: skip
     inputs = [out / "real/text/en.txt"]
-    os.environ["OMP_NUM_THREADS"] = str(args.jobs)  # as it runs alone
-    run([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])])
-    os.environ["OMP_NUM_THREADS"] = "1"
+    run.alone([Stage("mini XLM-R", model, command, inputs, [model / "model.pt"])])
     settings = [x for x in real_settings(out) if REAL_PARTS[x.task] in args.parts]
     stages = preparing(settings, seeds, out)
     trainings, last = training(settings, seeds, out), []
@@ -268,7 +272,9 @@ def run_multimix(run: Runner, args: argparse.Namespace, tell: Callable) -> None:
         tell: called where there is something new to tell.
     """
     out, seeds = args.results_path, args.seeds
-    for stages in [*giving_a_head(args), *laying_out_entities(args)]:
+    for stages in giving_a_head(args):
+        run.alone(stages)
+    for stages in laying_out_entities(args):
         run(stages)
     for setting in multimix_with_encoder(out, seeds[0]):
         if setting.task == "multimix_xnli":

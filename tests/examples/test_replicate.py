@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -334,6 +335,9 @@ def test_commands_do_not_share_folders(tmp_path):
     ]
     manifests = [stage.manifest for stage in stages]
     assert len(set(manifests)) == len(manifests)
+    for stage in stages:  # data that are binarized anew are looked at anew
+        read = [x for x in stage.command if x.endswith("data-bin")]
+        assert {Path(x) / "manifest.json" for x in read} <= set(stage.inputs)
     names = [stage.name for stage in stages]
     assert len(set(names)) == len(names)
 
@@ -381,11 +385,13 @@ def test_stages_follow_what_they_read(tmp_path, monkeypatch):
 
 
 def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
-    made, order, told = set(), [], []
+    made, order, told, threads = set(), [], [], {}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
     def pretend(stages, jobs):
         assert jobs == 2
         for stage in stages:
+            threads[stage.name] = os.environ["OMP_NUM_THREADS"]
             missing = [str(path) for path in stage.inputs if str(path) not in made]
             assert not missing, stage.name
         for stage in stages:
@@ -405,6 +411,9 @@ def test_stages_of_a_real_encoder_follow_what_they_read(tmp_path, monkeypatch):
     trained = [name for name in order if "seed 2: xmixup" in name]
     assert trained[0] == "encoder-xnli, seed 2: xmixup" and len(trained) == 4
     assert told[0] == order.index("encoder-xnli, seed 4: no-mixup-inference") + 1
+    # What runs alone has all cores.
+    several = {name for name, count in threads.items() if count == "2"}
+    assert several == {"text to pre-train on", "head for masked tokens"}
     for name in ("normalised", "layer-12", "constant-ratio", "no-consistency"):
         assert f"encoder-xnli, seed 4: {name}" in order
     for lang in ("es", "sw", "pairs"):
