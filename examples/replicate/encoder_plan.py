@@ -157,9 +157,9 @@ def laying_out_entities(args: Any) -> List[List[Stage]]:
         done = raw / "train-en.tsv"
         first.append(Stage(f"{name}: text", raw, command, [], [done], False))
         command = python(
-            "preprocess/panx.py", raw, "--destdir", data, "--model", folder / "lm"
+            "preprocess/panx.py", raw, "--destdir", data, "--model", folder / "model"
         )
-        inputs, outputs = [folder / "lm/model.pt"], [data / "manifest.json"]
+        inputs, outputs = [folder / "model/model.pt"], [data / "manifest.json"]
         last.append(Stage(f"{name}: data", data, command, inputs, outputs, False))
     return [first, last]
 

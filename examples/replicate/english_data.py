@@ -40,7 +40,7 @@ UNSEEN = {
 }
 TARGET = "es"
 # Of MultiMix's English sentences, and of its text.
-XNER_ROWS = 3000
+XNER_ROWS = 1000
 # Training rows: how many, and of how many words and characters at most.
 TRAINING_ROWS, WORDS, PASSAGE = 16000, 28, 500
 # Dev rows, and test rows in Spanish and in another language.

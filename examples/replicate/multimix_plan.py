@@ -1,7 +1,7 @@
 """MultiMix's runs: both schedules, warm-up without penalty, Table 3's distillation."""
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from plan import tool
 
@@ -35,6 +35,7 @@ class MultiMixSetting(NamedTuple):
         options: of ``xling-multimix``.
         title: in the tables.
         arch: of the models.
+        lm: folder of the model that generates, if it is another.
     """
 
     name: str
@@ -46,6 +47,7 @@ class MultiMixSetting(NamedTuple):
     options: Sequence[str]
     title: str
     arch: str = "xmixup_xlmr_mini"
+    lm: Optional[Path] = None
 
     def folder(self, seed: int, row: str, out: Path) -> Path:
         """Where a run goes; ``row`` is empty for the whole of Algorithm 1."""
@@ -63,6 +65,9 @@ class MultiMixSetting(NamedTuple):
             f"--results-path={folder}",
         ]  # fmt: skip
         inputs = [self.data / "manifest.json", self.model / "model.pt"]
+        if self.lm:
+            inputs.append(self.lm / "model.pt")
+            command += ["--lm-path", str(inputs[-1])]
         title = f"{self.name}, seed {seed}" + (f": {row}" if row else "")
         return Stage(title, folder, command, inputs, [folder / "report.json"])
 
@@ -102,7 +107,7 @@ def real_setting(out: Path) -> MultiMixSetting:
 
 
 def multimix_with_encoder(out: Path, seed: int) -> List[MultiMixSetting]:
-    """With a real encoder, and the head for masked tokens that it got.
+    """With a real encoder, which generates by the head for masked tokens that it got.
 
     Args:
         out: folder of all runs.
@@ -112,13 +117,14 @@ def multimix_with_encoder(out: Path, seed: int) -> List[MultiMixSetting]:
     shared += " --no-save-optimizer-state"
     entities = MultiMixSetting(
         "encoder-multimix-es", "multimix_xner", out / "encoder/xner-es-bin",
-        out / "encoder/lm", "es", "supervised",
+        out / "encoder/model", "es", "supervised",
         [
             f"--train-options={shared}",
             "--warmup-options=--lr 1e-4 --max-update 300 --warmup-updates 30",
-            "--adaptation-options=--lr 5e-5 --max-update 100",
+            "--adaptation-options=--lr 5e-5 --max-update 60",
         ],
         title="named entities in Spanish, WikiANN, real encoder", arch="xmixup_xlmr",
+        lm=out / "encoder/lm",
     )  # fmt: skip
     swahili = entities._replace(
         name="encoder-multimix-sw", data=out / "encoder/xner-sw-bin", lang="sw",
