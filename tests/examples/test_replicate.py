@@ -32,6 +32,7 @@ import run as replication  # noqa: E402
 from recipes.hyperparameters import BENCHMARKS  # noqa: E402
 
 import fairseq_xling.models  # noqa: E402, F401
+from fairseq_xling.cli.multimix import build_parser as multimix_command  # noqa: E402
 from fairseq_xling.stages import Stage, clear  # noqa: E402
 
 SEEDS = [2, 3, 4]
@@ -580,3 +581,15 @@ def test_schedules_start_from_the_same_models(tmp_path):
     assert all(Path(path).is_relative_to(first.folder / "warm-up") for path in warm)
     rows = multimix_plan.distilling(setting, SEEDS[:1], tmp_path)
     assert len(rows) == 10 and all("--warmup-path" in row.command for row in rows)
+
+
+def test_another_model_generates_for_a_real_encoder(tmp_path):
+    """That with a head for masked tokens; what is adapted is the encoder itself."""
+    for setting in multimix_plan.multimix_with_encoder(tmp_path, 2):
+        stages = multimix_plan.running(setting, SEEDS, tmp_path)
+        for stage in stages + multimix_plan.adapting(setting, SEEDS, tmp_path):
+            args = multimix_command().parse_args(stage.command[1:])
+            adapted, generating = map(Path, (args.pretrained, args.lm_path))
+            assert adapted == tmp_path / "encoder/model/model.pt"
+            assert generating == tmp_path / "encoder/lm/model.pt"
+            assert {adapted, generating} <= set(stage.inputs)
