@@ -593,3 +593,11 @@ def test_another_model_generates_for_a_real_encoder(tmp_path):
             assert adapted == tmp_path / "encoder/model/model.pt"
             assert generating == tmp_path / "encoder/lm/model.pt"
             assert {adapted, generating} <= set(stage.inputs)
+
+
+def test_page_shows_languages_compared_on_human_translations(tmp_path):
+    settings = encoder_plan.encoder_settings(tmp_path)
+    _, pages = evaluation_plan.reporting(settings, 2, tmp_path)
+    for setting, page in zip(settings, pages):
+        compared = str(evaluation_plan.human_cka(setting, 2, tmp_path).parent)
+        assert (compared in page.command) == setting.has_human
