@@ -107,7 +107,7 @@ def real_setting(out: Path) -> MultiMixSetting:
 
 
 def multimix_with_encoder(out: Path, seed: int) -> List[MultiMixSetting]:
-    """With a real encoder, which generates by the head for masked tokens that it got.
+    """With a real encoder; a copy of it with a head for masked tokens generates.
 
     Args:
         out: folder of all runs.
